@@ -1,0 +1,172 @@
+//! Certificate authorities as they are stored, and what a CA must be before it may issue.
+
+use crate::algorithm::{SignatureAlgorithm, named_enum};
+use crate::constraints::NameConstraints;
+use crate::dn::DistinguishedName;
+use crate::id::{CaId, IssuedId, KeyId, VaultId};
+use crate::name::ResourceName;
+use crate::revocation::Revocation;
+use crate::serial::{Serial, Sha256};
+use crate::stage::VersionPointers;
+use crate::time::{Span, Timestamp};
+use crate::validity::Validity;
+
+named_enum! {
+    /// Type of a CA.
+    CaType, "invalid_ca_type", "CA type" {
+        /// Our key, self-signed.
+        Root = "ROOT",
+        /// Our key, issued by one of our CAs.
+        Subordinate = "SUBORDINATE",
+        /// Our key, issued elsewhere: CSR out, certificate in.
+        SubordinateExternal = "SUBORDINATE_EXTERNAL",
+        /// A trust anchor without key.
+        ExternalRoot = "EXTERNAL_ROOT",
+        /// Key and certificate brought along.
+        Imported = "IMPORTED",
+    }
+}
+
+named_enum! {
+    /// State of a CA.
+    CaState, "invalid_state", "CA state" {
+        /// A CSR exists and waits for its certificate.
+        PendingActivation = "PENDING_ACTIVATION",
+        /// May issue.
+        Active = "ACTIVE",
+        /// May not issue until enabled again.
+        Disabled = "DISABLED",
+        /// Deletion is scheduled; may not issue.
+        PendingDeletion = "PENDING_DELETION",
+        /// Gone.
+        Deleted = "DELETED",
+    }
+}
+
+/// The rules a CA carries.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CaRules {
+    /// Longest lifetime of an end-entity certificate.
+    pub leaf_max_validity: Span,
+    /// Longest lifetime of a subordinate CA.
+    pub subordinate_max_validity: Span,
+    /// How many CAs may follow below; `None`: any number. Written into the certificate; fixed once made.
+    pub path_length: Option<u8>,
+    /// Names that may occur below. Written into the certificate; fixed once made.
+    pub name_constraints: Option<NameConstraints>,
+}
+
+impl CaRules {
+    /// Default of `leafMaxValidity`.
+    pub const LEAF_MAX: Span = Span::from_days(90);
+    /// Default of `subordinateMaxValidity`.
+    pub const SUBORDINATE_MAX: Span = Span::from_days(1825);
+}
+
+/// How revocation is offered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RevocationSettings {
+    /// Are CRL distribution points written into certificates?
+    pub crl_enabled: bool,
+    /// Lifetime of a CRL.
+    pub crl_lifetime: Span,
+    /// Is OCSP offered?
+    pub ocsp_enabled: bool,
+}
+
+impl Default for RevocationSettings {
+    fn default() -> Self {
+        Self { crl_enabled: true, crl_lifetime: Span::from_days(7), ocsp_enabled: false }
+    }
+}
+
+/// A CA.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ca {
+    /// Id.
+    pub id: CaId,
+    /// Name, unique among CAs until deletion is final.
+    pub name: ResourceName,
+    /// Type.
+    pub ca_type: CaType,
+    /// State.
+    pub state: CaState,
+    /// State to go back to when a deletion is cancelled.
+    pub state_before_deletion: Option<CaState>,
+    /// Made by the server for its own TLS; not listed unless asked for.
+    pub system: bool,
+    /// The CA of ours that issued it (`SUBORDINATE` only).
+    pub issuer_id: Option<CaId>,
+    /// Vault and key it signs with; `None` for `EXTERNAL_ROOT`.
+    pub key: Option<(VaultId, KeyId)>,
+    /// Signature algorithm it signs with; `None` for `EXTERNAL_ROOT`.
+    pub signature_algorithm: Option<SignatureAlgorithm>,
+    /// Subject.
+    pub subject: DistinguishedName,
+    /// Rules.
+    pub rules: CaRules,
+    /// Revocation settings.
+    pub revocation: RevocationSettings,
+    /// Versions.
+    pub versions: VersionPointers,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When deletion becomes final.
+    pub deletion_at: Option<Timestamp>,
+    /// Grows with every change; the ETag.
+    pub revision: i64,
+}
+
+/// One version of a CA: a certificate (or a CSR waiting for one).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CaVersion {
+    /// The CA.
+    pub ca_id: CaId,
+    /// Number, from 1.
+    pub number: u32,
+    /// Version of the master key it certifies; `None` for `EXTERNAL_ROOT`.
+    pub key_version: Option<u32>,
+    /// DER certificate; `None` while the CSR waits.
+    pub certificate: Option<Vec<u8>>,
+    /// DER CSR of `SUBORDINATE_EXTERNAL`.
+    pub csr: Option<Vec<u8>>,
+    /// DER certificates above it, nearest first, up to and including the root where that is known.
+    pub chain: Vec<Vec<u8>>,
+    /// Serial of the certificate.
+    pub serial: Option<Serial>,
+    /// SHA-256 of the certificate.
+    pub fingerprint: Option<Sha256>,
+    /// SHA-256 of the SubjectPublicKeyInfo it certifies.
+    pub spki_sha256: Option<Sha256>,
+    /// Validity of the certificate.
+    pub validity: Option<Validity>,
+    /// Row of the inventory, for certificates that we signed.
+    pub issued_id: Option<IssuedId>,
+    /// Revocation.
+    pub revocation: Option<Revocation>,
+    /// Making it failed.
+    pub failed: bool,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+/// What the rules need to know of the CA that is to sign.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IssuerFacts {
+    /// Name, for refusals.
+    pub name: ResourceName,
+    /// State.
+    pub state: CaState,
+    /// Rules of the CA's row: lifetimes may have been changed since its certificate was made.
+    pub rules: CaRules,
+    /// Validity of the certificate that will be the issuer.
+    pub validity: Validity,
+    /// The smallest path length left by its own certificate and all certificates above; `None`: unlimited.
+    pub path_length_left: Option<u8>,
+    /// Name constraints of its certificate and of all certificates above; all of them apply.
+    pub name_constraints: Vec<NameConstraints>,
+    /// The whole issuer certificate was revoked.
+    pub revoked: bool,
+    /// SHA-256 of the issuer's SubjectPublicKeyInfo: no leaf may carry a CA's key.
+    pub spki_sha256: Sha256,
+}

@@ -1,0 +1,92 @@
+//! Identifiers: `<kind>_<ULID>`, one type per kind, so that a vault's id cannot be passed as a key's.
+
+use crate::time::Timestamp;
+use crate::violation::Invalid;
+use std::fmt;
+
+const CROCKFORD: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+
+/// Ten random bytes that make an id unique within its millisecond.
+pub type IdEntropy = [u8; 10];
+
+fn encode(at: Timestamp, entropy: IdEntropy) -> String {
+    let mut bits = (at.unix_ms().max(0) as u128) << 80;
+    for (index, byte) in entropy.iter().rev().enumerate() {
+        bits |= u128::from(*byte) << (index * 8);
+    }
+    (0..26)
+        .rev()
+        .filter_map(|place| CROCKFORD.get(((bits >> (place * 5)) & 31) as usize))
+        .map(|symbol| char::from(*symbol))
+        .collect()
+}
+
+fn is_ulid(text: &str) -> bool {
+    text.len() == 26
+        && text.bytes().all(|b| CROCKFORD.contains(&b))
+        && text.bytes().next().is_some_and(|first| first <= b'7')
+}
+
+/// Does the text look like an id of any kind? Such a text cannot be a resource name.
+pub fn looks_like_id(text: &str) -> bool {
+    text.split_once('_')
+        .is_some_and(|(kind, ulid)| !kind.is_empty() && kind.bytes().all(|b| b.is_ascii_lowercase()) && is_ulid(ulid))
+}
+
+macro_rules! id {
+    ($(#[$doc:meta])* $name:ident, $prefix:literal) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub struct $name(String);
+
+        impl $name {
+            /// The kind that stands before the underscore.
+            pub const PREFIX: &'static str = $prefix;
+
+            /// Makes an id from the time (milliseconds) and ten random bytes.
+            pub fn new(at: Timestamp, entropy: IdEntropy) -> Self {
+                Self(format!("{}_{}", $prefix, encode(at, entropy)))
+            }
+
+            /// Reads an id; the kind must be this one.
+            pub fn parse(text: &str) -> Result<Self, Invalid> {
+                match text.split_once('_') {
+                    Some(($prefix, ulid)) if is_ulid(ulid) => Ok(Self(text.to_owned())),
+                    _ => Err(Invalid::new(
+                        "invalid_id",
+                        format!("`{}` is not an id of the kind `{}`.", text.escape_debug(), $prefix),
+                        concat!("An id looks like `", $prefix, "_01JD8XK4M2W7Z3T5V9YQ6B1C0D`."),
+                    )),
+                }
+            }
+
+            /// The id as text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+
+id!(/// Id of a vault.
+    VaultId, "vault");
+id!(/// Id of a master key.
+    KeyId, "key");
+id!(/// Id of a certificate authority.
+    CaId, "ca");
+id!(/// Id of a profile.
+    ProfileId, "profile");
+id!(/// Id of an issued-certificate row.
+    IssuedId, "issued");
+id!(/// Id of an API token.
+    TokenId, "token");
+id!(/// Id of an audit event.
+    AuditId, "audit");
+id!(/// Id of a signing intent (a CA certificate about to be signed).
+    IntentId, "intent");

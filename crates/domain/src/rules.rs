@@ -1,0 +1,193 @@
+//! The rules: what a CA and a profile let a request become. `decide_*` is the only place that makes an [`Approved`],
+//! and an `Approved` is the only thing that `pki` prepares for signing.
+
+use crate::algorithm::SignatureAlgorithm;
+use crate::ca::{CaRules, IssuerFacts};
+use crate::constraints::NameConstraints;
+use crate::dn::DistinguishedName;
+use crate::profile::{ExtendedKeyUsage, KeyHolder, Profile};
+use crate::public_key::PublicKey;
+use crate::san::San;
+use crate::serial::Sha256;
+use crate::time::{Span, Timestamp};
+use crate::validity::{RequestedValidity, Validity};
+use crate::violation::{Verdict, Violation};
+
+/// Limits of the service itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ServiceLimits {
+    /// How far notBefore is set back when the request names none.
+    pub backdate: Span,
+    /// How far in the past a requested notBefore of an end-entity certificate may lie.
+    pub leaf_max_backdate: Span,
+    /// The same for CA certificates.
+    pub ca_max_backdate: Span,
+    /// How far in the future a requested notBefore may lie.
+    pub max_postdate: Span,
+    /// Longest lifetime of a root.
+    pub root_max_validity: Span,
+}
+
+impl Default for ServiceLimits {
+    fn default() -> Self {
+        Self {
+            backdate: Span::from_minutes(1),
+            leaf_max_backdate: Span::from_hours(24),
+            ca_max_backdate: Span::from_days(366),
+            max_postdate: Span::from_days(366),
+            root_max_validity: Span::from_days(9131),
+        }
+    }
+}
+
+/// Default lifetime of a CA when the request names none.
+pub const CA_DEFAULT_VALIDITY: Span = Span::from_days(365);
+
+/// A request for an end-entity certificate, every part parsed. Where the parts came from (JSON, CSR, ACME) is forgotten.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeafRequest {
+    /// Subject, may be empty.
+    pub subject: DistinguishedName,
+    /// Names, without repeats.
+    pub names: Vec<San>,
+    /// The public key to certify.
+    pub public_key: PublicKey,
+    /// Who holds the private key.
+    pub key_holder: KeyHolder,
+    /// The wish for validity.
+    pub validity: RequestedValidity,
+    /// The requester's CSR asked for a CA certificate.
+    pub asks_for_ca: bool,
+}
+
+/// A request for a CA certificate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CaRequest {
+    /// Subject, not empty.
+    pub subject: DistinguishedName,
+    /// The CA's public key.
+    pub public_key: PublicKey,
+    /// The wish for validity.
+    pub validity: RequestedValidity,
+    /// Rules of the new CA; path length and name constraints go into the certificate.
+    pub rules: CaRules,
+}
+
+/// What an approved certificate is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ApprovedKind {
+    /// End-entity certificate with these usages.
+    Leaf {
+        /// Extended key usages, in the profile's order.
+        usages: Vec<ExtendedKeyUsage>,
+        /// Name of the profile.
+        profile: String,
+    },
+    /// CA certificate.
+    Ca {
+        /// pathLenConstraint.
+        path_length: Option<u8>,
+        /// nameConstraints.
+        name_constraints: Option<NameConstraints>,
+        /// Is it its own issuer?
+        self_signed: bool,
+    },
+}
+
+/// A certificate's content that every rule has approved. Only [`decide_leaf`], [`decide_subordinate`] and
+/// [`decide_root`] make one; the fields can be read, not changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Approved {
+    subject: DistinguishedName,
+    names: Vec<San>,
+    public_key: PublicKey,
+    validity: Validity,
+    kind: ApprovedKind,
+}
+
+impl Approved {
+    /// Subject.
+    pub fn subject(&self) -> &DistinguishedName {
+        &self.subject
+    }
+    /// Names.
+    pub fn names(&self) -> &[San] {
+        &self.names
+    }
+    /// Public key.
+    pub fn public_key(&self) -> &PublicKey {
+        &self.public_key
+    }
+    /// Validity.
+    pub fn validity(&self) -> Validity {
+        self.validity
+    }
+    /// Leaf or CA.
+    pub fn kind(&self) -> &ApprovedKind {
+        &self.kind
+    }
+}
+
+/// The outcome of the rules: the verdict of each, and the approved content when all of them passed.
+#[derive(Debug, Clone)]
+pub struct Decision {
+    verdicts: Vec<Verdict>,
+    approved: Option<Approved>,
+}
+
+impl Decision {
+    /// Every rule with its verdict, in the order judged.
+    pub fn verdicts(&self) -> &[Verdict] {
+        &self.verdicts
+    }
+
+    /// The approved content, or every broken rule.
+    pub fn into_result(self) -> Result<Approved, Vec<Violation>> {
+        self.approved.ok_or_else(|| self.verdicts.into_iter().flat_map(|v| v.violations).collect())
+    }
+}
+
+/// May `issuer` sign this end-entity certificate under `profile`?
+/// `ca_keys`: is this SubjectPublicKeyInfo hash the key of any CA of ours?
+pub fn decide_leaf(
+    profile: &Profile,
+    issuer: &IssuerFacts,
+    request: LeafRequest,
+    is_ca_key: bool,
+    limits: &ServiceLimits,
+    now: Timestamp,
+) -> Decision {
+    let _ = (profile, issuer, request, is_ca_key, limits, now);
+    todo!()
+}
+
+/// May `issuer` sign this subordinate CA's certificate?
+pub fn decide_subordinate(
+    issuer: &IssuerFacts,
+    request: CaRequest,
+    limits: &ServiceLimits,
+    now: Timestamp,
+) -> Decision {
+    let _ = (issuer, request, limits, now);
+    todo!()
+}
+
+/// May this root sign itself?
+pub fn decide_root(request: CaRequest, limits: &ServiceLimits, now: Timestamp) -> Decision {
+    let _ = (request, limits, now);
+    todo!()
+}
+
+/// Is this key strong enough to be certified, for a leaf or a CA? The list names every weakness.
+pub fn key_strength(public_key: &PublicKey, owner: &str) -> Verdict {
+    let _ = (public_key, owner);
+    todo!()
+}
+
+/// Does the signature algorithm fit the key? Pure check used before a CA is made.
+pub fn signature_fits(public_key: &PublicKey, algorithm: SignatureAlgorithm) -> bool {
+    public_key.algorithm().is_some_and(|key| key.signature_algorithms().contains(&algorithm))
+}
+
+#[expect(dead_code, reason = "placeholder until the rules are written")]
+fn unused(_: Sha256) {}

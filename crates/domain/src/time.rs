@@ -1,0 +1,257 @@
+//! Instants and spans. Instants are milliseconds since 1970-01-01T00:00:00Z; certificates use whole seconds of them.
+
+use crate::violation::Invalid;
+use ::time::format_description::well_known::Rfc3339;
+use ::time::{OffsetDateTime, UtcOffset};
+use std::fmt;
+
+/// An instant, in milliseconds since the Unix epoch, between the years 1950 and 9999.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Timestamp(i64);
+
+/// 9999-12-31T23:59:59.999Z, the last instant X.509 can write (RFC 5280 section 4.1.2.5).
+const MAX_MS: i64 = 253_402_300_799_999;
+/// 1950-01-01T00:00:00Z, the first instant UTCTime can write.
+const MIN_MS: i64 = -631_152_000_000;
+
+impl Timestamp {
+    /// From milliseconds since the epoch; values outside the years 1950 to 9999 are moved to the nearest bound.
+    pub fn from_unix_ms(ms: i64) -> Self {
+        Self(ms.clamp(MIN_MS, MAX_MS))
+    }
+
+    /// From whole seconds since the epoch.
+    pub fn from_unix_s(s: i64) -> Self {
+        Self::from_unix_ms(s.saturating_mul(1000))
+    }
+
+    /// Milliseconds since the epoch.
+    pub fn unix_ms(self) -> i64 {
+        self.0
+    }
+
+    /// Whole seconds since the epoch, rounded down.
+    pub fn unix_s(self) -> i64 {
+        self.0.div_euclid(1000)
+    }
+
+    /// The same instant without its fraction of a second.
+    pub fn floor_to_second(self) -> Self {
+        Self::from_unix_s(self.unix_s())
+    }
+
+    /// Later by `span`, stopping at the year 9999.
+    #[must_use]
+    pub fn plus(self, span: Span) -> Self {
+        Self::from_unix_ms(self.0.saturating_add(span.0))
+    }
+
+    /// Earlier by `span`, stopping at the year 1950.
+    #[must_use]
+    pub fn minus(self, span: Span) -> Self {
+        Self::from_unix_ms(self.0.saturating_sub(span.0))
+    }
+
+    /// The span from `earlier` to this instant, in milliseconds; negative when `earlier` is later.
+    pub fn ms_since(self, earlier: Self) -> i64 {
+        self.0.saturating_sub(earlier.0)
+    }
+
+    /// Reads RFC 3339 with 0 to 9 fractional digits and any offset.
+    pub fn parse(text: &str) -> Result<Self, Invalid> {
+        let wrong = || {
+            Invalid::new(
+                "invalid_time",
+                format!("`{}` is not a time.", text.escape_debug()),
+                "Write RFC 3339, for example `2026-12-31T00:00:00Z`.",
+            )
+        };
+        if text.len() > 40 {
+            return Err(wrong());
+        }
+        let at = OffsetDateTime::parse(text, &Rfc3339).map_err(|_| wrong())?;
+        let ms = i64::try_from(at.unix_timestamp_nanos().div_euclid(1_000_000)).map_err(|_| wrong())?;
+        if !(MIN_MS..=MAX_MS).contains(&ms) {
+            return Err(wrong());
+        }
+        Ok(Self(ms))
+    }
+
+    /// As a calendar time in UTC.
+    pub fn to_utc(self) -> OffsetDateTime {
+        // Cannot fail: the constructor keeps the value between 1950 and 9999.
+        OffsetDateTime::from_unix_timestamp_nanos(i128::from(self.0).saturating_mul(1_000_000))
+            .map_or(OffsetDateTime::UNIX_EPOCH, |at| at.to_offset(UtcOffset::UTC))
+    }
+}
+
+impl fmt::Display for Timestamp {
+    /// RFC 3339 in UTC, without a fraction when it is zero, else with three digits.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let at = self.to_utc();
+        let (year, month, day) = (at.year(), u8::from(at.month()), at.day());
+        write!(f, "{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}", at.hour(), at.minute(), at.second())?;
+        match at.millisecond() {
+            0 => f.write_str("Z"),
+            ms => write!(f, ".{ms:03}Z"),
+        }
+    }
+}
+
+/// A span of time, in milliseconds, never negative, at most 10,000 years.
+/// Written as an ISO 8601 duration of days, hours, minutes and seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Span(i64);
+
+impl Span {
+    const MAX_MS: i64 = 315_360_000_000_000;
+    /// The empty span.
+    pub const ZERO: Self = Self(0);
+
+    /// From milliseconds; negative values become zero.
+    pub const fn from_ms(ms: i64) -> Self {
+        if ms < 0 {
+            Self(0)
+        } else if ms > Self::MAX_MS {
+            Self(Self::MAX_MS)
+        } else {
+            Self(ms)
+        }
+    }
+
+    /// From whole seconds.
+    pub const fn from_s(s: i64) -> Self {
+        Self::from_ms(s.saturating_mul(1000))
+    }
+
+    /// From whole minutes.
+    pub const fn from_minutes(m: i64) -> Self {
+        Self::from_s(m.saturating_mul(60))
+    }
+
+    /// From whole hours.
+    pub const fn from_hours(h: i64) -> Self {
+        Self::from_minutes(h.saturating_mul(60))
+    }
+
+    /// From days of 24 hours.
+    pub const fn from_days(d: i64) -> Self {
+        Self::from_hours(d.saturating_mul(24))
+    }
+
+    /// Milliseconds.
+    pub const fn ms(self) -> i64 {
+        self.0
+    }
+
+    /// Whole seconds, rounded down.
+    pub const fn s(self) -> i64 {
+        self.0 / 1000
+    }
+
+    /// Reads ISO 8601 (`P90D`, `PT12H`, `P1DT12H`, `P2W`) or the short forms `90d`, `12h`, `30m`, `45s`.
+    /// Years and months are refused: their length is not fixed.
+    pub fn parse(text: &str) -> Result<Self, Invalid> {
+        let wrong = |hint: &str| {
+            Invalid::new("invalid_duration", format!("`{}` is not a duration.", text.escape_debug()), hint)
+        };
+        const HINT: &str = "Write ISO 8601 such as `P90D`, `PT12H` or `PT30M`, or short `90d`, `12h`, `30m`.";
+        if text.is_empty() || text.len() > 64 || !text.is_ascii() {
+            return Err(wrong(HINT));
+        }
+        if text.starts_with('-') {
+            return Err(wrong("A duration cannot be negative."));
+        }
+        let (body, iso) = match text.strip_prefix('P') {
+            Some(rest) => (rest, true),
+            None => (text, false),
+        };
+        let mut total: i64 = 0;
+        let mut digits: Option<i64> = None;
+        let mut in_time = false;
+        let mut last_rank = 0_u8;
+        let mut parts = 0_u8;
+        for symbol in body.chars() {
+            if let Some(digit) = symbol.to_digit(10) {
+                let so_far = digits.unwrap_or(0);
+                digits = Some(
+                    so_far.checked_mul(10).and_then(|n| n.checked_add(i64::from(digit))).ok_or_else(|| wrong(HINT))?,
+                );
+                continue;
+            }
+            if iso && symbol == 'T' && !in_time && digits.is_none() {
+                in_time = true;
+                continue;
+            }
+            let unit = if iso { symbol } else { symbol.to_ascii_uppercase() };
+            let (rank, seconds) = match (unit, iso, in_time) {
+                ('Y', ..) => return Err(wrong("Years have no fixed length; write days, for example `P365D`.")),
+                ('M', true, false) => {
+                    return Err(wrong("Months have no fixed length; write days (`P30D`), or minutes as `PT30M`."));
+                }
+                ('W', true, false) => (1, 604_800),
+                ('D', true, false) | ('D', false, _) => (2, 86_400),
+                ('H', true, true) | ('H', false, _) => (3, 3_600),
+                ('M', true, true) | ('M', false, _) => (4, 60),
+                ('S', true, true) | ('S', false, _) => (5, 1),
+                _ => return Err(wrong(HINT)),
+            };
+            let count = digits.take().ok_or_else(|| wrong(HINT))?;
+            if rank <= last_rank || (!iso && parts > 0) {
+                return Err(wrong(HINT));
+            }
+            last_rank = rank;
+            parts = parts.saturating_add(1);
+            total = count
+                .checked_mul(seconds)
+                .and_then(|s| s.checked_mul(1000))
+                .and_then(|ms| total.checked_add(ms))
+                .filter(|ms| *ms <= Self::MAX_MS)
+                .ok_or_else(|| wrong("The longest duration is 3,650,000 days."))?;
+        }
+        if digits.is_some() || parts == 0 || (in_time && last_rank < 3) {
+            return Err(wrong(HINT));
+        }
+        Ok(Self(total))
+    }
+
+    /// In words, for people: `90 days`, `90 days 17 hours`.
+    pub fn in_words(self) -> String {
+        let mut rest = self.s();
+        let mut words = Vec::new();
+        for (unit, seconds) in [("day", 86_400_i64), ("hour", 3_600), ("minute", 60), ("second", 1)] {
+            let count = rest / seconds;
+            rest %= seconds;
+            if count > 0 {
+                words.push(format!("{count} {unit}{}", if count == 1 { "" } else { "s" }));
+            }
+        }
+        if words.is_empty() { "0 seconds".to_owned() } else { words.join(" ") }
+    }
+}
+
+impl fmt::Display for Span {
+    /// ISO 8601: days, then hours, minutes, seconds (fractions of a second are dropped).
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seconds = self.s();
+        let (days, rest) = (seconds / 86_400, seconds % 86_400);
+        let (hours, minutes, secs) = (rest / 3_600, rest % 3_600 / 60, rest % 60);
+        f.write_str("P")?;
+        if days > 0 {
+            write!(f, "{days}D")?;
+        }
+        if rest > 0 || days == 0 {
+            f.write_str("T")?;
+            if hours > 0 {
+                write!(f, "{hours}H")?;
+            }
+            if minutes > 0 {
+                write!(f, "{minutes}M")?;
+            }
+            if secs > 0 || rest == 0 {
+                write!(f, "{secs}S")?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,34 @@
+//! API tokens as they are stored: never the token itself, only its hash.
+
+use crate::id::TokenId;
+use crate::name::ResourceName;
+use crate::serial::Sha256;
+use crate::time::Timestamp;
+
+/// A token's record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Token {
+    /// Id; part of the token's text, so that it can be found without a scan.
+    pub id: TokenId,
+    /// Name, unique among tokens that are not revoked.
+    pub name: ResourceName,
+    /// Whom it speaks for.
+    pub user: String,
+    /// SHA-256 of the secret part.
+    pub secret_sha256: Sha256,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it ends; `None`: never.
+    pub expires_at: Option<Timestamp>,
+    /// When it was revoked.
+    pub revoked_at: Option<Timestamp>,
+    /// When it was last used, to the minute or so.
+    pub last_used_at: Option<Timestamp>,
+}
+
+impl Token {
+    /// May it be used at `now`?
+    pub fn is_live(&self, now: Timestamp) -> bool {
+        self.revoked_at.is_none() && self.expires_at.is_none_or(|end| now < end)
+    }
+}

@@ -1,0 +1,170 @@
+//! What callers of storage pass and get besides the types of `domain`.
+
+use certwright_domain::algorithm::KeyAlgorithm;
+use certwright_domain::audit::AuditEvent;
+use certwright_domain::ca::{CaState, CaType};
+use certwright_domain::id::{CaId, IntentId, VaultId};
+use certwright_domain::issued::{IssuedCertificate, IssuedKind, IssuedStatus};
+use certwright_domain::key::{KeyState, SealedBlob};
+use certwright_domain::serial::{Serial, Sha256};
+use certwright_domain::time::Timestamp;
+
+/// Which page of a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PageRequest {
+    /// At most this many items, 1 to 500.
+    pub limit: u32,
+    /// Where the page before ended; opaque text made by [`Page::next`].
+    pub after: Option<String>,
+}
+
+/// A page of a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page<T> {
+    /// Items, in the order of the list.
+    pub items: Vec<T>,
+    /// Where the next page begins; `None` on the last.
+    pub next: Option<String>,
+}
+
+/// Filter of the list of CAs.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CaFilter {
+    /// Only this type.
+    pub ca_type: Option<CaType>,
+    /// Only this state; without it, everything but `DELETED`.
+    pub state: Option<CaState>,
+    /// Only those issued by this CA.
+    pub issuer_id: Option<CaId>,
+    /// Also the server's own.
+    pub include_system: bool,
+}
+
+/// Filter of the list of keys.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct KeyFilter {
+    /// Only this algorithm.
+    pub algorithm: Option<KeyAlgorithm>,
+    /// Only this state; without it, everything but `DELETED`.
+    pub state: Option<KeyState>,
+}
+
+/// Order of the inventory.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum IssuedSort {
+    /// Newest first.
+    #[default]
+    NewestFirst,
+    /// Oldest first.
+    OldestFirst,
+    /// Soonest notAfter first.
+    ExpiresFirst,
+    /// Soonest renewAt first.
+    RenewsFirst,
+}
+
+/// Filter of the inventory; all given parts must match.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct IssuedFilter {
+    /// Beginning of the common name, a whole SAN, a serial or a fingerprint: what a person types into a search box.
+    pub q: Option<String>,
+    /// Exactly this serial.
+    pub serial: Option<Serial>,
+    /// Exactly this common name, lower case compared with lower case.
+    pub name: Option<String>,
+    /// Exactly this subject alternative name, in its canonical form.
+    pub san: Option<String>,
+    /// Only this CA.
+    pub ca_id: Option<CaId>,
+    /// Only this profile.
+    pub profile: Option<String>,
+    /// Only this requester: its id (`token:…`) or its name.
+    pub requester: Option<String>,
+    /// Only this status at `now`.
+    pub status: Option<(IssuedStatus, Timestamp)>,
+    /// notAfter before this.
+    pub expires_before: Option<Timestamp>,
+    /// notAfter at or after this.
+    pub expires_after: Option<Timestamp>,
+    /// renewAt before this.
+    pub renew_before: Option<Timestamp>,
+    /// Exactly this fingerprint.
+    pub fingerprint: Option<Sha256>,
+    /// Leaf or CA.
+    pub kind: Option<IssuedKind>,
+    /// Order.
+    pub sort: IssuedSort,
+    /// Also certificates of the server's own CA.
+    pub include_system: bool,
+}
+
+/// Filter of the audit list; newest first.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AuditFilter {
+    /// Only this action.
+    pub action: Option<String>,
+    /// Only this actor.
+    pub actor: Option<String>,
+    /// Only this target id.
+    pub target_id: Option<String>,
+    /// Only this request.
+    pub request_id: Option<String>,
+}
+
+/// A certificate to be recorded, with its audit event. See [`crate::Recorder`].
+#[derive(Debug, Clone)]
+pub struct Recording {
+    /// The row.
+    pub issued: IssuedCertificate,
+    /// The audit event.
+    pub audit: AuditEvent,
+    /// The configuration epoch that the decision was made under; recording under another one is [`crate::Error::Stale`].
+    pub epoch: i64,
+}
+
+/// The intent to sign a CA certificate, stored before the signature.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Intent {
+    /// Id.
+    pub id: IntentId,
+    /// The signing CA; for a root, the id that the CA will have.
+    pub ca_id: CaId,
+    /// Serial.
+    pub serial: Serial,
+    /// The exact bytes that will be signed.
+    pub tbs: Vec<u8>,
+    /// Who asked.
+    pub requester: String,
+    /// Request that caused it.
+    pub request_id: String,
+    /// When.
+    pub created_at: Timestamp,
+}
+
+/// Record of an idempotency key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IdempotencyRecord {
+    /// Who used it.
+    pub caller: String,
+    /// The key.
+    pub key: String,
+    /// SHA-256 of method, path and body.
+    pub request_sha256: Sha256,
+    /// The sealed response; `None` while the first call is under way.
+    pub response: Option<SealedBlob>,
+    /// When the first call began.
+    pub created_at: Timestamp,
+    /// An unfinished first call is given up after this.
+    pub in_flight_until: Timestamp,
+}
+
+/// A sealed row that still needs another key: what the re-wrapping job works on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyVersionToRewrap {
+    /// The vault.
+    pub vault_id: VaultId,
+    /// The key version as stored.
+    pub version: certwright_domain::key::KeyVersion,
+    /// Algorithm of the key.
+    pub algorithm: KeyAlgorithm,
+}

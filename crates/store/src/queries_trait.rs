@@ -1,0 +1,232 @@
+//! The statements that both databases answer. Every method runs in the transaction (or read snapshot) it is called on.
+
+use crate::{
+    AuditFilter, CaFilter, Error, IdempotencyRecord, Intent, IssuedFilter, KeyFilter, KeyVersionToRewrap, Page,
+    PageRequest,
+};
+use async_trait::async_trait;
+use certwright_domain::audit::{AuditEvent, StoredAuditEvent};
+use certwright_domain::ca::{Ca, CaVersion};
+use certwright_domain::id::{CaId, IntentId, IssuedId, KeyId, TokenId, VaultId};
+use certwright_domain::issued::IssuedCertificate;
+use certwright_domain::key::{Key, KeyVersion, SealedBlob, Vault, VaultKeyVersion};
+use certwright_domain::name::{Reference, ResourceName};
+use certwright_domain::profile::StoredProfile;
+use certwright_domain::revocation::Revocation;
+use certwright_domain::serial::{Serial, Sha256};
+use certwright_domain::time::Timestamp;
+use certwright_domain::token::Token;
+
+type Result<T> = std::result::Result<T, Error>;
+
+/// Everything a transaction can do.
+pub trait Queries:
+    SystemQueries + VaultQueries + KeyQueries + CaQueries + ProfileQueries + IssuedQueries + TokenQueries + AuditQueries
+{
+}
+impl<T> Queries for T where
+    T: SystemQueries
+        + VaultQueries
+        + KeyQueries
+        + CaQueries
+        + ProfileQueries
+        + IssuedQueries
+        + TokenQueries
+        + AuditQueries
+{
+}
+
+/// Epoch, leases, idempotency keys, signing intents, small values.
+#[async_trait]
+pub trait SystemQueries: Send {
+    /// The configuration epoch: it grows whenever something changes that a decision to issue may rest on
+    /// (CA, key, vault, profile, token).
+    async fn epoch(&mut self) -> Result<i64>;
+    /// Raises the epoch by one and returns it.
+    async fn bump_epoch(&mut self) -> Result<i64>;
+    /// A small named value.
+    async fn meta(&mut self, name: &str) -> Result<Option<Vec<u8>>>;
+    /// Stores a small named value, replacing an older one.
+    async fn put_meta(&mut self, name: &str, value: &[u8]) -> Result<()>;
+    /// Takes or keeps the lease `name` until `until`; false when another holder has it and it has not ended at `now`.
+    async fn acquire_lease(&mut self, name: &str, holder: &str, now: Timestamp, until: Timestamp) -> Result<bool>;
+    /// Gives the lease back, if `holder` has it.
+    async fn release_lease(&mut self, name: &str, holder: &str) -> Result<()>;
+    /// Looks an idempotency key up.
+    async fn idempotency(&mut self, caller: &str, key: &str) -> Result<Option<IdempotencyRecord>>;
+    /// Stores a new key. A row of the same caller and key whose first call is unfinished and past `in_flight_until`
+    /// (compared with `record.created_at`) is replaced; any other is [`Error::Conflict`].
+    async fn begin_idempotency(&mut self, record: &IdempotencyRecord) -> Result<()>;
+    /// Stores the response of a key that is in flight.
+    async fn complete_idempotency(&mut self, caller: &str, key: &str, response: &SealedBlob) -> Result<()>;
+    /// Forgets a key.
+    async fn forget_idempotency(&mut self, caller: &str, key: &str) -> Result<()>;
+    /// Forgets keys made before `before`, at most `limit`; returns how many.
+    async fn purge_idempotency(&mut self, before: Timestamp, limit: u32) -> Result<u64>;
+    /// Stores the intent to sign a CA certificate.
+    async fn insert_intent(&mut self, intent: &Intent) -> Result<()>;
+    /// Marks an open intent as done; [`Error::Stale`] when it is not open.
+    async fn complete_intent(&mut self, id: &IntentId, at: Timestamp) -> Result<()>;
+    /// Intents made before `before` that were never completed: certificates that may exist without a row.
+    async fn open_intents(&mut self, before: Timestamp) -> Result<Vec<Intent>>;
+}
+
+/// Vaults and their key-encryption keys.
+#[async_trait]
+pub trait VaultQueries: Send {
+    /// Stores a vault.
+    async fn insert_vault(&mut self, vault: &Vault) -> Result<()>;
+    /// A vault by id or name (names of deleted vaults do not count; ids of deleted ones do).
+    async fn vault(&mut self, reference: &Reference) -> Result<Option<Vault>>;
+    /// Vaults by name; without `include_system`, the server's own are left out; deleted ones are left out.
+    async fn vaults(&mut self, page: &PageRequest, include_system: bool) -> Result<Page<Vault>>;
+    /// Writes name, state and deletion time of the row that still has `vault.revision`, and raises the revision.
+    /// Becoming `DELETED` sets the name free.
+    async fn update_vault(&mut self, vault: &Vault) -> Result<()>;
+    /// Vaults whose deletion time has come.
+    async fn vaults_to_delete(&mut self, now: Timestamp, limit: u32) -> Result<Vec<Vault>>;
+    /// Counts keys in the vault that are not deleted.
+    async fn live_keys(&mut self, vault_id: &VaultId) -> Result<u64>;
+    /// Stores a version of a vault's key.
+    async fn insert_vault_key(&mut self, version: &VaultKeyVersion) -> Result<()>;
+    /// Versions of a vault's key, newest first.
+    async fn vault_keys(&mut self, vault_id: &VaultId) -> Result<Vec<VaultKeyVersion>>;
+    /// Versions that are sealed under another root key than this one.
+    async fn vault_keys_not_under(&mut self, root_key_id: &str, limit: u32) -> Result<Vec<VaultKeyVersion>>;
+    /// Writes `sealed` and `root_key_id` of the version if it is still sealed under `old_root_key_id`.
+    async fn rewrap_vault_key(&mut self, version: &VaultKeyVersion, old_root_key_id: &str) -> Result<()>;
+    /// How many vault-key versions each root key seals.
+    async fn root_key_usage(&mut self) -> Result<Vec<(String, u64)>>;
+    /// Destroys the sealed keys of a deleted vault.
+    async fn destroy_vault_keys(&mut self, vault_id: &VaultId) -> Result<()>;
+    /// Removes versions of the vault's key older than `newest` that seal nothing any more; returns how many.
+    async fn drop_unused_vault_keys(&mut self, vault_id: &VaultId, newest: u32) -> Result<u64>;
+}
+
+/// Master keys.
+#[async_trait]
+pub trait KeyQueries: Send {
+    /// Stores a key.
+    async fn insert_key(&mut self, key: &Key) -> Result<()>;
+    /// A key of the vault by id or name.
+    async fn key(&mut self, vault_id: &VaultId, reference: &Reference) -> Result<Option<Key>>;
+    /// A key by id, in whatever vault.
+    async fn key_by_id(&mut self, id: &KeyId) -> Result<Option<Key>>;
+    /// Keys of the vault by name.
+    async fn keys(&mut self, vault_id: &VaultId, filter: &KeyFilter, page: &PageRequest) -> Result<Page<Key>>;
+    /// Writes name, state, state before deletion, CA, latest version and deletion time of the row that still has
+    /// `key.revision`, and raises the revision. Becoming `DELETED` sets the name free.
+    async fn update_key(&mut self, key: &Key) -> Result<()>;
+    /// Keys whose deletion time has come.
+    async fn keys_to_delete(&mut self, now: Timestamp, limit: u32) -> Result<Vec<Key>>;
+    /// Stores a version.
+    async fn insert_key_version(&mut self, version: &KeyVersion) -> Result<()>;
+    /// Versions, newest first.
+    async fn key_versions(&mut self, key_id: &KeyId) -> Result<Vec<KeyVersion>>;
+    /// One version.
+    async fn key_version(&mut self, key_id: &KeyId, number: u32) -> Result<Option<KeyVersion>>;
+    /// Key versions of the vault that are sealed under an older vault-key version than `newest`.
+    async fn key_versions_to_rewrap(
+        &mut self,
+        vault_id: &VaultId,
+        newest: u32,
+        limit: u32,
+    ) -> Result<Vec<KeyVersionToRewrap>>;
+    /// Writes `sealed` and `vault_key_version` if it is still sealed under `old_vault_key_version`.
+    async fn rewrap_key_version(&mut self, version: &KeyVersion, old_vault_key_version: u32) -> Result<()>;
+    /// Empties the sealed bytes of every version of a deleted key.
+    async fn destroy_key_material(&mut self, key_id: &KeyId) -> Result<()>;
+}
+
+/// Certificate authorities.
+#[async_trait]
+pub trait CaQueries: Send {
+    /// Stores a CA.
+    async fn insert_ca(&mut self, ca: &Ca) -> Result<()>;
+    /// A CA by id or name (names of deleted CAs do not count; ids of deleted ones do).
+    async fn ca(&mut self, reference: &Reference) -> Result<Option<Ca>>;
+    /// CAs by name.
+    async fn cas(&mut self, filter: &CaFilter, page: &PageRequest) -> Result<Page<Ca>>;
+    /// Writes name, state, state before deletion, rules, revocation settings, version pointers and deletion time of
+    /// the row that still has `ca.revision`, and raises the revision. Becoming `DELETED` sets the name free.
+    async fn update_ca(&mut self, ca: &Ca) -> Result<()>;
+    /// CAs whose deletion time has come.
+    async fn cas_to_delete(&mut self, now: Timestamp, limit: u32) -> Result<Vec<Ca>>;
+    /// Stores a version.
+    async fn insert_ca_version(&mut self, version: &CaVersion) -> Result<()>;
+    /// Versions, newest first.
+    async fn ca_versions(&mut self, ca_id: &CaId) -> Result<Vec<CaVersion>>;
+    /// One version.
+    async fn ca_version(&mut self, ca_id: &CaId, number: u32) -> Result<Option<CaVersion>>;
+    /// Writes the certificate, chain, serial, fingerprint, validity and inventory row of a version that has no
+    /// certificate yet; [`Error::Stale`] when it has one.
+    async fn install_ca_version(&mut self, version: &CaVersion) -> Result<()>;
+    /// Marks a version as revoked; [`Error::Stale`] when it is already.
+    async fn revoke_ca_version(&mut self, ca_id: &CaId, number: u32, revocation: &Revocation) -> Result<()>;
+    /// Counts CAs issued by this one that are not deleted.
+    async fn live_children(&mut self, ca_id: &CaId) -> Result<u64>;
+    /// Counts leaf certificates of this CA that are neither revoked nor expired at `now`, up to `at_most`.
+    async fn live_leaves(&mut self, ca_id: &CaId, now: Timestamp, at_most: u32) -> Result<u64>;
+    /// SHA-256 of every SubjectPublicKeyInfo that any CA version certifies.
+    async fn ca_public_keys(&mut self) -> Result<Vec<Sha256>>;
+}
+
+/// Operators' own profiles (the built-in ones have no row).
+#[async_trait]
+pub trait ProfileQueries: Send {
+    /// Stores a profile (its id is there).
+    async fn insert_profile(&mut self, profile: &StoredProfile) -> Result<()>;
+    /// A profile by id or name.
+    async fn profile(&mut self, reference: &Reference) -> Result<Option<StoredProfile>>;
+    /// Profiles by name.
+    async fn profiles(&mut self, page: &PageRequest) -> Result<Page<StoredProfile>>;
+    /// Replaces the row that still has `profile.revision`, and raises the revision.
+    async fn update_profile(&mut self, profile: &StoredProfile) -> Result<()>;
+    /// Deletes the row that still has `revision`.
+    async fn delete_profile(&mut self, name: &ResourceName, revision: i64) -> Result<()>;
+}
+
+/// The inventory.
+#[async_trait]
+pub trait IssuedQueries: Send {
+    /// Stores certificates; a serial that the CA used before or a known fingerprint is [`Error::Conflict`].
+    async fn insert_issued(&mut self, certificates: &[IssuedCertificate]) -> Result<()>;
+    /// By id.
+    async fn issued(&mut self, id: &IssuedId) -> Result<Option<IssuedCertificate>>;
+    /// By fingerprint.
+    async fn issued_by_fingerprint(&mut self, fingerprint: &Sha256) -> Result<Option<IssuedCertificate>>;
+    /// By serial; several CAs may have used it (imported ones), at most ten are returned.
+    async fn issued_by_serial(&mut self, serial: &Serial) -> Result<Vec<IssuedCertificate>>;
+    /// Searches.
+    async fn search_issued(&mut self, filter: &IssuedFilter, page: &PageRequest) -> Result<Page<IssuedCertificate>>;
+    /// Marks as revoked; [`Error::Stale`] when it is already.
+    async fn revoke_issued(&mut self, id: &IssuedId, revocation: &Revocation) -> Result<()>;
+    /// Deletes leaf rows that expired before `before` and were never revoked, at most `limit`; returns how many.
+    async fn purge_expired(&mut self, before: Timestamp, limit: u32) -> Result<u64>;
+}
+
+/// API tokens.
+#[async_trait]
+pub trait TokenQueries: Send {
+    /// Stores a token.
+    async fn insert_token(&mut self, token: &Token) -> Result<()>;
+    /// By id.
+    async fn token(&mut self, id: &TokenId) -> Result<Option<Token>>;
+    /// By id or name (names of revoked tokens do not count).
+    async fn find_token(&mut self, reference: &Reference) -> Result<Option<Token>>;
+    /// Tokens, newest first, revoked and expired ones included.
+    async fn tokens(&mut self, page: &PageRequest) -> Result<Page<Token>>;
+    /// Marks as revoked and sets the name free; [`Error::Stale`] when it is already.
+    async fn revoke_token(&mut self, id: &TokenId, at: Timestamp) -> Result<()>;
+    /// Notes the last use, if later than what is stored.
+    async fn touch_token(&mut self, id: &TokenId, at: Timestamp) -> Result<()>;
+}
+
+/// The audit trail.
+#[async_trait]
+pub trait AuditQueries: Send {
+    /// Stores an event.
+    async fn insert_audit(&mut self, event: &AuditEvent) -> Result<()>;
+    /// Events, newest first.
+    async fn audit_events(&mut self, filter: &AuditFilter, page: &PageRequest) -> Result<Page<StoredAuditEvent>>;
+}
