@@ -1,1 +1,125 @@
-//! app
+//! Use cases of Certwright: one per verb, the same for every door.
+//!
+//! Every use case takes a [`Call`] (who, which request, trial or not), asks [`access`] for leave, does its work in
+//! transactions it opens itself, and writes an audit event in the same transaction as the change. With
+//! [`Call::dry_run`] everything is done but the last step: the transaction is rolled back and no key signs.
+//!
+//! **Invariants.** No transaction is open while a key signs. State changes are compare-and-swap. What leaves
+//! [`issuance`] is recorded.
+
+pub mod access;
+mod audit;
+mod cas;
+mod context;
+mod error;
+mod idempotency;
+pub mod issuance;
+mod issued;
+mod jobs;
+mod keys;
+mod profiles;
+mod seal;
+mod setup;
+mod tokens;
+mod trust;
+mod vaults;
+
+pub use access::{Call, Caller, Permission};
+pub use cas::{CaView, ImportCa, Install, NewCa, NewCaKind, NewRules, OwnKey, RenewCa, UpdateCa, VersionView};
+pub use certwright_pki::{Csr, to_pem, to_pkcs7};
+pub use error::{Error, Pointed};
+pub use idempotency::{IdempotencyStart, StoredResponse};
+pub use issuance::{IssueRequest, Issued, SignRequest, Subject, Trial};
+pub use jobs::JobReport;
+pub use keys::{KeyView, NewKey};
+pub use seal::RootKeyStatus;
+pub use setup::{Quickstart, QuickstartReport, ServerCertificate};
+pub use tokens::NewToken;
+pub use trust::TrustedRoot;
+
+use certwright_domain::ambient::{Clock, Entropy};
+use certwright_domain::rules::ServiceLimits;
+use certwright_domain::time::Span;
+use certwright_keystore::KeyStore;
+use certwright_store::Store;
+use std::sync::Arc;
+
+/// What the use cases need from outside.
+pub struct Dependencies {
+    /// Storage.
+    pub store: Store,
+    /// Private keys.
+    pub keys: Arc<dyn KeyStore>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness for ids, serials and tokens.
+    pub entropy: Arc<dyn Entropy>,
+    /// Settings.
+    pub settings: Settings,
+}
+
+/// Settings of the use cases.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Base of the URLs written into certificates (`/pki/…`), without a trailing slash.
+    pub pki_url: String,
+    /// Limits of the service.
+    pub limits: ServiceLimits,
+    /// Name of this node, for leases and audit.
+    pub node: String,
+    /// How long idempotency keys are kept.
+    pub idempotency_lifetime: Span,
+    /// Age after notAfter at which unrevoked one-shot rows may be deleted; `None`: never.
+    pub retention: Option<Span>,
+}
+
+/// The application. Cheap to clone.
+#[derive(Clone)]
+pub struct App {
+    pub(crate) inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    pub(crate) store: Store,
+    pub(crate) recorder: certwright_store::Recorder,
+    pub(crate) keys: Arc<dyn KeyStore>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) entropy: Arc<dyn Entropy>,
+    pub(crate) settings: Settings,
+    pub(crate) context: context::Context,
+}
+
+impl App {
+    /// Puts the application together. Nothing is read or written yet.
+    pub fn new(dependencies: Dependencies) -> Self {
+        let Dependencies { store, keys, clock, entropy, settings } = dependencies;
+        let recorder = store.recorder();
+        Self {
+            inner: Arc::new(Inner {
+                store,
+                recorder,
+                keys,
+                clock,
+                entropy,
+                settings,
+                context: context::Context::new(),
+            }),
+        }
+    }
+
+    /// The clock the use cases live by.
+    pub fn now(&self) -> certwright_domain::time::Timestamp {
+        self.inner.clock.now()
+    }
+
+    /// Is the database there?
+    pub async fn ready(&self) -> Result<(), Error> {
+        Ok(self.inner.store.ping().await?)
+    }
+}
+
+impl Inner {
+    pub(crate) fn id_entropy(&self) -> certwright_domain::id::IdEntropy {
+        certwright_domain::ambient::id_entropy(&*self.entropy)
+    }
+}

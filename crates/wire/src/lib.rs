@@ -1,1 +1,1 @@
-//! wire
+//! JSON types of /v1, shared by the server and the client. No logic.

@@ -1,0 +1,38 @@
+//! Audit events of the use cases, and their list.
+use crate::{App, Call, Error, Permission};
+use certwright_domain::audit::{AuditEvent, StoredAuditEvent};
+use certwright_store::{AuditFilter, Page, PageRequest};
+
+/// What was changed.
+pub(crate) struct Target<'a> {
+    pub(crate) kind: &'static str,
+    pub(crate) id: &'a str,
+    pub(crate) name: &'a str,
+}
+
+impl crate::Inner {
+    /// An audit event of `call`; `details` are facts as pairs, never a secret. Values are JSON-escaped here.
+    pub(crate) fn audit(
+        &self,
+        call: &Call,
+        action: &'static str,
+        target: Target<'_>,
+        details: &[(&str, &str)],
+    ) -> AuditEvent {
+        let _ = (call, action, target, details);
+        todo!()
+    }
+}
+
+impl App {
+    /// Audit events, newest first.
+    pub async fn audit_events(
+        &self,
+        call: &Call,
+        filter: &AuditFilter,
+        page: &PageRequest,
+    ) -> Result<Page<StoredAuditEvent>, Error> {
+        self.authorize(call, Permission::AuditRead)?;
+        Ok(self.inner.store.read().await?.audit_events(filter, page).await?)
+    }
+}
