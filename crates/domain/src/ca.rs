@@ -155,6 +155,9 @@ pub struct CaVersion {
 pub struct IssuerFacts {
     /// Name, for refusals.
     pub name: ResourceName,
+    /// Subject of the certificate that will be the issuer: nothing below may carry the same, or verifiers take it for
+    /// self-issued (RFC 5280 section 6.1) and look for its issuer in the wrong place.
+    pub subject: DistinguishedName,
     /// State.
     pub state: CaState,
     /// Rules of the CA's row: lifetimes may have been changed since its certificate was made.
