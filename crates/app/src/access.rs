@@ -54,6 +54,8 @@ permissions! {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caller {
     kind: CallerKind,
+    /// The configuration epoch it was authenticated under.
+    epoch: i64,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,11 +78,16 @@ pub struct Call {
 impl Caller {
     /// The server itself.
     pub fn system() -> Self {
-        Self { kind: CallerKind::System }
+        Self { kind: CallerKind::System, epoch: 0 }
     }
 
-    pub(crate) fn token(id: TokenId, name: String, user: String) -> Self {
-        Self { kind: CallerKind::Token { id, name, user } }
+    pub(crate) fn token(id: TokenId, name: String, user: String, epoch: i64) -> Self {
+        Self { kind: CallerKind::Token { id, name, user }, epoch }
+    }
+
+    /// The configuration epoch it was authenticated under; 0: not known.
+    pub(crate) fn epoch(&self) -> i64 {
+        self.epoch
     }
 
     /// Stable identity for audit, inventory and idempotency keys: `token:<id>` or `system`.

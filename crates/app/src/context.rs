@@ -1,7 +1,332 @@
-//! What deciding and signing need, kept in memory and checked against the epoch.
-pub(crate) struct Context {}
+//! What deciding and signing need, kept in memory and stamped with the configuration epoch.
+//!
+//! The store counts an *epoch* up whenever a CA, key, vault, profile or token changes. An entry made under epoch `E` is
+//! used only while `E` is the newest epoch this node knows, and the group commit refuses ([`certwright_store::Error::Stale`])
+//! a certificate that was decided under another epoch than the stored one. So the issuing path reads nothing from the
+//! database, and yet no certificate leaves that a change on any node had ruled out before it was recorded.
+
+use crate::tokens::TokenCache;
+use crate::{App, Error};
+use certwright_domain::algorithm::{KeyAlgorithm, SignatureAlgorithm};
+use certwright_domain::ca::{Ca, CaState, CaType, CaVersion, IssuerFacts};
+use certwright_domain::key::{KeyState, VaultState};
+use certwright_domain::name::Reference;
+use certwright_domain::profile::{DEFAULT_PROFILE, Profile};
+use certwright_domain::public_key::PublicKey;
+use certwright_domain::serial::Sha256;
+use certwright_keystore::{KeyPlace, Signer, VaultKey};
+use certwright_pki::{Certificate, Urls, read_certificate};
+use moka::sync::Cache;
+use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+
+/// Caches of the issuing path.
+pub(crate) struct Context {
+    epoch: AtomicI64,
+    pub(crate) tokens: TokenCache,
+    issuers: Cache<String, Arc<IssuerContext>>,
+    profiles: Cache<String, Arc<(i64, Profile)>>,
+    ca_keys: RwLock<Option<Arc<(i64, HashSet<Sha256>)>>>,
+    samples: RwLock<HashMap<KeyAlgorithm, PublicKey>>,
+}
+
+/// A CA that may sign now, with everything that signing needs.
+pub(crate) struct IssuerContext {
+    pub(crate) epoch: i64,
+    pub(crate) ca: Ca,
+    pub(crate) version: CaVersion,
+    pub(crate) certificate: Certificate,
+    pub(crate) facts: IssuerFacts,
+    pub(crate) signer: Arc<dyn Signer>,
+    pub(crate) signature_algorithm: SignatureAlgorithm,
+    pub(crate) urls: Urls,
+    /// DER: the CA first, with the root where it is known.
+    pub(crate) ca_chain: Vec<Vec<u8>>,
+    /// How many of them stand before the root.
+    pub(crate) without_root: usize,
+}
+
 impl Context {
     pub(crate) fn new() -> Self {
-        Self {}
+        Self {
+            epoch: AtomicI64::new(0),
+            tokens: TokenCache::new(),
+            issuers: Cache::new(1_000),
+            profiles: Cache::new(1_000),
+            ca_keys: RwLock::new(None),
+            samples: RwLock::new(HashMap::new()),
+        }
+    }
+
+    /// The newest epoch this node knows; 0: none yet.
+    pub(crate) fn epoch(&self) -> i64 {
+        self.epoch.load(Ordering::Acquire)
+    }
+
+    /// Learns of an epoch; older ones are ignored.
+    pub(crate) fn note_epoch(&self, epoch: i64) {
+        self.epoch.fetch_max(epoch, Ordering::AcqRel);
+    }
+
+    /// A public key of this algorithm that requests can be judged with before a key is made for them.
+    pub(crate) fn sample_key(&self, algorithm: KeyAlgorithm) -> Option<PublicKey> {
+        self.samples.read().unwrap_or_else(PoisonError::into_inner).get(&algorithm).cloned()
+    }
+
+    /// Keeps a public key to judge with.
+    pub(crate) fn keep_sample_key(&self, algorithm: KeyAlgorithm, public_key: PublicKey) {
+        self.samples.write().unwrap_or_else(PoisonError::into_inner).insert(algorithm, public_key);
+    }
+}
+
+impl App {
+    /// Reads the epoch from the store and learns it.
+    pub(crate) async fn refresh_epoch(&self) -> Result<i64, Error> {
+        let epoch = self.inner.store.read().await?.epoch().await?;
+        self.inner.context.note_epoch(epoch);
+        Ok(epoch)
+    }
+
+    /// The epoch to work under: the newest known, read from the store when none is.
+    pub(crate) async fn working_epoch(&self) -> Result<i64, Error> {
+        match self.inner.context.epoch() {
+            0 => self.refresh_epoch().await,
+            known => Ok(known),
+        }
+    }
+
+    /// A CA that is ready to sign, from memory where the epoch allows.
+    pub(crate) async fn issuer(&self, ca: &Reference) -> Result<Arc<IssuerContext>, Error> {
+        let epoch = self.working_epoch().await?;
+        if let Some(known) = self.inner.context.issuers.get(ca.as_str()).filter(|known| known.epoch == epoch) {
+            return Ok(known);
+        }
+        let loaded = Arc::new(self.load_issuer(ca).await?);
+        self.inner.context.issuers.insert(ca.as_str().to_owned(), Arc::clone(&loaded));
+        Ok(loaded)
+    }
+
+    /// A profile by reference (default: the default one), from memory where the epoch allows.
+    pub(crate) async fn issuing_profile(&self, reference: Option<&Reference>) -> Result<Arc<(i64, Profile)>, Error> {
+        let name = reference.map_or(DEFAULT_PROFILE, Reference::as_str);
+        let epoch = self.working_epoch().await?;
+        if let Some(known) = self.inner.context.profiles.get(name).filter(|known| known.0 == epoch) {
+            return Ok(known);
+        }
+        let (epoch, profile) = match Profile::built_in(name) {
+            Some(profile) => (epoch, profile),
+            None => {
+                let mut read = self.inner.store.read().await?;
+                let epoch = read.epoch().await?;
+                let reference = Reference::parse(name).map_err(|invalid| Error::invalid("/profile", invalid))?;
+                let stored = read.profile(&reference).await?.ok_or_else(|| Error::not_found("profile", name))?;
+                self.inner.context.note_epoch(epoch);
+                (epoch, stored.profile)
+            }
+        };
+        let loaded = Arc::new((epoch, profile));
+        self.inner.context.profiles.insert(name.to_owned(), Arc::clone(&loaded));
+        Ok(loaded)
+    }
+
+    /// Is this the public key of any CA of ours?
+    pub(crate) async fn is_ca_key(&self, spki: &Sha256) -> Result<bool, Error> {
+        let epoch = self.working_epoch().await?;
+        let known = self.inner.context.ca_keys.read().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(known) = known.filter(|known| known.0 == epoch) {
+            return Ok(known.1.contains(spki));
+        }
+        let mut read = self.inner.store.read().await?;
+        let epoch = read.epoch().await?;
+        let keys: HashSet<Sha256> = read.ca_public_keys().await?.into_iter().collect();
+        self.inner.context.note_epoch(epoch);
+        let found = keys.contains(spki);
+        *self.inner.context.ca_keys.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new((epoch, keys)));
+        Ok(found)
+    }
+
+    async fn load_issuer(&self, reference: &Reference) -> Result<IssuerContext, Error> {
+        let mut read = self.inner.store.read().await?;
+        // The epoch is read first: whatever is read after it is at least as new.
+        let epoch = read.epoch().await?;
+        self.inner.context.note_epoch(epoch);
+        let ca = read.ca(reference).await?.ok_or_else(|| Error::not_found("CA", reference))?;
+        refuse_unless_active(&ca)?;
+        let number = ca.versions.current.ok_or_else(|| {
+            Error::conflict(
+                "ca_without_version",
+                format!("CA {} has no current version.", ca.name),
+                "Make one current.",
+            )
+        })?;
+        let version = read
+            .ca_version(&ca.id, number)
+            .await?
+            .ok_or_else(|| Error::Internal(format!("{} lacks its current version {number}", ca.id)))?;
+        let mut above = Vec::new();
+        let mut revoked = version.revocation.is_some();
+        for der in &version.chain {
+            let certificate = read_certificate(der)?;
+            let row = read.issued_by_fingerprint(&certificate.fingerprint).await?;
+            revoked |= row.is_some_and(|row| row.revocation.is_some());
+            above.push(certificate);
+        }
+        let (signer, signature_algorithm) = self.ca_signer(&mut read, &ca, &version).await?;
+        drop(read);
+        let der = version.certificate.as_ref().ok_or_else(|| {
+            Error::conflict(
+                "ca_without_certificate",
+                format!("CA {} has no certificate yet.", ca.name),
+                "Install it first.",
+            )
+        })?;
+        let certificate = read_certificate(der)?;
+        let facts = issuer_facts(&ca, &certificate, &above, revoked);
+        let urls = self.urls(&ca, number);
+        let ca_chain: Vec<Vec<u8>> = std::iter::once(certificate.der.clone()).chain(version.chain.clone()).collect();
+        let without_root =
+            std::iter::once(&certificate).chain(&above).take_while(|one| one.issuer_der != one.subject_der).count();
+        Ok(IssuerContext {
+            epoch,
+            ca,
+            version,
+            certificate,
+            facts,
+            signer,
+            signature_algorithm,
+            urls,
+            ca_chain,
+            without_root,
+        })
+    }
+
+    /// Opens the key of a CA's version for signing; disabled keys and vaults refuse.
+    pub(crate) async fn ca_signer(
+        &self,
+        read: &mut certwright_store::Reader<'_>,
+        ca: &Ca,
+        version: &CaVersion,
+    ) -> Result<(Arc<dyn Signer>, SignatureAlgorithm), Error> {
+        let no_key = || {
+            Error::conflict(
+                "ca_has_no_key",
+                format!("CA {} is a trust anchor without a key of ours and cannot sign.", ca.name),
+                "Choose a CA whose key lies in one of our vaults.",
+            )
+        };
+        let (Some((vault_id, key_id)), Some(algorithm), Some(key_version)) =
+            (&ca.key, ca.signature_algorithm, version.key_version)
+        else {
+            return Err(no_key());
+        };
+        let signer = self.open_signer(read, vault_id, key_id, key_version).await?;
+        Ok((signer, algorithm))
+    }
+
+    /// Opens one version of a key for signing.
+    pub(crate) async fn open_signer(
+        &self,
+        read: &mut certwright_store::Reader<'_>,
+        vault_id: &certwright_domain::id::VaultId,
+        key_id: &certwright_domain::id::KeyId,
+        key_version: u32,
+    ) -> Result<Arc<dyn Signer>, Error> {
+        let missing = |what: &str| Error::Internal(format!("{what} of {key_id} version {key_version} is missing"));
+        let key = read.key_by_id(key_id).await?.ok_or_else(|| missing("row"))?;
+        if key.state != KeyState::Enabled {
+            return Err(Error::conflict(
+                "key_not_enabled",
+                format!("Key {} is {} and cannot sign.", key.name, key.state),
+                "Enable the key, or cancel its deletion.",
+            ));
+        }
+        let vault_reference = Reference::parse(vault_id.as_str()).map_err(|_| missing("vault id"))?;
+        let vault = read.vault(&vault_reference).await?.ok_or_else(|| missing("vault"))?;
+        if vault.state != VaultState::Active {
+            return Err(Error::conflict(
+                "vault_not_active",
+                format!("Vault {} is {}; its keys cannot sign.", vault.name, vault.state),
+                "Cancel the deletion of the vault.",
+            ));
+        }
+        let stored = read.key_version(key_id, key_version).await?.ok_or_else(|| missing("version"))?;
+        let vault_key = read
+            .vault_keys(vault_id)
+            .await?
+            .into_iter()
+            .find(|candidate| candidate.number == stored.vault_key_version)
+            .ok_or_else(|| missing("vault key"))?;
+        let vault_key = VaultKey {
+            vault_id: vault_key.vault_id,
+            version: vault_key.number,
+            root_key_id: vault_key.root_key_id,
+            sealed: vault_key.sealed,
+        };
+        let place = KeyPlace {
+            vault_id: vault_id.clone(),
+            key_id: key_id.clone(),
+            version: key_version,
+            algorithm: key.algorithm,
+        };
+        Ok(self.inner.keys.signer(&vault_key, &place, &stored.sealed).await?)
+    }
+
+    /// The URLs that certificates signed by this version of the CA carry. They name the version: after a renewal with a
+    /// new key, older certificates still find the certificate that signed them.
+    pub(crate) fn urls(&self, ca: &Ca, version: u32) -> Urls {
+        let base = &self.inner.settings.pki_url;
+        if base.is_empty() {
+            return Urls::default();
+        }
+        let at = |leaf: &str| vec![format!("{base}/pki/{}/{version}/{leaf}", ca.id)];
+        Urls {
+            ca_issuers: at("ca.crt"),
+            ocsp: Vec::new(),
+            crl: if ca.revocation.crl_enabled { at("crl") } else { Vec::new() },
+        }
+    }
+}
+
+/// Refuses a CA that may not issue, with the reason.
+pub(crate) fn refuse_unless_active(ca: &Ca) -> Result<(), Error> {
+    let (code, hint) = match ca.state {
+        CaState::Active if ca.ca_type == CaType::ExternalRoot => {
+            return Err(Error::conflict(
+                "ca_has_no_key",
+                format!("CA {} is a trust anchor without a key of ours and cannot sign.", ca.name),
+                "Choose a CA whose key lies in one of our vaults.",
+            ));
+        }
+        CaState::Active => return Ok(()),
+        CaState::Disabled => ("ca_disabled", "Enable it: PATCH the CA with {\"enabled\":true}."),
+        CaState::PendingActivation => ("ca_pending_activation", "Install the certificate signed for its CSR first."),
+        CaState::PendingDeletion => ("ca_pending_deletion", "Cancel its deletion, or choose another CA."),
+        CaState::Deleted => ("ca_deleted", "Choose another CA."),
+    };
+    Err(Error::conflict(code, format!("CA {} is {} and cannot sign.", ca.name, ca.state), hint))
+}
+
+/// What the rules need to know of an issuer, from its certificate and those above it.
+pub(crate) fn issuer_facts(ca: &Ca, certificate: &Certificate, above: &[Certificate], revoked: bool) -> IssuerFacts {
+    let mut path_length_left = certificate.ca.flatten();
+    for (distance, upper) in (1_u8..).zip(above) {
+        if let Some(limit) = upper.ca.flatten() {
+            let left = limit.saturating_sub(distance);
+            path_length_left = Some(path_length_left.map_or(left, |so_far| so_far.min(left)));
+        }
+    }
+    let name_constraints =
+        std::iter::once(certificate).chain(above).filter_map(|one| one.name_constraints.clone()).collect();
+    IssuerFacts {
+        name: ca.name.clone(),
+        subject: certificate.subject.clone(),
+        state: ca.state,
+        rules: ca.rules.clone(),
+        validity: certificate.validity,
+        path_length_left,
+        name_constraints,
+        revoked,
+        spki_sha256: certificate.public_key.spki_sha256,
     }
 }

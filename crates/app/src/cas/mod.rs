@@ -1,18 +1,21 @@
 //! Certificate authorities.
 
-use crate::{App, Call, Error};
+mod bring;
+mod create;
+mod lifecycle;
+mod read;
+mod renew;
+
 use certwright_domain::algorithm::SignatureAlgorithm;
 use certwright_domain::ca::{Ca, CaVersion, RevocationSettings};
 use certwright_domain::constraints::NameConstraints;
 use certwright_domain::dn::DistinguishedName;
 use certwright_domain::name::{Reference, ResourceName};
-use certwright_domain::revocation::RevocationReason;
 use certwright_domain::secret::SecretBytes;
 use certwright_domain::stage::Stage;
-use certwright_domain::time::{Span, Timestamp};
+use certwright_domain::time::Span;
 use certwright_domain::validity::RequestedValidity;
 use certwright_domain::violation::Verdict;
-use certwright_store::{CaFilter, Page, PageRequest};
 
 /// A CA to be made.
 pub struct NewCa {
@@ -141,82 +144,4 @@ pub struct VersionView {
     pub version: CaVersion,
     /// Its stages.
     pub stages: Vec<Stage>,
-}
-
-#[expect(clippy::todo, unused_variables, reason = "being written")]
-impl App {
-    /// Makes a CA. The intent is stored before its certificate is signed. As a trial: verdicts, and the CA as it would
-    /// be, its version without certificate; no key signs.
-    pub async fn create_ca(&self, call: &Call, new: NewCa) -> Result<CaView, Error> {
-        todo!()
-    }
-    /// CAs by name.
-    pub async fn cas(&self, call: &Call, filter: &CaFilter, page: &PageRequest) -> Result<Page<CaView>, Error> {
-        todo!()
-    }
-    /// One CA.
-    pub async fn ca(&self, call: &Call, ca: &Reference) -> Result<CaView, Error> {
-        todo!()
-    }
-    /// Changes rules or state; `if_match` is required.
-    pub async fn update_ca(
-        &self,
-        call: &Call,
-        ca: &Reference,
-        update: UpdateCa,
-        if_match: Option<i64>,
-    ) -> Result<CaView, Error> {
-        todo!()
-    }
-    /// Versions, newest first.
-    pub async fn ca_versions(&self, call: &Call, ca: &Reference) -> Result<(CaView, Vec<VersionView>), Error> {
-        todo!()
-    }
-    /// One version.
-    pub async fn ca_version(&self, call: &Call, ca: &Reference, number: u32) -> Result<(CaView, VersionView), Error> {
-        todo!()
-    }
-    /// Certificate chain of a version (default: current), DER, the CA first, the root last where it is known.
-    pub async fn ca_chain(&self, call: &Call, ca: &Reference, number: Option<u32>) -> Result<Vec<Vec<u8>>, Error> {
-        todo!()
-    }
-    /// DER CSR of a `SUBORDINATE_EXTERNAL` that waits for its certificate (or has one: the last CSR).
-    pub async fn ca_csr(&self, call: &Call, ca: &Reference) -> Result<Vec<u8>, Error> {
-        todo!()
-    }
-    /// Installs the certificate signed elsewhere.
-    pub async fn install_ca(&self, call: &Call, ca: &Reference, install: Install) -> Result<CaView, Error> {
-        todo!()
-    }
-    /// Makes a new version; for `SUBORDINATE_EXTERNAL` a new CSR. The view's version is the new one.
-    pub async fn renew_ca(&self, call: &Call, ca: &Reference, renew: RenewCa) -> Result<CaView, Error> {
-        todo!()
-    }
-    /// Takes a version into use.
-    pub async fn make_ca_version_current(&self, call: &Call, ca: &Reference, number: u32) -> Result<CaView, Error> {
-        todo!()
-    }
-    /// Marks a version's certificate as revoked; roots and certificates that we did not sign are refused.
-    pub async fn revoke_ca_version(
-        &self,
-        call: &Call,
-        ca: &Reference,
-        number: u32,
-        reason: RevocationReason,
-    ) -> Result<CaView, Error> {
-        todo!()
-    }
-    /// Schedules deletion; refused while live children or leaves depend on it.
-    pub async fn schedule_ca_deletion(
-        &self,
-        call: &Call,
-        ca: &Reference,
-        at: Option<Timestamp>,
-    ) -> Result<CaView, Error> {
-        todo!()
-    }
-    /// Cancels a scheduled deletion; the CA goes back to the state it had.
-    pub async fn cancel_ca_deletion(&self, call: &Call, ca: &Reference) -> Result<CaView, Error> {
-        todo!()
-    }
 }

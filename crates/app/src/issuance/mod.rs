@@ -3,7 +3,11 @@
 //! `Request → Approved → Prepared → Signed → Recorded`: each step eats the one before, and [`Issued`] (what leaves the
 //! process) can only be made from what was recorded.
 
-use crate::{App, Call, Error};
+mod authority;
+mod leaf;
+
+pub(crate) use authority::AuthorityPlan;
+
 use certwright_domain::algorithm::KeyAlgorithm;
 use certwright_domain::dn::DistinguishedName;
 use certwright_domain::issued::IssuedCertificate;
@@ -81,24 +85,4 @@ pub struct Trial {
     pub validity: Option<Validity>,
     /// OIDs of CSR extensions that would not be taken over.
     pub ignored_extensions: Vec<String>,
-}
-
-#[expect(clippy::todo, unused_variables, reason = "being written")]
-impl App {
-    /// Makes a key and a certificate for it.
-    pub async fn issue(&self, call: &Call, ca: &Reference, request: IssueRequest) -> Result<Issued, Error> {
-        todo!()
-    }
-    /// Signs a CSR.
-    pub async fn sign(&self, call: &Call, ca: &Reference, request: SignRequest) -> Result<Issued, Error> {
-        todo!()
-    }
-    /// What [`App::issue`] would do; no key is made, nothing is signed or stored.
-    pub async fn try_issue(&self, call: &Call, ca: &Reference, request: IssueRequest) -> Result<Trial, Error> {
-        todo!()
-    }
-    /// What [`App::sign`] would do; nothing is signed or stored.
-    pub async fn try_sign(&self, call: &Call, ca: &Reference, request: SignRequest) -> Result<Trial, Error> {
-        todo!()
-    }
 }

@@ -1,0 +1,225 @@
+//! Changing, switching, revoking and deleting CAs.
+
+use super::create::{check_lifetime, name_taken};
+use super::read::{by_id, find, find_version, view};
+use super::{CaView, UpdateCa};
+use crate::audit::Target;
+use crate::{App, Call, Error, Permission};
+use certwright_domain::ca::{Ca, CaState};
+use certwright_domain::key::deletion_time;
+use certwright_domain::name::Reference;
+use certwright_domain::revocation::{Revocation, RevocationReason};
+use certwright_domain::time::Timestamp;
+use certwright_store::Tx;
+
+impl App {
+    /// Changes rules or state; `if_match` is required.
+    pub async fn update_ca(
+        &self,
+        call: &Call,
+        ca: &Reference,
+        update: UpdateCa,
+        if_match: Option<i64>,
+    ) -> Result<CaView, Error> {
+        self.authorize(call, Permission::CaManage)?;
+        let mut ca = find(&mut self.inner.store.read().await?, ca).await?;
+        match if_match {
+            None => return Err(Error::PreconditionRequired { current: ca.revision }),
+            Some(seen) if seen != ca.revision => return Err(Error::PreconditionFailed { current: ca.revision }),
+            Some(_) => {}
+        }
+        check_lifetime("/rules/leafMaxValidity", update.leaf_max_validity)?;
+        check_lifetime("/rules/subordinateMaxValidity", update.subordinate_max_validity)?;
+        let mut changes = Vec::new();
+        if let Some(name) = update.name.filter(|name| *name != ca.name) {
+            changes.push(("name", name.to_string()));
+            ca.name = name;
+        }
+        if let Some(span) = update.leaf_max_validity {
+            changes.push(("leafMaxValidity", span.to_string()));
+            ca.rules.leaf_max_validity = span;
+        }
+        if let Some(span) = update.subordinate_max_validity {
+            changes.push(("subordinateMaxValidity", span.to_string()));
+            ca.rules.subordinate_max_validity = span;
+        }
+        if let Some(revocation) = update.revocation {
+            changes.push(("crl", format!("{} {}", revocation.crl_enabled, revocation.crl_lifetime)));
+            ca.revocation = revocation;
+        }
+        if let Some(enabled) = update.enabled {
+            ca.state = switched(&ca, enabled)?;
+            changes.push(("state", ca.state.to_string()));
+        }
+        let facts: Vec<(&str, &str)> = changes.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        self.write_ca(call, "ca.update", ca, &facts).await
+    }
+
+    /// Takes a version into use.
+    pub async fn make_ca_version_current(&self, call: &Call, ca: &Reference, number: u32) -> Result<CaView, Error> {
+        self.authorize(call, Permission::CaManage)?;
+        let mut read = self.inner.store.read().await?;
+        let mut ca = find(&mut read, ca).await?;
+        let version = find_version(&mut read, &ca, number).await?;
+        if ca.versions.current == Some(number) {
+            return view(&mut read, ca, None).await;
+        }
+        drop(read);
+        let refuse = |code, why: &str, hint: &str| {
+            Err(Error::conflict(code, format!("Version {number} of CA {} {why}.", ca.name), hint))
+        };
+        let expired = version.validity.is_none_or(|v| self.inner.clock.now().floor_to_second() > v.not_after());
+        match ca.versions.make_current(number) {
+            _ if version.certificate.is_none() => {
+                return refuse("ca_without_certificate", "waits for its certificate", "Install the certificate first.");
+            }
+            _ if version.revocation.is_some() => return refuse("version_revoked", "is revoked", "Renew the CA."),
+            _ if expired => return refuse("version_expired", "has expired", "Renew the CA."),
+            None => return refuse("version_deprecated", "is deprecated", "Renew the CA to get a new version."),
+            Some(pointers) => ca.versions = pointers,
+        }
+        self.write_ca(call, "ca.make-current", ca, &[("version", &number.to_string())]).await
+    }
+
+    /// Marks a version's certificate as revoked; roots and certificates that we did not sign are refused.
+    pub async fn revoke_ca_version(
+        &self,
+        call: &Call,
+        ca: &Reference,
+        number: u32,
+        reason: RevocationReason,
+    ) -> Result<CaView, Error> {
+        self.authorize(call, Permission::CaManage)?;
+        let mut read = self.inner.store.read().await?;
+        let ca = find(&mut read, ca).await?;
+        let version = find_version(&mut read, &ca, number).await?;
+        let (Some(_), Some(issued)) = (&ca.issuer_id, &version.issued_id) else {
+            return Err(Error::conflict(
+                "not_revocable",
+                format!("Version {number} of CA {} was not issued by another CA of ours.", ca.name),
+                "A root is distrusted where it is trusted; a foreign certificate is revoked by its issuer.",
+            ));
+        };
+        match version.revocation {
+            Some(earlier) if earlier.reason == reason => return view(&mut read, ca, Some(number)).await,
+            Some(earlier) => {
+                return Err(Error::conflict(
+                    "already_revoked",
+                    format!("Version {number} of CA {} was revoked at {} ({}).", ca.name, earlier.at, earlier.reason),
+                    "Nothing is left to do.",
+                ));
+            }
+            None => {}
+        }
+        drop(read);
+        let revocation = Revocation { at: self.inner.clock.now(), reason };
+        let mut tx = self.inner.store.begin("ca.revoke").await?;
+        tx.revoke_ca_version(&ca.id, number, &revocation).await?;
+        tx.revoke_issued(issued, &revocation).await?;
+        let facts = [("version", number.to_string()), ("reason", reason.to_string())];
+        let facts: Vec<(&str, &str)> = facts.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        self.finish_ca(call, "ca.revoke", tx, &ca, &facts).await?;
+        let mut read = self.inner.store.read().await?;
+        let ca = find(&mut read, &by_id(ca.id.as_str())?).await?;
+        view(&mut read, ca, Some(number)).await
+    }
+
+    /// Schedules deletion; refused while live children or leaves depend on it.
+    pub async fn schedule_ca_deletion(
+        &self,
+        call: &Call,
+        ca: &Reference,
+        at: Option<Timestamp>,
+    ) -> Result<CaView, Error> {
+        self.authorize(call, Permission::CaManage)?;
+        let now = self.inner.clock.now();
+        let at = deletion_time(now, at).map_err(|invalid| Error::invalid("/timeOfDeletion", invalid))?;
+        let mut read = self.inner.store.read().await?;
+        let mut ca = find(&mut read, ca).await?;
+        if matches!(ca.state, CaState::PendingDeletion | CaState::Deleted) {
+            return Err(Error::conflict(
+                "deletion_scheduled",
+                format!("CA {} is {} already.", ca.name, ca.state),
+                "Cancel its deletion first to choose another time.",
+            ));
+        }
+        let (children, leaves) = (read.live_children(&ca.id).await?, read.live_leaves(&ca.id, now, 1_000).await?);
+        if children > 0 || leaves > 0 {
+            let many = if leaves >= 1_000 { "1000 or more".to_owned() } else { leaves.to_string() };
+            return Err(Error::conflict(
+                "ca_in_use",
+                format!("CA {} has {children} live subordinate CAs and {many} live certificates.", ca.name),
+                "Delete the subordinate CAs, and revoke the certificates or wait until they expire.",
+            ));
+        }
+        drop(read);
+        ca.state_before_deletion = Some(ca.state);
+        ca.state = CaState::PendingDeletion;
+        ca.deletion_at = Some(at);
+        self.write_ca(call, "ca.schedule-deletion", ca, &[("timeOfDeletion", &at.to_string())]).await
+    }
+
+    /// Cancels a scheduled deletion; the CA goes back to the state it had.
+    pub async fn cancel_ca_deletion(&self, call: &Call, ca: &Reference) -> Result<CaView, Error> {
+        self.authorize(call, Permission::CaManage)?;
+        let mut ca = find(&mut self.inner.store.read().await?, ca).await?;
+        if ca.state != CaState::PendingDeletion {
+            return Err(Error::conflict(
+                "deletion_not_scheduled",
+                format!("CA {} is {}; there is no deletion to cancel.", ca.name, ca.state),
+                "Nothing is left to do.",
+            ));
+        }
+        ca.state = ca.state_before_deletion.take().unwrap_or(CaState::Disabled);
+        ca.deletion_at = None;
+        self.write_ca(call, "ca.cancel-deletion", ca, &[]).await
+    }
+
+    /// Writes a changed CA (compare-and-swap on its revision) with its audit event, and reads it back.
+    async fn write_ca(
+        &self,
+        call: &Call,
+        action: &'static str,
+        ca: Ca,
+        facts: &[(&str, &str)],
+    ) -> Result<CaView, Error> {
+        let mut tx = self.inner.store.begin(action).await?;
+        tx.update_ca(&ca).await.map_err(|error| name_taken(error, &ca.name))?;
+        self.finish_ca(call, action, tx, &ca, facts).await?;
+        let mut read = self.inner.store.read().await?;
+        if call.dry_run {
+            return view(&mut read, ca, None).await;
+        }
+        let ca = find(&mut read, &by_id(ca.id.as_str())?).await?;
+        view(&mut read, ca, None).await
+    }
+
+    async fn finish_ca(
+        &self,
+        call: &Call,
+        action: &'static str,
+        mut tx: Tx<'_>,
+        ca: &Ca,
+        facts: &[(&str, &str)],
+    ) -> Result<(), Error> {
+        let target = Target { kind: "ca", id: ca.id.as_str(), name: ca.name.as_str() };
+        let audit = self.inner.audit(call, action, target, facts);
+        tx.insert_audit(&audit).await?;
+        if call.dry_run {
+            return Ok(tx.rollback().await?);
+        }
+        self.commit_ca(tx).await
+    }
+}
+
+fn switched(ca: &Ca, enabled: bool) -> Result<CaState, Error> {
+    match (ca.state, enabled) {
+        (CaState::Active | CaState::Disabled, true) => Ok(CaState::Active),
+        (CaState::Active | CaState::Disabled, false) => Ok(CaState::Disabled),
+        (state, _) => Err(Error::conflict(
+            "ca_not_switchable",
+            format!("CA {} is {state} and can be neither enabled nor disabled.", ca.name),
+            "Cancel its deletion, or install its certificate first.",
+        )),
+    }
+}

@@ -1,0 +1,278 @@
+//! End-entity certificates: `issue` and `sign`.
+
+use super::{IssueRequest, Issued, SignRequest, Trial};
+use crate::audit::Target;
+use crate::context::IssuerContext;
+use crate::{App, Call, Error, Permission};
+use certwright_domain::algorithm::KeyAlgorithm;
+use certwright_domain::id::IssuedId;
+use certwright_domain::issued::{IssuedCertificate, IssuedKind};
+use certwright_domain::name::Reference;
+use certwright_domain::profile::{KeyHolder, Profile};
+use certwright_domain::public_key::PublicKey;
+use certwright_domain::renewal::renew_at;
+use certwright_domain::rules::{Approved, Decision, LeafRequest, decide_leaf};
+use certwright_domain::serial::Serial;
+use certwright_pki::{Certificate, Issuer, parse_csr, prepare, read_public_key};
+use certwright_store::Recording;
+use std::sync::Arc;
+
+/// How often a decision is made anew because the configuration changed under it.
+const MAX_ATTEMPTS: u32 = 5;
+
+/// A certificate that is signed and checked, not yet recorded. Never leaves this module.
+struct Signed {
+    certificate: Certificate,
+    row: IssuedCertificate,
+}
+
+/// A request with everything but the decision.
+struct Work {
+    request: LeafRequest,
+    profile: Arc<(i64, Profile)>,
+    issuer: Arc<IssuerContext>,
+    is_ca_key: bool,
+    /// The one epoch under which CA, profile and the list of CA keys were read.
+    epoch: i64,
+}
+
+impl App {
+    /// Makes a key and a certificate for it.
+    pub async fn issue(&self, call: &Call, ca: &Reference, request: IssueRequest) -> Result<Issued, Error> {
+        self.authorize(call, Permission::CaIssue)?;
+        let (algorithm, sample) = self.sample_key(ca, &request).await?;
+        // Judged with a key of the same kind first: a refused request costs no key.
+        let work = self.prepare_work(ca, request.profile.as_ref(), service_request(request.clone(), sample)).await?;
+        self.decide(&work).into_result().map_err(Error::Rejected)?;
+        let key = self.inner.keys.create_leaf_key(algorithm).await?;
+        let public_key = read_public_key(&key.public_key)?;
+        let profile = request.profile.clone();
+        let mut issued = self.run(call, ca, profile.as_ref(), service_request(request, public_key)).await?;
+        issued.private_key = Some(key.pkcs8);
+        Ok(issued)
+    }
+
+    /// Signs a CSR.
+    pub async fn sign(&self, call: &Call, ca: &Reference, request: SignRequest) -> Result<Issued, Error> {
+        self.authorize(call, Permission::CaIssue)?;
+        let profile = request.profile.clone();
+        let (leaf, ignored) = csr_request(request)?;
+        let mut issued = self.run(call, ca, profile.as_ref(), leaf).await?;
+        issued.ignored_extensions = ignored;
+        Ok(issued)
+    }
+
+    /// What [`App::issue`] would do; no key is made for it, nothing is signed or stored.
+    pub async fn try_issue(&self, call: &Call, ca: &Reference, request: IssueRequest) -> Result<Trial, Error> {
+        self.authorize(call, Permission::CaIssue)?;
+        let (_, sample) = self.sample_key(ca, &request).await?;
+        let profile = request.profile.clone();
+        let work = self.prepare_work(ca, profile.as_ref(), service_request(request, sample)).await?;
+        Ok(self.trial(&work, Vec::new()))
+    }
+
+    /// What [`App::sign`] would do; nothing is signed or stored.
+    pub async fn try_sign(&self, call: &Call, ca: &Reference, request: SignRequest) -> Result<Trial, Error> {
+        self.authorize(call, Permission::CaIssue)?;
+        let profile = request.profile.clone();
+        let (leaf, ignored) = csr_request(request)?;
+        let work = self.prepare_work(ca, profile.as_ref(), leaf).await?;
+        Ok(self.trial(&work, ignored))
+    }
+
+    async fn run(
+        &self,
+        call: &Call,
+        ca: &Reference,
+        profile: Option<&Reference>,
+        request: LeafRequest,
+    ) -> Result<Issued, Error> {
+        for _ in 0..MAX_ATTEMPTS {
+            let work = self.prepare_work(ca, profile, request.clone()).await?;
+            self.recheck_caller(call, work.epoch).await?;
+            let approved = self.decide(&work).into_result().map_err(Error::Rejected)?;
+            let signed = self.sign_approved(call, &work, approved).await?;
+            match self.record(call, &work, signed).await {
+                Err(certwright_store::Error::Stale { .. }) => {
+                    self.refresh_epoch().await?;
+                }
+                other => return Ok(other?),
+            }
+        }
+        Err(Error::Unavailable { detail: "the configuration kept changing".into(), retry_after_s: 1 })
+    }
+
+    /// Gathers issuer, profile and CA keys until all of them are of one epoch.
+    async fn prepare_work(
+        &self,
+        ca: &Reference,
+        profile: Option<&Reference>,
+        request: LeafRequest,
+    ) -> Result<Work, Error> {
+        for _ in 0..MAX_ATTEMPTS {
+            let epoch = self.working_epoch().await?;
+            let issuer = self.issuer(ca).await?;
+            let profile = self.issuing_profile(profile).await?;
+            let is_ca_key = self.is_ca_key(&request.public_key.spki_sha256).await?;
+            if issuer.epoch == epoch && profile.0 == epoch && self.inner.context.epoch() == epoch {
+                return Ok(Work { request, profile, issuer, is_ca_key, epoch });
+            }
+        }
+        Err(Error::Unavailable { detail: "the configuration kept changing".into(), retry_after_s: 1 })
+    }
+
+    fn decide(&self, work: &Work) -> Decision {
+        let limits = &self.inner.settings.limits;
+        let now = self.inner.clock.now();
+        decide_leaf(&work.profile.1, &work.issuer.facts, work.request.clone(), work.is_ca_key, limits, now)
+    }
+
+    async fn sign_approved(&self, call: &Call, work: &Work, approved: Approved) -> Result<Signed, Error> {
+        let issuer = &work.issuer;
+        let mut random = [0; 20];
+        self.inner.entropy.fill(&mut random);
+        let names = approved.names().to_vec();
+        let subject = approved.subject().to_string();
+        let common_name = approved.subject().common_name().unwrap_or_default().to_owned();
+        let key_algorithm = approved.public_key().algorithm().map_or("", KeyAlgorithm::as_str).to_owned();
+        let algorithm = issuer.signature_algorithm;
+        let serial = Serial::from_random(random);
+        let prepared = prepare(approved, serial, &Issuer::Ca(&issuer.certificate), algorithm, &issuer.urls)?;
+        let signature = issuer.signer.sign(algorithm, prepared.tbs()).await?;
+        let certificate = prepared.finish(&signature)?;
+        let now = self.inner.clock.now();
+        let row = IssuedCertificate {
+            id: IssuedId::new(now, self.inner.id_entropy()),
+            kind: IssuedKind::Leaf,
+            ca_id: issuer.ca.id.clone(),
+            ca_name: issuer.ca.name.to_string(),
+            ca_version: issuer.version.number,
+            serial: certificate.serial.clone(),
+            fingerprint: certificate.fingerprint,
+            spki_sha256: certificate.public_key.spki_sha256,
+            subject,
+            common_name,
+            names,
+            profile: work.profile.1.name().to_string(),
+            key_algorithm,
+            validity: certificate.validity,
+            renew_at: renew_at(&certificate.validity, None),
+            requester: call.caller.id(),
+            requester_name: call.caller.name().to_owned(),
+            request_id: call.request_id.clone(),
+            certificate: certificate.der.clone(),
+            issued_at: now,
+            revocation: None,
+        };
+        Ok(Signed { certificate, row })
+    }
+
+    /// Stores the certificate with its audit event; only what is on disk becomes an [`Issued`].
+    async fn record(&self, call: &Call, work: &Work, signed: Signed) -> Result<Issued, certwright_store::Error> {
+        let Signed { certificate, row } = signed;
+        let serial = row.serial.to_string();
+        let audit = self.inner.audit(
+            call,
+            "certificate.issue",
+            Target { kind: "issued-certificate", id: row.id.as_str(), name: &row.common_name },
+            &[
+                ("serial", &serial),
+                ("fingerprint", &row.fingerprint.to_string()),
+                ("ca", row.ca_id.as_str()),
+                ("profile", &row.profile),
+                ("notAfter", &row.validity.not_after().to_string()),
+            ],
+        );
+        self.inner.recorder.record(Recording { issued: row.clone(), audit, epoch: work.epoch }).await?;
+        metrics::counter!("certwright_certificates_issued_total").increment(1);
+        let ca_chain = work.issuer.ca_chain.clone();
+        let mut chain = vec![certificate.der];
+        chain.extend(ca_chain.iter().take(work.issuer.without_root).cloned());
+        Ok(Issued { row, chain, ca_chain, private_key: None, ignored_extensions: Vec::new() })
+    }
+
+    fn trial(&self, work: &Work, ignored_extensions: Vec<String>) -> Trial {
+        let decision = self.decide(work);
+        let verdicts = decision.verdicts().to_vec();
+        let validity = decision.into_result().ok().map(|approved| approved.validity());
+        Trial {
+            passed: validity.is_some(),
+            verdicts,
+            ca: work.issuer.ca.name.to_string(),
+            profile: work.profile.1.name().to_string(),
+            subject: work.request.subject.to_string(),
+            names: work.request.names.clone(),
+            validity,
+            ignored_extensions,
+        }
+    }
+
+    /// The key algorithm that `issue` will use, and a public key of that kind to judge the request with.
+    async fn sample_key(&self, ca: &Reference, request: &IssueRequest) -> Result<(KeyAlgorithm, PublicKey), Error> {
+        let algorithm = match request.key_algorithm {
+            Some(algorithm) if algorithm.is_asymmetric() => algorithm,
+            Some(algorithm) => {
+                return Err(Error::invalid(
+                    "/keyAlgorithm",
+                    certwright_domain::violation::Invalid::new(
+                        "invalid_key_algorithm",
+                        format!("{algorithm} is a symmetric algorithm; a certificate needs a key pair."),
+                        "Choose ECDSA_P256, ECDSA_P384, ECDSA_P521, ED25519, RSA_2048, RSA_3072 or RSA_4096.",
+                    ),
+                ));
+            }
+            None => {
+                let profile = self.issuing_profile(request.profile.as_ref()).await?;
+                let allowed = profile.1.key_algorithms();
+                let preferred = allowed.contains(&KeyAlgorithm::EcdsaP256).then_some(KeyAlgorithm::EcdsaP256);
+                preferred.or_else(|| allowed.first().copied()).unwrap_or(KeyAlgorithm::EcdsaP256)
+            }
+        };
+        // The CA must be there and able to sign before any key is made for it.
+        self.issuer(ca).await?;
+        if let Some(known) = self.inner.context.sample_key(algorithm) {
+            return Ok((algorithm, known));
+        }
+        let made = self.inner.keys.create_leaf_key(algorithm).await?;
+        let public_key = read_public_key(&made.public_key)?;
+        self.inner.context.keep_sample_key(algorithm, public_key.clone());
+        Ok((algorithm, public_key))
+    }
+
+    /// A caller that was authenticated under an older epoch than the one decided under is looked up again.
+    async fn recheck_caller(&self, call: &Call, epoch: i64) -> Result<(), Error> {
+        let Some(id) = call.caller.token_id().filter(|_| call.caller.epoch() != epoch) else { return Ok(()) };
+        let token = self.inner.store.read().await?.token(id).await?;
+        if token.is_some_and(|token| token.is_live(self.inner.clock.now())) {
+            return Ok(());
+        }
+        Err(Error::Unauthenticated { detail: "The token is unknown, expired or revoked.".into() })
+    }
+}
+
+fn service_request(request: IssueRequest, public_key: PublicKey) -> LeafRequest {
+    LeafRequest {
+        subject: request.subject.subject.unwrap_or_default(),
+        names: request.subject.names.unwrap_or_default(),
+        public_key,
+        key_holder: KeyHolder::Service,
+        validity: request.validity,
+        asks_for_ca: false,
+    }
+}
+
+fn csr_request(request: SignRequest) -> Result<(LeafRequest, Vec<String>), Error> {
+    let csr = parse_csr(&request.csr).map_err(|error| match error {
+        certwright_pki::Error::Invalid(invalid) => Error::invalid("/csr", invalid),
+        other => other.into(),
+    })?;
+    let leaf = LeafRequest {
+        subject: request.subject.subject.unwrap_or(csr.subject),
+        names: request.subject.names.unwrap_or(csr.names),
+        public_key: csr.public_key,
+        key_holder: KeyHolder::Requester,
+        validity: request.validity,
+        asks_for_ca: csr.asks_for_ca,
+    };
+    Ok((leaf, csr.ignored_extensions))
+}
