@@ -5,6 +5,17 @@
 //! is moved to another row does not open. Several root keys and vault-key versions may open, the newest seals.
 //! This crate does no SQL: it takes and returns [`SealedBlob`]s.
 
+mod der;
+mod files;
+mod generator;
+mod material;
+mod root;
+mod seal;
+mod software;
+mod source;
+
+pub use software::SoftwareKeyStore;
+
 use async_trait::async_trait;
 use certwright_domain::algorithm::{KeyAlgorithm, SignatureAlgorithm};
 use certwright_domain::id::{KeyId, VaultId};
@@ -151,15 +162,4 @@ pub enum RootKeySource {
         /// Path of our file with salt and parameters.
         salt_path: std::path::PathBuf,
     },
-}
-
-/// The software key store.
-pub struct SoftwareKeyStore {}
-
-impl SoftwareKeyStore {
-    /// Loads the root keys. Files that group or others can read are refused.
-    pub fn open(source: &RootKeySource) -> Result<Self, Error> {
-        let _ = source;
-        todo!()
-    }
 }
