@@ -1,1 +1,39 @@
 //! JSON types of /v1, shared by the server and the client. No logic.
+//!
+//! Field names are camelCase. Requests refuse fields they do not know, answers may grow. Times are RFC 3339 text,
+//! durations ISO 8601 text, serials and fingerprints lower-case hex; they stay text here, the server parses them into
+//! the types of its domain and reports every fault with its JSON pointer.
+
+mod audit;
+mod ca;
+mod common;
+mod issue;
+mod issued;
+mod key;
+mod problem;
+mod profile;
+mod query;
+mod subject;
+mod system;
+mod token;
+mod vault;
+
+pub use audit::{AuditEvent, AuditTarget};
+pub use ca::{
+    Ca, CaChain, CaCsr, CaRules, CaVersion, CaVersions, Crl, InstallCa, NameConstraints, NewCa, NewCaRules, Ocsp,
+    RenewCa, Revocation, Subtrees, UpdateCa, UpdateCaRules, UpdateCrl, UpdateOcsp, UpdateRevocation,
+};
+pub use common::{DryRun, Empty, List, Name, Revoke, RuleVerdict, ScheduleDeletion, SecretText, Validity};
+pub use issue::{Issue, IssuedAnswer, Sign, Trial};
+pub use issued::IssuedCertificate;
+pub use key::{Key, KeyVersion, KeyVersions, NewKey, PublicKey, UpdateKey};
+pub use problem::{Problem, ProblemError};
+pub use profile::{NameLimits, NewProfile, Profile, ReplaceProfile};
+pub use query::{
+    AuditQuery, CaQuery, ChainQuery, FormatQuery, IssueQuery, IssuedQuery, KeyQuery, PageQuery, PublicKeyQuery,
+    SignQuery, WriteQuery,
+};
+pub use subject::{Subject, SubjectAttribute, Values};
+pub use system::{Health, RootKey, RootKeys, Trust, TrustedRoot};
+pub use token::{NewToken, NewTokenAnswer, Token, Whoami};
+pub use vault::{NewVault, UpdateVault, Vault};

@@ -1,0 +1,335 @@
+//! Certificate authorities.
+
+use crate::{RuleVerdict, SecretText, Subject, Validity};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// A CA to be made. Which fields are needed depends on the type: `ROOT` and `SUBORDINATE_EXTERNAL` want `vault`, `key` and
+/// `subject`; `SUBORDINATE` wants `issuer` as well; `EXTERNAL_ROOT` wants `certificate`; `IMPORTED` wants `vault`, `key`
+/// (the name it gets), `certificate` and `privateKey`. A field that does not belong to the type is refused.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(example = json!({
+    "name": "oci-demo-int-cert-auth", "type": "ROOT", "vault": "oci-demo-vault", "key": "oci-demo-ms-key",
+    "subject": {"commonName": "oci-demo-int-cert-auth", "organization": "DDIM", "country": "KR"},
+    "validity": {"duration": "P3650D"},
+    "rules": {"leafMaxValidity": "P90D", "subordinateMaxValidity": "P1825D", "pathLength": 1}
+}))]
+pub struct NewCa {
+    /// Name, unique among CAs.
+    pub name: String,
+    /// `ROOT`, `SUBORDINATE`, `SUBORDINATE_EXTERNAL`, `EXTERNAL_ROOT` or `IMPORTED`.
+    #[serde(rename = "type")]
+    pub ca_type: String,
+    /// Vault (name or id).
+    pub vault: Option<String>,
+    /// Key in the vault (name or id); for `IMPORTED` the name that the key gets.
+    pub key: Option<String>,
+    /// The CA of ours that signs (name or id); `SUBORDINATE` only.
+    pub issuer: Option<String>,
+    /// Subject.
+    pub subject: Option<Subject>,
+    /// Validity; default one year.
+    pub validity: Option<Validity>,
+    /// `SHA256_WITH_RSA`, `SHA384_WITH_RSA`, `SHA512_WITH_RSA`, `SHA256_WITH_ECDSA`, `SHA384_WITH_ECDSA`,
+    /// `SHA512_WITH_ECDSA` or `ED25519`; default: the key's own.
+    pub signature_algorithm: Option<String>,
+    /// Rules.
+    pub rules: Option<NewCaRules>,
+    /// How revocation is offered.
+    pub revocation: Option<UpdateRevocation>,
+    /// Certificate, PEM; `EXTERNAL_ROOT` and `IMPORTED`.
+    pub certificate: Option<String>,
+    /// Certificates above it, PEM; `IMPORTED`.
+    pub chain: Option<String>,
+    /// Private key, unencrypted PEM (PKCS#8, PKCS#1 or SEC1); `IMPORTED`.
+    #[schema(value_type = Option<String>)]
+    pub private_key: Option<SecretText>,
+}
+
+/// Rules of a CA to be made.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct NewCaRules {
+    /// Longest lifetime of an end-entity certificate; default `P90D`.
+    #[schema(example = "P90D")]
+    pub leaf_max_validity: Option<String>,
+    /// Longest lifetime of a subordinate CA; default `P1825D`.
+    #[schema(example = "P1825D")]
+    pub subordinate_max_validity: Option<String>,
+    /// How many CAs may follow below; missing: any number, or what the issuer leaves. Fixed once made.
+    #[schema(example = 1)]
+    pub path_length: Option<u8>,
+    /// Names that may occur below. Fixed once made.
+    pub name_constraints: Option<NameConstraints>,
+}
+
+/// Name constraints (RFC 5280 section 4.2.1.10).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(example = json!({"permitted": {"dns": ["example.com"], "ip": ["10.0.0.0/8"]}, "excluded": {}}))]
+pub struct NameConstraints {
+    /// Names must lie in one of these, for each kind that occurs here.
+    pub permitted: Option<Subtrees>,
+    /// Names must lie in none of these.
+    pub excluded: Option<Subtrees>,
+}
+
+/// Subtrees of names, by kind.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Subtrees {
+    /// DNS names: the name itself and everything below it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub dns: Vec<String>,
+    /// IP ranges as CIDR.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ip: Vec<String>,
+    /// E-mail: a host (`example.com`), hosts below a domain (`.example.com`) or one address.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub email: Vec<String>,
+    /// URI hosts: a host, or hosts below a domain with a leading dot.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub uri: Vec<String>,
+    /// Directory names.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub directory: Vec<Subject>,
+}
+
+/// How revocation is offered; missing parts take their default or stay as they are.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct UpdateRevocation {
+    /// Certificate revocation lists.
+    pub crl: Option<UpdateCrl>,
+    /// OCSP.
+    pub ocsp: Option<UpdateOcsp>,
+}
+
+/// Certificate revocation lists.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct UpdateCrl {
+    /// Are CRL distribution points written into certificates? Default `true`.
+    pub enabled: Option<bool>,
+    /// Lifetime of a list; default `P7D`.
+    #[schema(example = "P7D")]
+    pub lifetime: Option<String>,
+}
+
+/// OCSP.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct UpdateOcsp {
+    /// Is OCSP offered? Default `false`.
+    pub enabled: Option<bool>,
+}
+
+/// A change to a CA; missing fields stay as they are. Needs `If-Match`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(example = json!({"rules": {"leafMaxValidity": "P30D"}}))]
+pub struct UpdateCa {
+    /// New name.
+    pub name: Option<String>,
+    /// Enable or disable.
+    pub enabled: Option<bool>,
+    /// Rules. `pathLength` and `nameConstraints` stand in the certificate and are fixed.
+    pub rules: Option<UpdateCaRules>,
+    /// How revocation is offered.
+    pub revocation: Option<UpdateRevocation>,
+}
+
+/// A change to the rules of a CA.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct UpdateCaRules {
+    /// Longest lifetime of an end-entity certificate.
+    #[schema(example = "P30D")]
+    pub leaf_max_validity: Option<String>,
+    /// Longest lifetime of a subordinate CA.
+    #[schema(example = "P1825D")]
+    pub subordinate_max_validity: Option<String>,
+}
+
+/// A certificate that was signed elsewhere for the CA's CSR.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct InstallCa {
+    /// The certificate, PEM; the chain may follow it.
+    #[schema(example = "-----BEGIN CERTIFICATE-----\n…")]
+    pub certificate: String,
+    /// Certificates above it, PEM.
+    pub chain: Option<String>,
+}
+
+/// A renewal of a CA.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(example = json!({"validity": {"duration": "P1825D"}, "key": "KEEP"}))]
+pub struct RenewCa {
+    /// Validity of the new version; default one year.
+    pub validity: Option<Validity>,
+    /// `KEEP` (default): the same key version. `ROTATE`: make a new version of the master key first.
+    pub key: Option<String>,
+    /// Take the new version into use at once (default `true`); otherwise it is `PENDING`.
+    pub make_current: Option<bool>,
+}
+
+/// A certificate authority.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Ca {
+    /// Id.
+    #[schema(example = "ca_01JD8XK4M2W7Z3T5V9YQ6B1C0D")]
+    pub id: String,
+    /// Name.
+    #[schema(example = "oci-demo-int-cert-auth")]
+    pub name: String,
+    /// `ROOT`, `SUBORDINATE`, `SUBORDINATE_EXTERNAL`, `EXTERNAL_ROOT` or `IMPORTED`.
+    #[serde(rename = "type")]
+    #[schema(example = "ROOT")]
+    pub ca_type: String,
+    /// `PENDING_ACTIVATION`, `ACTIVE`, `DISABLED`, `PENDING_DELETION` or `DELETED`.
+    #[schema(example = "ACTIVE")]
+    pub state: String,
+    /// Made by the server for its own TLS.
+    pub system: bool,
+    /// Name of the CA of ours that issued it.
+    pub issuer: Option<String>,
+    /// Id of the CA of ours that issued it.
+    pub issuer_id: Option<String>,
+    /// Name of the vault.
+    pub vault: Option<String>,
+    /// Name of the key.
+    pub key: Option<String>,
+    /// What it signs with.
+    #[schema(example = "SHA256_WITH_RSA")]
+    pub signature_algorithm: Option<String>,
+    /// Subject.
+    pub subject: Subject,
+    /// Subject in one line, in its own order.
+    #[schema(example = "CN=oci-demo-int-cert-auth, O=DDIM, C=KR")]
+    pub subject_text: String,
+    /// Rules.
+    pub rules: CaRules,
+    /// How revocation is offered.
+    pub revocation: Revocation,
+    /// Number of the version in use.
+    pub current_version: Option<u32>,
+    /// Number of the newest version.
+    pub latest_version: u32,
+    /// The version in use, or the newest where none is; after `renew` the new one.
+    pub version: Option<CaVersion>,
+    /// When it was made.
+    pub created_at: String,
+    /// When a scheduled deletion becomes final.
+    pub deletion_at: Option<String>,
+    /// Verdicts of the rules that were asked when it was made or renewed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub verdicts: Vec<RuleVerdict>,
+}
+
+/// Rules of a CA.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CaRules {
+    /// Longest lifetime of an end-entity certificate.
+    #[schema(example = "P90D")]
+    pub leaf_max_validity: String,
+    /// Longest lifetime of a subordinate CA.
+    #[schema(example = "P1825D")]
+    pub subordinate_max_validity: String,
+    /// How many CAs may follow below; `null`: any number.
+    pub path_length: Option<u8>,
+    /// Names that may occur below; `null`: any.
+    pub name_constraints: Option<NameConstraints>,
+}
+
+/// How revocation is offered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Revocation {
+    /// Certificate revocation lists.
+    pub crl: Crl,
+    /// OCSP.
+    pub ocsp: Ocsp,
+}
+
+/// Certificate revocation lists.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Crl {
+    /// Are CRL distribution points written into certificates?
+    pub enabled: bool,
+    /// Lifetime of a list.
+    #[schema(example = "P7D")]
+    pub lifetime: String,
+}
+
+/// OCSP.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Ocsp {
+    /// Is OCSP offered?
+    pub enabled: bool,
+}
+
+/// One version of a CA.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CaVersion {
+    /// Number, from 1.
+    #[schema(example = 1)]
+    pub number: u32,
+    /// `CURRENT`, `PENDING`, `LATEST`, `PREVIOUS`, `DEPRECATED`, `FAILED`; several may apply.
+    #[schema(example = json!(["CURRENT", "LATEST"]))]
+    pub stages: Vec<String>,
+    /// Serial of the certificate; `null` while a CSR waits.
+    pub serial: Option<String>,
+    /// SHA-256 of the certificate.
+    pub fingerprint: Option<String>,
+    /// First second.
+    pub not_before: Option<String>,
+    /// Last second.
+    pub not_after: Option<String>,
+    /// Version of the master key that it certifies.
+    pub key_version: Option<u32>,
+    /// The certificate, PEM.
+    pub certificate: Option<String>,
+    /// Does a CSR wait for its certificate?
+    pub awaits_certificate: bool,
+    /// When it was made.
+    pub created_at: String,
+    /// When it was revoked.
+    pub revoked_at: Option<String>,
+    /// Why it was revoked.
+    pub revocation_reason: Option<String>,
+}
+
+/// All versions of a CA.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CaVersions {
+    /// Versions, newest first.
+    pub items: Vec<CaVersion>,
+}
+
+/// A CA's certificate chain.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CaChain {
+    /// The CA's own certificate, PEM.
+    pub certificate: String,
+    /// The CA first, the root last where it is known, PEM.
+    pub chain: String,
+}
+
+/// A CA's CSR.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CaCsr {
+    /// PKCS#10, PEM.
+    #[schema(example = "-----BEGIN CERTIFICATE REQUEST-----\n…")]
+    pub csr: String,
+}
