@@ -26,7 +26,8 @@ mod vaults;
 
 pub use access::{Call, Caller, Permission};
 pub use cas::{CaView, ImportCa, Install, NewCa, NewCaKind, NewRules, OwnKey, RenewCa, UpdateCa, VersionView};
-pub use certwright_pki::{Csr, to_pem, to_pkcs7};
+pub use certwright_pki::{Csr, read_private_key_pem, to_pem, to_pkcs7};
+pub use certwright_store::{AuditFilter, CaFilter, IssuedFilter, IssuedSort, KeyFilter, Page, PageRequest};
 pub use error::{Error, Pointed};
 pub use idempotency::{IdempotencyStart, StoredResponse};
 pub use issuance::{IssueRequest, Issued, SignRequest, Subject, Trial};
@@ -116,6 +117,16 @@ impl App {
     pub async fn ready(&self) -> Result<(), Error> {
         Ok(self.inner.store.ping().await?)
     }
+}
+
+/// SHA-256 over the parts, one after the other: for the hash of a request, which doors hand to
+/// [`App::begin_idempotent`], and for ETags.
+pub fn sha256(parts: &[&[u8]]) -> certwright_domain::serial::Sha256 {
+    let mut context = aws_lc_rs::digest::Context::new(&aws_lc_rs::digest::SHA256);
+    parts.iter().for_each(|part| context.update(part));
+    let mut hash = [0; 32];
+    hash.iter_mut().zip(context.finish().as_ref()).for_each(|(to, from)| *to = *from);
+    certwright_domain::serial::Sha256(hash)
 }
 
 impl Inner {
