@@ -1,0 +1,1 @@
+"""What the acceptance tests stand on: PostgreSQL, the real server, curl, other people's tools."""
