@@ -1,6 +1,7 @@
 //! Audit events of the use cases, and their list.
 use crate::{App, Call, Error, Permission};
 use certwright_domain::audit::{AuditEvent, StoredAuditEvent};
+use certwright_domain::id::AuditId;
 use certwright_store::{AuditFilter, Page, PageRequest};
 
 /// What was changed.
@@ -19,8 +20,21 @@ impl crate::Inner {
         target: Target<'_>,
         details: &[(&str, &str)],
     ) -> AuditEvent {
-        let _ = (call, action, target, details);
-        todo!()
+        let at = self.clock.now();
+        let details: serde_json::Map<String, serde_json::Value> =
+            details.iter().map(|(name, value)| ((*name).to_owned(), (*value).into())).collect();
+        AuditEvent {
+            id: AuditId::new(at, self.id_entropy()),
+            at,
+            actor: call.caller.id(),
+            actor_name: call.caller.name().to_owned(),
+            action,
+            target_kind: target.kind,
+            target_id: target.id.to_owned(),
+            target_name: target.name.to_owned(),
+            request_id: call.request_id.clone(),
+            details: serde_json::Value::Object(details).to_string(),
+        }
     }
 }
 

@@ -1,5 +1,21 @@
 //! Background work: load → plan → apply; idempotent, driven by state, safe on several nodes (lease).
-use crate::{App, Error};
+//!
+//! The lease spares double work; what keeps double work harmless is that every step is a compare-and-swap in a
+//! transaction of its own. A step that fails leaves its rows for the next round and does not stop the others.
+
+mod deletion;
+mod housekeeping;
+mod rewrap;
+
+use crate::{App, Call, Error};
+use certwright_domain::time::Span;
+
+/// Name of the lease.
+const LEASE: &str = "jobs";
+/// How long the lease lasts; it is renewed before each batch.
+const LEASE_FOR: Span = Span::from_s(60);
+/// Rows per batch: small, so that no transaction holds others up for long.
+const BATCH: u32 = 100;
 
 /// What a round did, for logs and metrics.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -17,12 +33,42 @@ pub struct JobReport {
 }
 
 impl App {
-    /// One round of all jobs, if this node gets the lease; otherwise an empty report.
+    /// One round of all jobs, if this node gets the lease; otherwise an empty report. After a failure the other jobs run
+    /// all the same, and the first failure is the answer.
     pub async fn run_jobs(&self) -> Result<JobReport, Error> {
-        todo!()
+        let mut report = JobReport::default();
+        if !self.keep_lease().await? {
+            return Ok(report);
+        }
+        let call = Call::system(format!("jobs/{}/{}", self.inner.settings.node, self.now().unix_ms()));
+        let outcomes = [
+            self.rewrap_vault_keys(&call, &mut report).await,
+            self.rewrap_keys(&call, &mut report).await,
+            self.retire_root_keys(&call).await,
+            self.finish_deletions(&call, &mut report).await,
+            self.report_abandoned_intents(&call).await,
+            self.forget_idempotency_keys(&mut report).await,
+            self.age_out(&call, &mut report).await,
+        ];
+        match outcomes.into_iter().find_map(Result::err) {
+            Some(error) => Err(error),
+            None => Ok(report),
+        }
     }
+
     /// Gives leases back at shutdown.
     pub async fn release_leases(&self) -> Result<(), Error> {
-        todo!()
+        let mut tx = self.inner.store.begin("jobs.release").await?;
+        tx.release_lease(LEASE, &self.inner.settings.node).await?;
+        Ok(tx.commit().await?)
+    }
+
+    /// Takes or renews the lease; false: another node has it, stop.
+    async fn keep_lease(&self) -> Result<bool, Error> {
+        let now = self.now();
+        let mut tx = self.inner.store.begin("jobs.lease").await?;
+        let ours = tx.acquire_lease(LEASE, &self.inner.settings.node, now, now.plus(LEASE_FOR)).await?;
+        tx.commit().await?;
+        Ok(ours)
     }
 }

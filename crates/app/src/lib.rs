@@ -10,6 +10,7 @@
 pub mod access;
 mod audit;
 mod cas;
+mod change;
 mod context;
 mod error;
 mod idempotency;

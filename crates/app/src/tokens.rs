@@ -1,10 +1,37 @@
 //! API tokens.
-use crate::{App, Call, Caller, Error};
+//!
+//! **Text.** `cwt_<ULID>_<43 characters><6 characters>`: the ULID of the token's id (a locator, not a secret), 32 random
+//! bytes in base64url, and a checksum that lets scanners and typing errors be told from real tokens without asking the
+//! database. Stored is the SHA-256 of the secret part alone: 256 random bits need no slow hash.
+
+mod cache;
+mod text;
+
+pub(crate) use cache::TokenCache;
+
+use crate::audit::Target;
+use crate::change::name_conflict;
+use crate::{App, Call, Caller, Error, Inner, Permission};
+use aws_lc_rs::constant_time::verify_slices_are_equal;
+use cache::Entry;
+use certwright_domain::audit::AuditEvent;
+use certwright_domain::id::TokenId;
 use certwright_domain::name::{Reference, ResourceName};
 use certwright_domain::secret::SecretText;
-use certwright_domain::time::Timestamp;
+use certwright_domain::serial::Sha256;
+use certwright_domain::time::{Span, Timestamp};
 use certwright_domain::token::Token;
+use certwright_domain::violation::Invalid;
 use certwright_store::{Page, PageRequest};
+use std::sync::Arc;
+
+/// How old a token read from the database may be when it is used: on other nodes than the one that revoked it, a token
+/// works at most this long. (On the revoking node it ends at once, and no certificate is recorded under an older epoch.)
+const FRESH: Span = Span::from_s(1);
+/// How often the last use of a token is written down.
+const TOUCH: Span = Span::from_minutes(1);
+/// The user of tokens that name none and are made by the server itself.
+const ADMIN: &str = "admin";
 
 /// A token to be made.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,27 +47,142 @@ pub struct NewToken {
 impl App {
     /// Who is behind this bearer token? Constant-time comparison; unknown, expired, revoked all answer the same 401.
     pub async fn authenticate(&self, bearer: &str) -> Result<Caller, Error> {
-        let _ = bearer;
-        todo!()
+        let Some((id, secret)) = text::parse(bearer) else {
+            return Err(unauthenticated());
+        };
+        let now = self.now();
+        let entry = self.token_entry(&id, now).await?;
+        // An unknown id costs the same comparison as a known one; no SHA-256 is all zero.
+        let stored = entry.as_ref().map_or(Sha256([0; 32]), |entry| entry.token.secret_sha256);
+        let same = verify_slices_are_equal(&secret.0, &stored.0).is_ok();
+        let Some(entry) = entry.filter(|entry| same && entry.token.is_live(now)) else {
+            return Err(unauthenticated());
+        };
+        self.touch(&entry, now);
+        let token = &entry.token;
+        Ok(Caller::token(token.id.clone(), token.name.as_str().to_owned(), token.user.clone(), entry.epoch))
     }
-    /// Makes a token; its text is returned once.
+
+    /// Makes a token; its text is returned once. As a trial there is no token, and the text is empty.
     pub async fn create_token(&self, call: &Call, new: NewToken) -> Result<(Token, SecretText), Error> {
-        let _ = (call, new);
-        todo!()
+        self.authorize(call, Permission::TokenManage)?;
+        let now = self.now();
+        if let Some(at) = new.expires_at.filter(|at| *at <= now) {
+            return Err(Error::invalid(
+                "/expiresAt",
+                Invalid::new(
+                    "invalid_expiry",
+                    format!("The token would have ended at {at}; it is {now} now."),
+                    "Choose a time in the future, or leave it out for a token without an end.",
+                ),
+            ));
+        }
+        let user = new.user.unwrap_or_else(|| call.caller.user().unwrap_or(ADMIN).to_owned());
+        let user = parse_user(user).map_err(|invalid| Error::invalid("/user", invalid))?;
+        let (token, secret) = self.inner.mint_token(new.name, user, new.expires_at);
+        let mut change = self.inner.begin_change(call, "token.create").await?;
+        change.insert_token(&token).await.map_err(|error| name_conflict(error, "token", &token.name))?;
+        change.insert_audit(&self.inner.token_event(call, "token.create", &token)).await?;
+        change.commit().await?;
+        Ok((token, if call.dry_run { SecretText::new(String::new()) } else { secret }))
     }
+
     /// Tokens, newest first.
     pub async fn tokens(&self, call: &Call, page: &PageRequest) -> Result<Page<Token>, Error> {
-        let _ = (call, page);
-        todo!()
+        self.authorize(call, Permission::TokenRead)?;
+        Ok(self.inner.store.read().await?.tokens(page).await?)
     }
+
     /// One token.
     pub async fn token(&self, call: &Call, reference: &Reference) -> Result<Token, Error> {
-        let _ = (call, reference);
-        todo!()
+        self.authorize(call, Permission::TokenRead)?;
+        let found = self.inner.store.read().await?.find_token(reference).await?;
+        found.ok_or_else(|| Error::not_found("token", reference))
     }
+
     /// Revokes a token; takes effect at once. Revoking twice answers the same.
     pub async fn revoke_token(&self, call: &Call, reference: &Reference) -> Result<Token, Error> {
-        let _ = (call, reference);
-        todo!()
+        self.authorize(call, Permission::TokenManage)?;
+        let now = self.now();
+        let mut change = self.inner.begin_change(call, "token.revoke").await?;
+        let found = change.find_token(reference).await?;
+        let mut token = found.ok_or_else(|| Error::not_found("token", reference))?;
+        if token.revoked_at.is_some() {
+            change.undo().await?;
+            return Ok(token);
+        }
+        change.revoke_token(&token.id, now).await?;
+        change.insert_audit(&self.inner.token_event(call, "token.revoke", &token)).await?;
+        let committed = change.commit().await;
+        if !call.dry_run {
+            // Also when the commit's outcome is unknown: the next use reads the row.
+            self.inner.context.tokens.forget(&token.id);
+        }
+        committed?;
+        token.revoked_at = Some(now);
+        Ok(token)
     }
+
+    /// Waits until the small writes that run beside the requests (last use of tokens) are done. For shutdown.
+    pub async fn settle(&self) {
+        self.inner.context.tokens.settle(&self.inner.store).await;
+    }
+
+    async fn token_entry(&self, id: &TokenId, now: Timestamp) -> Result<Option<Arc<Entry>>, Error> {
+        let context = &self.inner.context;
+        if let Some(entry) = context.tokens.get(id, context.epoch(), now, FRESH) {
+            return Ok(Some(entry));
+        }
+        let mut read = self.inner.store.read().await?;
+        // The epoch is read first: the token that is read after it is at least as new.
+        let epoch = read.epoch().await?;
+        let token = read.token(id).await?;
+        context.note_epoch(epoch);
+        Ok(token.map(|token| context.tokens.keep(Entry { epoch, read_at: now, token })))
+    }
+
+    /// Has the last use written down, beside the request and at most once a minute.
+    fn touch(&self, entry: &Entry, now: Timestamp) {
+        let due = entry.token.last_used_at.is_none_or(|last| now.ms_since(last) >= TOUCH.ms());
+        if due {
+            self.inner.context.tokens.touch(&entry.token.id, now, &self.inner.store);
+        }
+    }
+}
+
+impl Inner {
+    /// Makes a token and its text; storing it is the caller's part.
+    pub(crate) fn mint_token(
+        &self,
+        name: ResourceName,
+        user: String,
+        expires_at: Option<Timestamp>,
+    ) -> (Token, SecretText) {
+        text::mint(self.clock.now(), self.id_entropy(), &*self.entropy, name, user, expires_at)
+    }
+
+    /// The audit event of what was done to a token.
+    pub(crate) fn token_event(&self, call: &Call, action: &'static str, token: &Token) -> AuditEvent {
+        let expires = token.expires_at.map_or_else(|| "never".to_owned(), |at| at.to_string());
+        let target = Target { kind: "token", id: token.id.as_str(), name: token.name.as_str() };
+        self.audit(call, action, target, &[("user", token.user.as_str()), ("expiresAt", expires.as_str())])
+    }
+}
+
+/// The one answer to every token that does not let its bearer in.
+fn unauthenticated() -> Error {
+    Error::Unauthenticated { detail: "The token is malformed, unknown, expired or revoked.".to_owned() }
+}
+
+fn parse_user(user: String) -> Result<String, Invalid> {
+    let fine = (1..=255).contains(&user.len())
+        && user.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-' | b'@' | b'+'));
+    if fine {
+        return Ok(user);
+    }
+    Err(Invalid::new(
+        "invalid_user",
+        format!("`{}` is not a valid user.", user.chars().take(80).collect::<String>().escape_debug()),
+        "Use 1 to 255 letters, digits, dots, underscores, hyphens, `@` and `+`.",
+    ))
 }

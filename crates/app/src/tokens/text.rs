@@ -1,0 +1,112 @@
+//! The text of a token: making and reading it.
+
+use aws_lc_rs::digest::{SHA256, digest};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use certwright_domain::ambient::Entropy;
+use certwright_domain::id::{IdEntropy, TokenId};
+use certwright_domain::name::ResourceName;
+use certwright_domain::secret::SecretText;
+use certwright_domain::serial::Sha256;
+use certwright_domain::time::Timestamp;
+use certwright_domain::token::Token;
+use zeroize::Zeroizing;
+
+const PREFIX: &str = "cwt_";
+/// 32 bytes in base64url without padding.
+const SECRET_CHARS: usize = 43;
+const CHECK_CHARS: usize = 6;
+
+/// Makes a token and its text.
+pub(super) fn mint(
+    created_at: Timestamp,
+    id_entropy: IdEntropy,
+    entropy: &dyn Entropy,
+    name: ResourceName,
+    user: String,
+    expires_at: Option<Timestamp>,
+) -> (Token, SecretText) {
+    let id = TokenId::new(created_at, id_entropy);
+    let mut bytes = Zeroizing::new([0_u8; 32]);
+    entropy.fill(&mut *bytes);
+    let secret = Zeroizing::new(URL_SAFE_NO_PAD.encode(bytes.as_slice()));
+    let ulid = id.as_str().split_once('_').map_or("", |(_, ulid)| ulid);
+    let body = Zeroizing::new(format!("{PREFIX}{ulid}_{}", &*secret));
+    let text = SecretText::new(format!("{}{}", &*body, checksum(&body)));
+    let secret_sha256 = sha256(secret.as_bytes());
+    let token = Token { id, name, user, secret_sha256, created_at, expires_at, revoked_at: None, last_used_at: None };
+    (token, text)
+}
+
+/// Reads a token's text: its id, and the SHA-256 of its secret part. `None`: it is not one.
+pub(super) fn parse(text: &str) -> Option<(TokenId, Sha256)> {
+    // Longer texts are not looked at.
+    let body_length = text.len().checked_sub(CHECK_CHARS).filter(|length| *length <= 128)?;
+    let (body, check) = text.split_at_checked(body_length)?;
+    let (ulid, secret) = body.strip_prefix(PREFIX)?.split_once('_')?;
+    let id = TokenId::parse(&format!("{}_{ulid}", TokenId::PREFIX)).ok()?;
+    let well_formed = secret.len() == SECRET_CHARS
+        && secret.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
+        && checksum(body) == check;
+    well_formed.then(|| (id, sha256(secret.as_bytes())))
+}
+
+/// 36 bits of the SHA-256 of everything before it. It guards against typing errors, not against forgery.
+fn checksum(body: &str) -> String {
+    URL_SAFE_NO_PAD.encode(sha256(body.as_bytes()).0).chars().take(CHECK_CHARS).collect()
+}
+
+fn sha256(bytes: &[u8]) -> Sha256 {
+    let mut out = [0; 32];
+    out.iter_mut().zip(digest(&SHA256, bytes).as_ref()).for_each(|(to, from)| *to = *from);
+    Sha256(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A token's text built by hand, without the code under test's `mint`.
+    fn text_of(ulid: &str, secret: &str) -> String {
+        let body = format!("cwt_{ulid}_{secret}");
+        format!("{body}{}", checksum(&body))
+    }
+
+    const ULID: &str = "01JD8XK4M2W7Z3T5V9YQ6B1C0D";
+    const SECRET: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwd_-8";
+
+    #[test]
+    fn reads_id_and_hash_of_the_secret_part() {
+        let secret = &SECRET[..SECRET_CHARS];
+        let (id, hash) = parse(&text_of(ULID, secret)).unwrap();
+        assert_eq!(id.as_str(), format!("token_{ULID}"));
+        assert_eq!(hash, sha256(secret.as_bytes()));
+    }
+
+    #[test]
+    fn anything_else_is_not_a_token() {
+        let good = text_of(ULID, &SECRET[..SECRET_CHARS]);
+        for at in 0..good.len() {
+            let mut bytes = good.clone().into_bytes();
+            bytes[at] = if bytes[at] == b'A' { b'B' } else { b'A' };
+            let changed = String::from_utf8(bytes).unwrap();
+            assert!(parse(&changed).is_none(), "changed at {at}: {changed}");
+        }
+        for wrong in [
+            "",
+            "cwt_",
+            "Bearer",
+            "ééé",
+            "cwt_\u{e9}\u{e9}",
+            &good[..good.len() - 1],
+            &format!("{good}A"),
+            &format!(" {good}"),
+            &text_of(&ULID.to_lowercase(), &SECRET[..SECRET_CHARS]),
+            &text_of(ULID, &SECRET[..SECRET_CHARS - 1]),
+            &text_of(ULID, SECRET),
+            &"A".repeat(1_000_000),
+        ] {
+            assert!(parse(wrong).is_none(), "{}", wrong.chars().take(80).collect::<String>());
+        }
+    }
+}
