@@ -14,8 +14,8 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
-from harness.case import words  # noqa: E402
-from harness.server import Context, Server  # noqa: E402
+from harness.case import words
+from harness.server import Context, Server
 
 
 class Result(unittest.TestResult):
@@ -85,7 +85,9 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
 
     found = unittest.defaultTestLoader.discover(str(HERE), pattern="test_*.py", top_level_dir=str(HERE))
-    suite = unittest.TestSuite(t for t in flat(found) if not options.only or any(word.lower() in t.id().lower() for word in options.only))
+    suite = unittest.TestSuite(
+        t for t in flat(found) if not options.only or any(word.lower() in t.id().lower() for word in options.only)
+    )
     result = Result()
     start = time.monotonic()
     try:

@@ -34,12 +34,23 @@ class MutualTls(ServerCase):
         cls.open_port, cls.a_port, cls.b_port = free_port(), free_port(), free_port()
         cls.serve("service-a", cls.open_port)
         cls.serve("service-b", cls.b_port, "--client-ca", cls.root)
-        cls.serve("service-a", cls.a_port, "--client-ca", cls.root, "--peer", f"service-b.example.com:{cls.b_port}", "--peer-ca", cls.root)
+        cls.serve(
+            "service-a",
+            cls.a_port,
+            "--client-ca",
+            cls.root,
+            "--peer",
+            f"service-b.example.com:{cls.b_port}",
+            "--peer-ca",
+            cls.root,
+        )
 
     @classmethod
     def serve(cls, name: str, port: int, *options: object) -> None:
         """Starts a service and waits until its port is open."""
-        process = subprocess.Popen([sys.executable, SERVICE, name, str(port), *map(str, cls.files[name]), *map(str, options)])
+        process = subprocess.Popen(
+            [sys.executable, SERVICE, name, str(port), *map(str, cls.files[name]), *map(str, options)]
+        )
         cls.addClassCleanup(process.wait)
         cls.addClassCleanup(process.kill)
         deadline = time.monotonic() + 20
@@ -51,7 +62,9 @@ class MutualTls(ServerCase):
                 time.sleep(0.05)
         raise RuntimeError(f"{name} did not open port {port}")
 
-    def get(self, host: str, port: int, path: str = "/", *, certificate: str | None = None, root: Path | None = None) -> Response:
+    def get(
+        self, host: str, port: int, path: str = "/", *, certificate: str | None = None, root: Path | None = None
+    ) -> Response:
         """curl to a service by its name."""
         command = ["curl", "--silent", "--show-error", "--max-time", "20", "--resolve", f"{host}:{port}:127.0.0.1"]
         command += ["--cacert", str(root)] if root else []
@@ -63,7 +76,9 @@ class MutualTls(ServerCase):
     def call_b(self, **how: str) -> dict:
         """A calls B; what came of it."""
         query = "&".join(f"{name}={value}" for name, value in how.items())
-        answer = self.get("service-a.example.com", self.a_port, f"/call?{query}", certificate="service-b", root=self.root)
+        answer = self.get(
+            "service-a.example.com", self.a_port, f"/call?{query}", certificate="service-b", root=self.root
+        )
         return json.loads(self.assert_status(answer, 200).body)
 
     def test_1_server_only_tls_answers(self):

@@ -7,8 +7,13 @@ from harness.case import ServerCase, on_both
 
 DAY = 86_400_000
 SUBJECT = {
-    "commonName": "oci-demo-int-cert-auth", "organization": "DDIM", "organizationalUnit": "Engineer", "locality": "Bundang-gu",
-    "stateOrProvince": "Seongnam-si", "country": "KR", "emailAddress": "example@example.com",
+    "commonName": "oci-demo-int-cert-auth",
+    "organization": "DDIM",
+    "organizationalUnit": "Engineer",
+    "locality": "Bundang-gu",
+    "stateOrProvince": "Seongnam-si",
+    "country": "KR",
+    "emailAddress": "example@example.com",
 }
 
 
@@ -25,8 +30,10 @@ class OciFlow(ServerCase):
         """Asks for a certificate that is valid for exactly this long (both end seconds counted)."""
         end = self.start + datetime.timedelta(milliseconds=milliseconds) - datetime.timedelta(seconds=1)
         body = {
-            "subject": {"commonName": "oci-demo-certificate"}, "names": ["service-a.example.com", "10.0.0.5"],
-            "profile": "tls-server-or-client", "keyAlgorithm": "RSA_2048",
+            "subject": {"commonName": "oci-demo-certificate"},
+            "names": ["service-a.example.com", "10.0.0.5"],
+            "profile": "tls-server-or-client",
+            "keyAlgorithm": "RSA_2048",
             "validity": {"notBefore": rfc3339(self.start), "notAfter": rfc3339(end)},
         }
         return self.curl.post("/v1/certificate-authorities/oci-demo-int-cert-auth/issue", body, **options)
@@ -55,14 +62,22 @@ class OciFlow(ServerCase):
 
     def test_4_the_root_ca_is_made_with_the_whole_subject(self):
         body = {
-            "name": "oci-demo-int-cert-auth", "type": "ROOT", "vault": "oci-demo-vault", "key": "oci-demo-ms-key",
-            "subject": SUBJECT, "signatureAlgorithm": "SHA256_WITH_RSA", "validity": {"duration": "P3650D"},
+            "name": "oci-demo-int-cert-auth",
+            "type": "ROOT",
+            "vault": "oci-demo-vault",
+            "key": "oci-demo-ms-key",
+            "subject": SUBJECT,
+            "signatureAlgorithm": "SHA256_WITH_RSA",
+            "validity": {"duration": "P3650D"},
             "rules": {"leafMaxValidity": "P90D", "subordinateMaxValidity": "P1825D"},
         }
         ca = self.assert_status(self.curl.post("/v1/certificate-authorities", body), 201).json
         self.assertEqual(ca["rules"]["leafMaxValidity"], "P90D")
         text = tools.describe(self.house.certificate_of("oci-demo-int-cert-auth"))
-        self.assertIn("CN = oci-demo-int-cert-auth, O = DDIM, OU = Engineer, L = Bundang-gu, ST = Seongnam-si, C = KR", text.replace(", emailAddress = example@example.com", ""))
+        self.assertIn(
+            "CN = oci-demo-int-cert-auth, O = DDIM, OU = Engineer, L = Bundang-gu, ST = Seongnam-si, C = KR",
+            text.replace(", emailAddress = example@example.com", ""),
+        )
         self.assertIn("emailAddress = example@example.com", text)
         self.assertIn("Signature Algorithm: sha256WithRSAEncryption", text)
         self.assertIn("CA:TRUE", text)

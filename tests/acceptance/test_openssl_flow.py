@@ -7,7 +7,10 @@ NAMES = {
     "service-a": (tools.SUBJECT_A, "DNS:service-a.example.com,DNS:service-a.internal.example.com,IP:10.0.0.5"),
     "service-b": (tools.SUBJECT_B, "IP:10.0.0.6,DNS:service-b.example.com,URI:spiffe://corp/service-b"),
 }
-SHOWN_SUBJECT = "Subject: C = KR, ST = Seongnam-si, L = Bundang-gu, O = DDIM, OU = Engineer, emailAddress = example@example.com, CN = {}.example.com"
+SHOWN_SUBJECT = (
+    "Subject: C = KR, ST = Seongnam-si, L = Bundang-gu, O = DDIM, OU = Engineer, "
+    "emailAddress = example@example.com, CN = {}.example.com"
+)
 SHOWN_NAMES = {
     "service-a": "DNS:service-a.example.com, DNS:service-a.internal.example.com, IP Address:10.0.0.5",
     "service-b": "IP Address:10.0.0.6, DNS:service-b.example.com, URI:spiffe://corp/service-b",
@@ -43,7 +46,10 @@ class OpensslFlow(ServerCase):
     def test_json_with_the_csr_as_pem(self):
         for service, (_, csr) in self.csrs.items():
             with self.subTest(service):
-                self.check(service, self.house.sign("issuing-1", csr.read_text(), profile="tls-server-or-client")["certificate"])
+                self.check(
+                    service,
+                    self.house.sign("issuing-1", csr.read_text(), profile="tls-server-or-client")["certificate"],
+                )
 
     def test_pkcs10_as_pem(self):
         for service, (_, csr) in self.csrs.items():
@@ -75,7 +81,13 @@ class OpensslFlow(ServerCase):
     def test_every_key_type_that_openssl_makes(self):
         for algorithm in ("RSA_2048", "ECDSA_P256", "ECDSA_P384", "ECDSA_P521", "ED25519"):
             with self.subTest(algorithm):
-                _, csr = tools.new_csr(self.scratch, algorithm, f"/CN={algorithm.lower().replace('_', '-')}.example.com", f"DNS:{algorithm.lower().replace('_', '-')}.example.com", algorithm=algorithm)
+                _, csr = tools.new_csr(
+                    self.scratch,
+                    algorithm,
+                    f"/CN={algorithm.lower().replace('_', '-')}.example.com",
+                    f"DNS:{algorithm.lower().replace('_', '-')}.example.com",
+                    algorithm=algorithm,
+                )
                 text = tools.describe(self.house.sign("issuing-1", csr.read_text())["certificate"])
                 usage = text.split("X509v3 Key Usage: critical")[1].splitlines()[1]
                 self.assertIn("Digital Signature", usage)
@@ -87,7 +99,9 @@ class OpensslFlow(ServerCase):
         pem = csr.read_text()
         der = bytearray(tools.openssl("req", "-in", csr, "-outform", "DER"))
         der[-5] ^= 0x55
-        _, weak = tools.new_csr(self.scratch, "weak", "/CN=weak.example.com", "DNS:weak.example.com", algorithm="RSA_1024")
+        _, weak = tools.new_csr(
+            self.scratch, "weak", "/CN=weak.example.com", "DNS:weak.example.com", algorithm="RSA_1024"
+        )
         cases = {
             "garbage": (b"no csr at all", (400,)),
             "empty": (b"", (400,)),

@@ -6,7 +6,6 @@ import shlex
 import subprocess
 
 import yaml
-
 from harness.case import Case
 from harness.server import ROOT, Context, Server, clean_environment
 
@@ -14,7 +13,11 @@ from harness.server import ROOT, Context, Server, clean_environment
 def instructions(text: str) -> list[tuple[str, str]]:
     """The instructions of a Dockerfile with continued lines joined."""
     joined = re.sub(r"\\\n", " ", "\n".join(line for line in text.splitlines() if not line.lstrip().startswith("#")))
-    return [(word.upper(), " ".join(rest.split())) for word, _, rest in (line.strip().partition(" ") for line in joined.splitlines()) if word]
+    return [
+        (word.upper(), " ".join(rest.split()))
+        for word, _, rest in (line.strip().partition(" ") for line in joined.splitlines())
+        if word
+    ]
 
 
 class Packaging(Case):
@@ -34,7 +37,20 @@ class Packaging(Case):
         return found[-1]
 
     def test_the_dockerfile_knows_its_words(self):
-        known = {"FROM", "RUN", "COPY", "WORKDIR", "USER", "VOLUME", "ENV", "EXPOSE", "STOPSIGNAL", "HEALTHCHECK", "ENTRYPOINT", "CMD"}
+        known = {
+            "FROM",
+            "RUN",
+            "COPY",
+            "WORKDIR",
+            "USER",
+            "VOLUME",
+            "ENV",
+            "EXPOSE",
+            "STOPSIGNAL",
+            "HEALTHCHECK",
+            "ENTRYPOINT",
+            "CMD",
+        }
         self.assertEqual({word for word, _ in self.dockerfile} - known, set())
         stages = [rest for word, rest in self.dockerfile if word == "FROM"]
         self.assertEqual(len(stages), 2)
@@ -64,21 +80,33 @@ class Packaging(Case):
         server = Server("sqlite")
         self.addCleanup(server.remove)
         mapped = {
-            "CERTWRIGHT_DATA": str(server.data), "CERTWRIGHT_LISTEN": f"0.0.0.0:{server.port}",
+            "CERTWRIGHT_DATA": str(server.data),
+            "CERTWRIGHT_LISTEN": f"0.0.0.0:{server.port}",
             "CERTWRIGHT_HTTP_LISTEN": f"0.0.0.0:{server.plain_port}",
         }
         self.assertEqual(mapped.keys(), environment.keys())
         environment = clean_environment(**mapped)
-        down = subprocess.run([Context.binary, *command[1:]], env=environment, cwd=server.folder, capture_output=True, timeout=30)
+        down = subprocess.run(
+            [Context.binary, *command[1:]], env=environment, cwd=server.folder, capture_output=True, timeout=30
+        )
         self.assertNotEqual(down.returncode, 0, "healthy without a server")
         server.arguments = lambda verb: [str(Context.binary), *json.loads(self.last("CMD"))]
         server.environment = lambda: environment
         server.start()
-        up = subprocess.run([Context.binary, *command[1:]], env=environment, cwd=server.folder, capture_output=True, text=True, timeout=30)
+        up = subprocess.run(
+            [Context.binary, *command[1:]],
+            env=environment,
+            cwd=server.folder,
+            capture_output=True,
+            text=True,
+            timeout=30,
+        )
         self.assertEqual(up.returncode, 0, up.stdout + up.stderr)
 
     def test_nothing_secret_goes_to_the_builder(self):
-        lines = [line for line in (ROOT / ".dockerignore").read_text().splitlines() if line and not line.startswith("#")]
+        lines = [
+            line for line in (ROOT / ".dockerignore").read_text().splitlines() if line and not line.startswith("#")
+        ]
         self.assertEqual(lines[0], "*", "everything is left out that is not named")
         for line in lines[1:]:
             self.assertTrue(line.startswith("!") and (ROOT / line[1:]).exists(), line)
@@ -113,11 +141,21 @@ class Packaging(Case):
         environment = {k: str(v) for k, v in self.compose["services"]["certwright"]["environment"].items()}
         environment["CERTWRIGHT_CONFIG"] = str(self.scratch / "secrets" / "certwright.toml")
         checked = subprocess.run(
-            [Context.binary, "config", "check"], env=clean_environment(**environment), cwd=self.scratch, capture_output=True, text=True, timeout=30
+            [Context.binary, "config", "check"],
+            env=clean_environment(**environment),
+            cwd=self.scratch,
+            capture_output=True,
+            text=True,
+            timeout=30,
         )
         self.assertEqual(checked.returncode, 0, checked.stdout + checked.stderr)
         shown = subprocess.run(
-            [Context.binary, "config", "show"], env=clean_environment(**environment), cwd=self.scratch, capture_output=True, text=True, timeout=30
+            [Context.binary, "config", "show"],
+            env=clean_environment(**environment),
+            cwd=self.scratch,
+            capture_output=True,
+            text=True,
+            timeout=30,
         )
         password = (self.scratch / "secrets" / "postgres-password").read_text().strip()
         self.assertNotIn(password, shown.stdout + shown.stderr + checked.stdout + checked.stderr)

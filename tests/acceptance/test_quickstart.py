@@ -2,12 +2,13 @@
 
 import re
 import signal
+import socket
 import subprocess
 import time
 
-from harness import tools
 from harness.case import Case
-from harness.curl import run_curl
+from harness.curl import Curl, run_curl
+from harness.house import House
 from harness.server import Context, Server, clean_environment
 
 
@@ -30,7 +31,14 @@ class Quickstart(Case):
     def shell(self, server: Server, line: str) -> subprocess.CompletedProcess:
         """Runs a printed line as a person would: pasted into a shell, in the folder where quickstart was started."""
         path = f"{Context.binary.parent}:{clean_environment()['PATH']}"
-        return subprocess.run(["bash", "-euo", "pipefail", "-c", line], cwd=server.folder, env=clean_environment(PATH=path), capture_output=True, text=True, timeout=60)
+        return subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", line],
+            cwd=server.folder,
+            env=clean_environment(PATH=path),
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
 
     def test_quickstart(self):
         server = Server("sqlite")
@@ -43,7 +51,15 @@ class Quickstart(Case):
         with self.subTest("the curl line issues a certificate"):
             done = self.shell(server, lines["curl"])
             self.assertEqual(done.returncode, 0, f"{lines['curl']}\n{done.stdout}{done.stderr}")
-            self.assertIn("BEGIN CERTIFICATE", done.stdout + "".join(f.read_text(errors="replace") for f in server.folder.glob("*") if f.is_file() and f != server.log_file))
+            self.assertIn(
+                "BEGIN CERTIFICATE",
+                done.stdout
+                + "".join(
+                    f.read_text(errors="replace")
+                    for f in server.folder.glob("*")
+                    if f.is_file() and f != server.log_file
+                ),
+            )
         with self.subTest("the openssl line verifies"):
             done = self.shell(server, lines["openssl"])
             self.assertEqual(done.returncode, 0, f"{lines['openssl']}\n{done.stdout}{done.stderr}")
@@ -88,42 +104,36 @@ class Shutdown(Case):
         server = Server("sqlite")
         self.addCleanup(server.remove)
         server.start()
-        token = server.token()
-        vault = ["curl", "-sS", "--cacert", str(server.ca_file), "-H", f"Authorization: Bearer {token}", "-H", "Content-Type: application/json"]
-        self.assertEqual(run_curl([*vault, "-d", '{"name":"v"}', f"{server.url}/v1/vaults"]).status, 201)
-        # A body of which the last part comes after SIGTERM: the request is surely in flight, whatever the machine's speed.
+        curl = Curl(server)
+        House(curl).vault("v")
         body = b'{"name":"k","algorithm":"ECDSA","length":256}'
-        feed = subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        command = [*vault, "--max-time", "60", "-X", "POST", "-H", f"Content-Length: {len(body)}", "--upload-file", "-", "-w", "%{http_code}", "-o", "/dev/null", f"{server.url}/v1/vaults/v/keys"]
-        calling = subprocess.Popen(command, stdin=feed.stdout, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        feed.stdin.write(body[:10])
-        feed.stdin.flush()
-        self.wait_for_connection(server)
-        server.signal(signal.SIGTERM)
-        self.wait_until_closed(server)
-        feed.stdin.write(body[10:])
-        feed.stdin.close()
-        out, error = calling.communicate(timeout=60)
-        feed.wait()
-        self.assertEqual(out, b"201", error)
+        head = (
+            f"POST /v1/vaults/v/keys HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {server.token()}\r\n"
+            f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\nExpect: 100-continue\r\n\r\n"
+        )
+        with (
+            socket.create_connection(("127.0.0.1", server.port), timeout=30) as plain,
+            server.tls().wrap_socket(plain, server_hostname="127.0.0.1") as caller,
+        ):
+            caller.sendall(head.encode())
+            # The interim answer proves that the request is in work and waits for its body.
+            self.assertIn(b" 100 ", caller.recv(1024))
+            server.signal(signal.SIGTERM)
+            self.wait_until_closed(server)
+            caller.sendall(body)
+            answer = caller.recv(4096)
+        self.assertTrue(answer.startswith(b"HTTP/1.1 201 "), answer)
         self.assertEqual(server.wait(), 0)
-
-    def wait_for_connection(self, server: Server) -> None:
-        """Until the caller's connection stands and its head has been sent."""
-        deadline = time.monotonic() + 20
-        while time.monotonic() < deadline:
-            found = tools.run("ss", "-Htn", "state", "established", f"( sport = :{server.port} )").stdout
-            if found.strip():
-                time.sleep(0.5)
-                return
-            time.sleep(0.05)
-        self.fail("no connection")
+        server.start()
+        self.assert_status(curl.get("/v1/vaults/v/keys/k"), 200)
 
     def wait_until_closed(self, server: Server) -> None:
         """Until nobody listens any more: new callers are refused while the old one is served."""
         deadline = time.monotonic() + 20
         while time.monotonic() < deadline:
-            if not tools.run("ss", "-Htln", f"( sport = :{server.port} )").stdout.strip():
+            try:
+                socket.create_connection(("127.0.0.1", server.port), timeout=5).close()
+            except ConnectionRefusedError:
                 return
             time.sleep(0.05)
         self.fail("still listening after SIGTERM")

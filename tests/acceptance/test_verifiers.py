@@ -9,10 +9,22 @@ HOST = "service-a.example.com"
 
 #: Fault, and a word of the reason that each verifier must give: a refusal for another reason proves nothing.
 REASONS = {
-    "wrong name": {"openssl": "hostname mismatch", "gnutls": "name in the certificate does not match", "pyca": "no matching subjectAltName"},
+    "wrong name": {
+        "openssl": "hostname mismatch",
+        "gnutls": "name in the certificate does not match",
+        "pyca": "no matching subjectAltName",
+    },
     "expired": {"openssl": "certificate has expired", "gnutls": "expired", "pyca": "not valid at validation time"},
-    "wrong usage": {"openssl": "unsuitable certificate purpose", "gnutls": "does not match the intended purpose", "pyca": "required EKU not found"},
-    "name constraint": {"openssl": "permitted subtree violation", "gnutls": "violates the signer's constraints", "pyca": "name constraints"},
+    "wrong usage": {
+        "openssl": "unsuitable certificate purpose",
+        "gnutls": "does not match the intended purpose",
+        "pyca": "required EKU not found",
+    },
+    "name constraint": {
+        "openssl": "permitted subtree violation",
+        "gnutls": "violates the signer's constraints",
+        "pyca": "name constraints",
+    },
 }
 
 
@@ -54,14 +66,23 @@ class OurChains(ServerCase):
     def setUpClass(cls) -> None:
         super().setUpClass()
         constraints = {"permitted": {"dns": ["example.com"], "ip": ["10.0.0.0/8"]}, "excluded": {}}
+        names = {"dns": ["*"], "subject": ["*"], "commonNameInNames": True}
+        cls.house.made(cls.curl.post("/v1/profiles", {"name": "strict", "usages": ["serverAuth"], "names": names}))
         for algorithm in ("RSA_2048", "ECDSA_P256", "ECDSA_P384", "ECDSA_P521", "ED25519"):
             cls.house.root(f"root-{algorithm}", algorithm)
-            cls.house.subordinate(f"sub-{algorithm}", f"root-{algorithm}", algorithm, rules={"pathLength": 0, "nameConstraints": constraints})
+            cls.house.subordinate(
+                f"sub-{algorithm}",
+                f"root-{algorithm}",
+                algorithm,
+                rules={"pathLength": 0, "nameConstraints": constraints},
+            )
 
     def verify(self, ca: str, issued: dict, host: str = HOST) -> dict[str, str | None]:
         """What each verifier says of one of our server certificates."""
         root_pem = self.house.certificate_of(ca.replace("sub-", "root-"))
-        root, leaf, sub, chain = (self.scratch / f"{issued['serial']}.{end}" for end in ("root", "leaf", "sub", "chain"))
+        root, leaf, sub, chain = (
+            self.scratch / f"{issued['serial']}.{end}" for end in ("root", "leaf", "sub", "chain")
+        )
         blocks = tools.pem_blocks(issued["chain"])
         root.write_text(root_pem)
         leaf.write_text(blocks[0])
@@ -72,7 +93,9 @@ class OurChains(ServerCase):
     def test_every_chain_of_one_key_type_is_accepted(self):
         for algorithm in ("RSA_2048", "ECDSA_P256", "ECDSA_P384", "ECDSA_P521", "ED25519"):
             with self.subTest(algorithm):
-                issued = self.house.issue(f"sub-{algorithm}", HOST, [HOST, "10.0.0.5"], algorithm=algorithm, profile="tls-server")
+                issued = self.house.issue(
+                    f"sub-{algorithm}", HOST, [HOST, "10.0.0.5"], algorithm=algorithm, profile="tls-server"
+                )
                 said = self.verify(f"sub-{algorithm}", issued)
                 if algorithm in ("ECDSA_P521", "ED25519") and said["pyca"]:
                     # pyca's default policy is the web's: it takes neither curve. The others must.
@@ -95,19 +118,33 @@ class OurChains(ServerCase):
     def test_we_refuse_the_same_faults_earlier(self):
         before = len(self.house.inventory())
         now = datetime.datetime.now(datetime.UTC)
-        past = {"notBefore": stamp(now - datetime.timedelta(days=9)), "notAfter": stamp(now - datetime.timedelta(days=1))}
+        past = {
+            "notBefore": stamp(now - datetime.timedelta(days=9)),
+            "notAfter": stamp(now - datetime.timedelta(days=1)),
+        }
         base = {"subject": {"commonName": HOST}, "names": [HOST], "keyAlgorithm": "ECDSA_P256", "profile": "tls-server"}
         wishes = {
-            "a commonName that is none of the names": {**base, "subject": {"commonName": "service-b.example.com"}},
+            "a commonName that is none of the names": {
+                **base,
+                "subject": {"commonName": "service-b.example.com"},
+                "profile": "strict",
+            },
+            "a usage that the profile does not give": {**base, "names": ["someone@example.com"]},
             "expired before it begins": {**base, "validity": past},
-            "a DNS name outside the constraints": {**base, "subject": {"commonName": "service-a.example.org"}, "names": ["service-a.example.org"]},
+            "a DNS name outside the constraints": {
+                **base,
+                "subject": {"commonName": "service-a.example.org"},
+                "names": ["service-a.example.org"],
+            },
             "an address outside the constraints": {**base, "names": [HOST, "192.0.2.1"]},
             "a lifetime beyond the rule": {**base, "validity": {"duration": "P91D"}},
             "a wildcard without leave": {**base, "names": [HOST, "*.example.com"]},
         }
         for fault, body in wishes.items():
             with self.subTest(fault):
-                problem = self.assert_problem(self.curl.post("/v1/certificate-authorities/sub-ECDSA_P256/issue", body), 422)
+                problem = self.assert_problem(
+                    self.curl.post("/v1/certificate-authorities/sub-ECDSA_P256/issue", body), 422
+                )
                 self.assertTrue(problem["errors"], problem)
                 for error in problem["errors"]:
                     self.assertTrue(error.get("rule"), error)
@@ -116,8 +153,11 @@ class OurChains(ServerCase):
 
     def test_all_broken_rules_are_listed_together(self):
         body = {
-            "subject": {"commonName": HOST}, "names": [HOST, "*.example.com", "192.0.2.1", "other.example.org"],
-            "keyAlgorithm": "ECDSA_P256", "profile": "tls-server", "validity": {"duration": "P91D"},
+            "subject": {"commonName": HOST},
+            "names": [HOST, "*.example.com", "192.0.2.1", "other.example.org"],
+            "keyAlgorithm": "ECDSA_P256",
+            "profile": "tls-server",
+            "validity": {"duration": "P91D"},
         }
         problem = self.assert_problem(self.curl.post("/v1/certificate-authorities/sub-ECDSA_P256/issue", body), 422)
         rules = {error["rule"] for error in problem["errors"]}
@@ -127,7 +167,11 @@ class OurChains(ServerCase):
     def test_no_ca_below_a_path_length_of_zero(self):
         self.house.key("too-deep-key")
         body = {
-            "name": "too-deep", "type": "SUBORDINATE", "issuer": "sub-ECDSA_P256", "vault": "default", "key": "too-deep-key",
+            "name": "too-deep",
+            "type": "SUBORDINATE",
+            "issuer": "sub-ECDSA_P256",
+            "vault": "default",
+            "key": "too-deep-key",
             "subject": {"commonName": "too-deep"},
         }
         problem = self.assert_problem(self.curl.post("/v1/certificate-authorities", body), 422)

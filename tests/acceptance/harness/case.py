@@ -1,9 +1,9 @@
 """The base of the tests and the few assertions that they share."""
 
 import re
+import shutil
 import sys
 import tempfile
-import shutil
 import unittest
 from pathlib import Path
 

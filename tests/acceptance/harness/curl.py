@@ -45,8 +45,16 @@ class Curl:
         self._headers.write_text(f"Authorization: Bearer {server.token()}\n")
 
     def call(
-        self, method: str, path: str, body=None, *, data: bytes | None = None, headers: dict[str, str] | None = None,
-        token: str | None = "", extra: tuple[str, ...] = (), base: str | None = None,
+        self,
+        method: str,
+        path: str,
+        body=None,
+        *,
+        data: bytes | None = None,
+        headers: dict[str, str] | None = None,
+        token: str | None = "",
+        extra: tuple[str, ...] = (),
+        base: str | None = None,
     ) -> Response:
         """One call. `body` goes out as JSON, `data` as it is. `token=None`: without Authorization."""
         command = ["curl", "--silent", "--show-error", "--max-time", "60", "--cacert", str(self.server.ca_file)]

@@ -5,8 +5,13 @@ import json
 from harness.curl import Curl, Response
 
 FAMILIES = {
-    "RSA_2048": ("RSA", 2048), "RSA_3072": ("RSA", 3072), "RSA_4096": ("RSA", 4096), "ECDSA_P256": ("ECDSA", 256),
-    "ECDSA_P384": ("ECDSA", 384), "ECDSA_P521": ("ECDSA", 521), "ED25519": ("ED25519", None),
+    "RSA_2048": ("RSA", 2048),
+    "RSA_3072": ("RSA", 3072),
+    "RSA_4096": ("RSA", 4096),
+    "ECDSA_P256": ("ECDSA", 256),
+    "ECDSA_P384": ("ECDSA", 384),
+    "ECDSA_P521": ("ECDSA", 521),
+    "ED25519": ("ED25519", None),
 }
 
 
@@ -42,8 +47,13 @@ class House:
         """A root CA with a key of its own."""
         self.key(f"{name}-key", algorithm)
         body = {
-            "name": name, "type": "ROOT", "vault": "default", "key": f"{name}-key", "subject": {"commonName": name, "organization": "DDIM"},
-            "validity": {"duration": f"P{365 * years}D"}, **more,
+            "name": name,
+            "type": "ROOT",
+            "vault": "default",
+            "key": f"{name}-key",
+            "subject": {"commonName": name, "organization": "DDIM"},
+            "validity": {"duration": f"P{365 * years}D"},
+            **more,
         }
         return self.made(self.curl.post("/v1/certificate-authorities", body))
 
@@ -51,8 +61,14 @@ class House:
         """A subordinate CA with a key of its own."""
         self.key(f"{name}-key", algorithm)
         body = {
-            "name": name, "type": "SUBORDINATE", "issuer": issuer, "vault": "default", "key": f"{name}-key",
-            "subject": {"commonName": name, "organization": "DDIM"}, "validity": {"duration": f"P{days}D"}, **more,
+            "name": name,
+            "type": "SUBORDINATE",
+            "issuer": issuer,
+            "vault": "default",
+            "key": f"{name}-key",
+            "subject": {"commonName": name, "organization": "DDIM"},
+            "validity": {"duration": f"P{days}D"},
+            **more,
         }
         return self.made(self.curl.post("/v1/certificate-authorities", body))
 
@@ -70,7 +86,7 @@ class House:
         response = self.curl.get(f"/v1/certificate-authorities/{ca}")
         if response.status != 200:
             raise AssertionError(f"expected 200:\n{response}")
-        return response.json["certificate"]
+        return response.json["version"]["certificate"]
 
     def inventory(self, query: str = "") -> list[dict]:
         """Every issued certificate, page by page."""

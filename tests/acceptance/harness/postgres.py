@@ -52,17 +52,37 @@ class Postgres:
             os.chown(self.folder, account.pw_uid, account.pw_gid)
             self._identity = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
         made = subprocess.run(
-            [program("initdb"), "-D", self.folder / "data", "-U", USER, "-A", "trust", "-E", "UTF8", "--locale=C", "-N"],
-            capture_output=True, text=True, cwd=self.folder, **self._identity,
+            [
+                program("initdb"),
+                "-D",
+                self.folder / "data",
+                "-U",
+                USER,
+                "-A",
+                "trust",
+                "-E",
+                "UTF8",
+                "--locale=C",
+                "-N",
+            ],
+            capture_output=True,
+            text=True,
+            cwd=self.folder,
+            **self._identity,
         )
         if made.returncode != 0:
             raise RuntimeError(f"initdb: {made.stdout}{made.stderr}")
         self._settings = [
-            "-c", "listen_addresses=127.0.0.1",
-            "-c", f"unix_socket_directories={self.folder}",
-            "-c", "max_connections=400",
-            "-c", "shared_buffers=64MB",
-            "-c", f"fsync={'on' if durable else 'off'}",
+            "-c",
+            "listen_addresses=127.0.0.1",
+            "-c",
+            f"unix_socket_directories={self.folder}",
+            "-c",
+            "max_connections=400",
+            "-c",
+            "shared_buffers=64MB",
+            "-c",
+            f"fsync={'on' if durable else 'off'}",
         ]
 
     def start(self) -> "Postgres":
@@ -70,7 +90,12 @@ class Postgres:
         with open(self.folder / "log", "ab") as log:
             self._process = subprocess.Popen(
                 [program("postgres"), "-D", self.folder / "data", "-p", str(self.port), *self._settings],
-                stdout=log, stderr=log, stdin=subprocess.DEVNULL, cwd=self.folder, start_new_session=True, **self._identity,
+                stdout=log,
+                stderr=log,
+                stdin=subprocess.DEVNULL,
+                cwd=self.folder,
+                start_new_session=True,
+                **self._identity,
             )
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
@@ -106,7 +131,9 @@ class Postgres:
         """Runs one statement; the rows as unaligned text without headings."""
         return subprocess.run(
             [program("psql"), "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-c", statement, self.url(database)],
-            check=True, capture_output=True, text=True,
+            check=True,
+            capture_output=True,
+            text=True,
         ).stdout
 
 

@@ -1,12 +1,12 @@
 """The real binary on free loopback ports with a data folder of its own."""
 
 import os
+import shutil
 import signal
 import ssl
 import subprocess
 import tempfile
 import time
-import shutil
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -52,7 +52,11 @@ class Context:
 
 def clean_environment(**extra: str) -> dict[str, str]:
     """An environment without a CERTWRIGHT_ variable of the caller."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith("CERTWRIGHT_") and k not in ("RUST_LOG", "RUST_BACKTRACE")}
+    kept = {
+        k: v
+        for k, v in os.environ.items()
+        if not k.startswith("CERTWRIGHT_") and k not in ("RUST_LOG", "RUST_BACKTRACE")
+    }
     return {**kept, **extra}
 
 
@@ -61,7 +65,9 @@ class Server:
 
     running: set["Server"] = set()
 
-    def __init__(self, database: str, *, database_url: str | None = None, config: str = "", arguments: tuple[str, ...] = ()):
+    def __init__(
+        self, database: str, *, database_url: str | None = None, config: str = "", arguments: tuple[str, ...] = ()
+    ):
         self.database = database
         self.folder = Path(tempfile.mkdtemp(prefix="certwright-acceptance-"))
         self.data = self.folder / "data"
@@ -83,8 +89,15 @@ class Server:
     def arguments(self, verb: str) -> list[str]:
         """The command line of a verb for this server."""
         return [
-            str(Context.binary), verb, "--data", str(self.data), "--listen", f"127.0.0.1:{self.port}",
-            "--http-listen", f"127.0.0.1:{self.plain_port}", *self._arguments,
+            str(Context.binary),
+            verb,
+            "--data",
+            str(self.data),
+            "--listen",
+            f"127.0.0.1:{self.port}",
+            "--http-listen",
+            f"127.0.0.1:{self.plain_port}",
+            *self._arguments,
         ]
 
     def environment(self) -> dict[str, str]:
@@ -96,7 +109,12 @@ class Server:
         """Starts it; with `wait`, returns once it is ready."""
         with open(self.log_file, "ab") as log:
             self._process = subprocess.Popen(
-                self.arguments("serve"), stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=self.environment(), cwd=self.folder
+                self.arguments("serve"),
+                stdout=log,
+                stderr=log,
+                stdin=subprocess.DEVNULL,
+                env=self.environment(),
+                cwd=self.folder,
             )
         Server.running.add(self)
         if wait:
@@ -168,6 +186,10 @@ class Server:
     def run(self, *arguments: str, **extra: str) -> subprocess.CompletedProcess:
         """Runs the binary beside the server with the same data folder and database."""
         return subprocess.run(
-            [str(Context.binary), *arguments], capture_output=True, text=True, timeout=120, cwd=self.folder,
+            [str(Context.binary), *arguments],
+            capture_output=True,
+            text=True,
+            timeout=120,
+            cwd=self.folder,
             env={**self.environment(), "CERTWRIGHT_DATA": str(self.data), **extra},
         )

@@ -6,13 +6,17 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-SUBJECT_A = "/C=KR/ST=Seongnam-si/L=Bundang-gu/O=DDIM/OU=Engineer/emailAddress=example@example.com/CN=service-a.example.com"
+SUBJECT_A = (
+    "/C=KR/ST=Seongnam-si/L=Bundang-gu/O=DDIM/OU=Engineer/emailAddress=example@example.com/CN=service-a.example.com"
+)
 SUBJECT_B = SUBJECT_A.replace("service-a", "service-b")
 
 
 def run(*command: object, data: bytes | None = None) -> subprocess.CompletedProcess:
     """Runs a program; the exit status is the caller's business."""
-    return subprocess.run([str(c) for c in command], input=data if data is not None else b"", capture_output=True, timeout=60)
+    return subprocess.run(
+        [str(c) for c in command], input=data if data is not None else b"", capture_output=True, timeout=60
+    )
 
 
 def openssl(*arguments: object, data: bytes | None = None) -> bytes:
@@ -35,9 +39,12 @@ def describe(certificate: Path | str) -> str:
 
 
 NEW_KEY = {
-    "ECDSA_P256": ("ec", "ec_paramgen_curve:P-256"), "ECDSA_P384": ("ec", "ec_paramgen_curve:P-384"),
-    "ECDSA_P521": ("ec", "ec_paramgen_curve:P-521"), "RSA_2048": ("rsa", "rsa_keygen_bits:2048"),
-    "RSA_1024": ("rsa", "rsa_keygen_bits:1024"), "ED25519": ("ed25519", None),
+    "ECDSA_P256": ("ec", "ec_paramgen_curve:P-256"),
+    "ECDSA_P384": ("ec", "ec_paramgen_curve:P-384"),
+    "ECDSA_P521": ("ec", "ec_paramgen_curve:P-521"),
+    "RSA_2048": ("rsa", "rsa_keygen_bits:2048"),
+    "RSA_1024": ("rsa", "rsa_keygen_bits:1024"),
+    "ED25519": ("ed25519", None),
 }
 
 
@@ -49,7 +56,15 @@ def new_key(folder: Path, name: str, algorithm: str = "ECDSA_P256") -> Path:
     return path
 
 
-def new_csr(folder: Path, name: str, subject: str, san: str | None = None, *, algorithm: str = "ECDSA_P256", more: tuple[str, ...] = ()) -> tuple[Path, Path]:
+def new_csr(
+    folder: Path,
+    name: str,
+    subject: str,
+    san: str | None = None,
+    *,
+    algorithm: str = "ECDSA_P256",
+    more: tuple[str, ...] = (),
+) -> tuple[Path, Path]:
     """Key and CSR by `openssl req`; `san` as in `DNS:a.example.com,IP:10.0.0.5`."""
     key, csr = new_key(folder, name, algorithm), folder / f"{name}.csr"
     extensions = ["-addext", f"subjectAltName={san}"] if san else []
@@ -57,7 +72,9 @@ def new_csr(folder: Path, name: str, subject: str, san: str | None = None, *, al
     return key, csr
 
 
-def verify_openssl(root: Path, chain: Path | None, leaf: Path, *, host: str | None = None, purpose: str | None = None) -> str | None:
+def verify_openssl(
+    root: Path, chain: Path | None, leaf: Path, *, host: str | None = None, purpose: str | None = None
+) -> str | None:
     """`openssl verify -x509_strict`; None when accepted, else its words."""
     command: list[object] = ["openssl", "verify", "-x509_strict", "-no-CApath", "-no-CAstore", "-CAfile", root]
     command += ["-untrusted", chain] if chain else []
@@ -72,7 +89,15 @@ PURPOSES = {"sslserver": "1.3.6.1.5.5.7.3.1", "sslclient": "1.3.6.1.5.5.7.3.2"}
 
 def verify_gnutls(root: Path, chain: Path, *, host: str | None = None, purpose: str | None = None) -> str | None:
     """`certtool --verify` of a chain (leaf first); None when accepted, else its words."""
-    command: list[object] = ["certtool", "--verify", "--verify-profile=medium", "--load-ca-certificate", root, "--infile", chain]
+    command: list[object] = [
+        "certtool",
+        "--verify",
+        "--verify-profile=medium",
+        "--load-ca-certificate",
+        root,
+        "--infile",
+        chain,
+    ]
     command += ["--verify-hostname", host] if host else []
     command += ["--verify-purpose", PURPOSES[purpose]] if purpose else []
     done = run(*command)
@@ -107,7 +132,9 @@ class OpensslCa:
         self.folder.mkdir(exist_ok=True)
         self.root = self._ca("root", None, "basicConstraints=critical,CA:TRUE")
         self.sub = self._ca(
-            "sub", "root", "basicConstraints=critical,CA:TRUE,pathlen:0\nnameConstraints=critical,permitted;DNS:example.com"
+            "sub",
+            "root",
+            "basicConstraints=critical,CA:TRUE,pathlen:0\nnameConstraints=critical,permitted;DNS:example.com",
         )
 
     def _ca(self, name: str, issuer: str | None, extensions: str) -> Path:
@@ -120,10 +147,26 @@ class OpensslCa:
             extensions += "authorityKeyIdentifier=keyid:always\n"
         (self.folder / f"{name}.ext").write_text(extensions)
         out = self.folder / f"{name}.pem"
-        signer = ["-CA", self.folder / f"{issuer}.pem", "-CAkey", self.folder / f"{issuer}.key"] if issuer else ["-signkey", self.folder / f"{name}.key"]
+        signer = (
+            ["-CA", self.folder / f"{issuer}.pem", "-CAkey", self.folder / f"{issuer}.key"]
+            if issuer
+            else ["-signkey", self.folder / f"{name}.key"]
+        )
         openssl(
-            "x509", "-req", "-in", self.folder / f"{name}.csr", *signer, "-days", days, "-sha256", "-set_serial", f"0x{abs(hash(name)) + 1:x}",
-            "-extfile", self.folder / f"{name}.ext", "-out", out,
+            "x509",
+            "-req",
+            "-in",
+            self.folder / f"{name}.csr",
+            *signer,
+            "-days",
+            days,
+            "-sha256",
+            "-set_serial",
+            f"0x{abs(hash(name)) + 1:x}",
+            "-extfile",
+            self.folder / f"{name}.ext",
+            "-out",
+            out,
         )
         return out
 
@@ -147,7 +190,9 @@ class OpensslCa:
         old = x509.load_pem_x509_certificate(leaf.read_bytes())
         key = serialization.load_pem_private_key((self.folder / "sub.key").read_bytes(), None)
         now = datetime.datetime.now(datetime.UTC)
-        builder = x509.CertificateBuilder().subject_name(old.subject).issuer_name(old.issuer).public_key(old.public_key())
+        builder = (
+            x509.CertificateBuilder().subject_name(old.subject).issuer_name(old.issuer).public_key(old.public_key())
+        )
         builder = builder.serial_number(old.serial_number).not_valid_before(now - datetime.timedelta(days=9))
         builder = builder.not_valid_after(now - datetime.timedelta(days=1))
         for extension in old.extensions:
