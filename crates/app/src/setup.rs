@@ -72,7 +72,7 @@ impl App {
         }
         let call = Call::system("first-start");
         let (token, text) = self.inner.mint_token(name(ADMIN)?, ADMIN.to_owned(), None);
-        let mut tx = self.inner.store.begin("setup.first-token").await?;
+        let mut tx = self.inner.begin_change(&call, "setup.first-token").await?;
         tx.put_meta(INITIALISED, self.inner.clock.now().to_string().as_bytes()).await?;
         match tx.insert_token(&token).await {
             // Another node was first: its token has the name.
@@ -80,7 +80,7 @@ impl App {
             other => other?,
         }
         tx.insert_audit(&self.inner.token_event(&call, "token.create", &token)).await?;
-        self.commit_ca(tx).await?;
+        tx.commit().await?;
         Ok(Some(text))
     }
 
@@ -89,7 +89,7 @@ impl App {
         let call = Call::system("admin-token");
         let now = self.inner.clock.now();
         let (token, text) = self.inner.mint_token(name(ADMIN)?, ADMIN.to_owned(), None);
-        let mut tx = self.inner.store.begin("setup.rotate-token").await?;
+        let mut tx = self.inner.begin_change(&call, "setup.rotate-token").await?;
         if let Some(old) = tx.find_token(&Reference::from(&token.name)).await? {
             tx.revoke_token(&old.id, now).await?;
             tx.insert_audit(&self.inner.token_event(&call, "token.revoke", &old)).await?;
@@ -97,7 +97,7 @@ impl App {
         tx.put_meta(INITIALISED, now.to_string().as_bytes()).await?;
         tx.insert_token(&token).await?;
         tx.insert_audit(&self.inner.token_event(&call, "token.create", &token)).await?;
-        self.commit_ca(tx).await?;
+        tx.commit().await?;
         Ok(text)
     }
 

@@ -5,16 +5,18 @@ use super::create::{Blank, blank_version, fill_version};
 use super::read::{find, view, view_with};
 use super::{CaView, ImportCa, Install};
 use crate::audit::Target;
+use crate::change::{by_id, name_conflict};
+use crate::vaults::{find_vault, newest_vault_key, still_newest, usable_vault, vault_key};
 use crate::{App, Call, Error, Permission};
 use certwright_domain::ca::{Ca, CaState, CaType, CaVersion};
 use certwright_domain::id::KeyId;
-use certwright_domain::key::{Key, KeyState, KeyVersion, Protection, VaultState};
+use certwright_domain::key::{Key, KeyState, KeyVersion, Protection, VaultKeyVersion};
 use certwright_domain::name::Reference;
 use certwright_domain::rules::key_strength;
 use certwright_domain::violation::Invalid;
-use certwright_keystore::{KeyPlace, VaultKey};
+use certwright_keystore::KeyPlace;
 use certwright_pki::{Certificate, check_ca_certificate, check_issued_by, read_certificate, read_certificates};
-use certwright_store::{CaFilter, PageRequest, Reader};
+use certwright_store::{CaFilter, PageRequest};
 
 /// A foreign CA certificate with the certificates above it, each link checked.
 struct Foreign {
@@ -81,11 +83,16 @@ impl App {
                 )
             })?,
         };
-        let (vault_id, vault_key) = self.vault_for_import(&import.vault).await?;
+        let mut read = self.inner.store.read().await?;
+        let vault = find_vault(&mut *read, &import.vault).await?;
+        usable_vault(call, &vault)?;
+        let sealing = newest_vault_key(&mut *read, &vault.id).await?;
+        drop(read);
+        let vault_id = vault.id;
         let now = self.inner.clock.now();
         let key_id = KeyId::new(now, self.inner.id_entropy());
         let place = KeyPlace { vault_id: vault_id.clone(), key_id: key_id.clone(), version: 1, algorithm };
-        let taken = self.inner.keys.import_key(&vault_key, &place, &import.private_key).await?;
+        let taken = self.inner.keys.import_key(&vault_key(&sealing), &place, &import.private_key).await?;
         if taken.public_key.as_deref() != Some(foreign.certificate.public_key.spki.as_slice()) {
             return Err(Error::invalid(
                 "/privateKey",
@@ -113,7 +120,7 @@ impl App {
         let key_version = KeyVersion {
             key_id: key_id.clone(),
             number: 1,
-            vault_key_version: vault_key.version,
+            vault_key_version: sealing.number,
             sealed: taken.sealed,
             public_key: taken.public_key,
             created_at: now,
@@ -121,7 +128,7 @@ impl App {
         ca.key = Some((vault_id, key_id));
         ca.signature_algorithm = Some(signature_algorithm);
         version.key_version = Some(1);
-        self.store_foreign(call, ca, version, Some((key, key_version))).await
+        self.store_foreign(call, ca, version, Some((key, key_version, sealing))).await
     }
 
     /// Installs the certificate signed elsewhere. The first one makes the CA active; a later one is `PENDING` until it is
@@ -162,18 +169,16 @@ impl App {
             Target { kind: "ca", id: ca.id.as_str(), name: ca.name.as_str() },
             &[("version", &version.number.to_string()), ("fingerprint", &foreign.certificate.fingerprint.to_string())],
         );
-        let mut tx = self.inner.store.begin("ca.install").await?;
+        let mut tx = self.inner.begin_change(call, "ca.install").await?;
         tx.install_ca_version(&version).await?;
         tx.update_ca(&ca).await?;
         tx.insert_audit(&audit).await?;
+        tx.commit().await?;
+        let mut read = self.inner.store.read().await?;
         if call.dry_run {
-            tx.rollback().await?;
-            let mut read = self.inner.store.read().await?;
             return view_with(&mut read, ca, Some(version), Vec::new()).await;
         }
-        self.commit_ca(tx).await?;
-        let mut read = self.inner.store.read().await?;
-        let ca = find(&mut read, &super::read::by_id(ca.id.as_str())?).await?;
+        let ca = find(&mut read, &by_id(ca.id.as_str())?).await?;
         view(&mut read, ca, Some(version.number)).await
     }
 
@@ -319,53 +324,21 @@ impl App {
         call: &Call,
         ca: Ca,
         version: CaVersion,
-        key: Option<(Key, KeyVersion)>,
+        key: Option<(Key, KeyVersion, VaultKeyVersion)>,
     ) -> Result<CaView, Error> {
-        let mut tx = self.inner.store.begin("ca.create").await?;
-        if let Some((key, key_version)) = &key {
+        let mut tx = self.inner.begin_change(call, "ca.create").await?;
+        if let Some((key, key_version, sealing)) = &key {
+            still_newest(&mut **tx, sealing).await?;
             // The CA's row refers to the key, the key's to the CA: the key comes first, its use is written last.
             let mut unused = key.clone();
             unused.used_by_ca = None;
-            tx.insert_key(&unused).await.map_err(|error| match error {
-                certwright_store::Error::Conflict { what } if what.contains("name") => Error::conflict(
-                    "name_taken",
-                    format!("There is a key with the name {} in this vault already.", key.name),
-                    "Choose another name for the imported key.",
-                ),
-                other => other.into(),
-            })?;
+            tx.insert_key(&unused).await.map_err(|error| name_conflict(error, "key", &key.name))?;
             tx.insert_key_version(key_version).await?;
         }
-        self.insert_ca(&mut tx, call, &ca, &version, key.map(|(key, _)| key)).await?;
-        if call.dry_run {
-            tx.rollback().await?;
-            let mut read = self.inner.store.read().await?;
-            return view_with(&mut read, ca, Some(version), Vec::new()).await;
-        }
-        self.commit_ca(tx).await?;
+        self.insert_ca(&mut tx, call, &ca, &version, key.map(|(key, ..)| key)).await?;
+        tx.commit().await?;
         let mut read = self.inner.store.read().await?;
         view_with(&mut read, ca, Some(version), Vec::new()).await
-    }
-
-    async fn vault_for_import(&self, vault: &Reference) -> Result<(certwright_domain::id::VaultId, VaultKey), Error> {
-        let mut read: Reader<'_> = self.inner.store.read().await?;
-        let vault = read.vault(vault).await?.ok_or_else(|| Error::not_found("vault", vault))?;
-        if vault.state != VaultState::Active {
-            return Err(Error::conflict(
-                "vault_not_active",
-                format!("Vault {} is {}.", vault.name, vault.state),
-                "Cancel its deletion, or choose another vault.",
-            ));
-        }
-        let newest = read.vault_keys(&vault.id).await?.into_iter().next();
-        let newest = newest.ok_or_else(|| Error::Internal(format!("{} has no key", vault.id)))?;
-        let vault_key = VaultKey {
-            vault_id: newest.vault_id,
-            version: newest.number,
-            root_key_id: newest.root_key_id,
-            sealed: newest.sealed,
-        };
-        Ok((vault.id, vault_key))
     }
 }
 

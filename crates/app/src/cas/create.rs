@@ -1,15 +1,18 @@
 //! Making CAs: `ROOT`, `SUBORDINATE`, `SUBORDINATE_EXTERNAL`. (Foreign ones: [`super::bring`].)
 
-use super::read::{by_id, view_with};
+use super::lifecycle::not_the_servers_own;
+use super::read::view_with;
 use super::{CaView, NewCa, NewCaKind, NewRules, OwnKey};
 use crate::audit::Target;
+use crate::change::{by_id, name_conflict, name_taken};
 use crate::context::refuse_unless_active;
 use crate::issuance::AuthorityPlan;
+use crate::vaults::{find_vault, usable_vault};
 use crate::{App, Call, Error, Permission};
 use certwright_domain::algorithm::SignatureAlgorithm;
 use certwright_domain::ca::{Ca, CaRules, CaState, CaType, CaVersion, RevocationSettings};
 use certwright_domain::id::CaId;
-use certwright_domain::key::{Key, KeyState, VaultState};
+use certwright_domain::key::{Key, KeyState};
 use certwright_domain::name::{Reference, ResourceName};
 use certwright_domain::public_key::PublicKey;
 use certwright_domain::rules::{CaRequest, Decision, decide_root, decide_subordinate, key_strength};
@@ -61,7 +64,7 @@ impl App {
         own: OwnKey,
         validity: RequestedValidity,
     ) -> Result<CaView, Error> {
-        let key = self.signing_key(&own).await?;
+        let key = self.signing_key(call, &own).await?;
         let rules = blank.ca_rules();
         let request = CaRequest {
             subject: own.subject.clone(),
@@ -88,7 +91,8 @@ impl App {
         issuer: &Reference,
     ) -> Result<CaView, Error> {
         let issuer = self.issuer(issuer).await?;
-        let key = self.signing_key(&own).await?;
+        not_the_servers_own(call, &issuer.ca)?;
+        let key = self.signing_key(call, &own).await?;
         let rules = blank.ca_rules();
         let request = CaRequest {
             subject: own.subject.clone(),
@@ -146,7 +150,7 @@ impl App {
         let signed = self.sign_authority(call, plan).await?;
         fill_version(&mut version, signed.certificate());
         version.issued_id = Some(signed.issued_id().clone());
-        let mut tx = self.inner.store.begin("ca.create").await?;
+        let mut tx = self.inner.begin_change(call, "ca.create").await?;
         if let Some(issuer) = &ca.issuer_id {
             // The issuer may have been disabled or scheduled for deletion while the key signed.
             let issuer = tx.ca(&by_id(issuer.as_str())?).await?;
@@ -154,13 +158,13 @@ impl App {
         }
         self.insert_ca(&mut tx, call, ca, &version, Some(key.key)).await?;
         signed.record(&mut tx).await?;
-        self.commit_ca(tx).await?;
+        tx.commit().await?;
         let mut read = self.inner.store.read().await?;
         view_with(&mut read, ca.clone(), Some(version), verdicts).await
     }
 
     async fn create_external_subordinate(&self, call: &Call, blank: Blank, own: OwnKey) -> Result<CaView, Error> {
-        let key = self.signing_key(&own).await?;
+        let key = self.signing_key(call, &own).await?;
         let strength = key_strength(&key.public_key, "the service");
         if !strength.passed() {
             return Err(Error::Rejected(strength.violations));
@@ -177,9 +181,9 @@ impl App {
             return view_with(&mut read, ca, Some(version), verdicts).await;
         }
         version.csr = Some(self.ca_request(&ca, &key.public_key, &*key.signer, key.algorithm).await?);
-        let mut tx = self.inner.store.begin("ca.create").await?;
+        let mut tx = self.inner.begin_change(call, "ca.create").await?;
         self.insert_ca(&mut tx, call, &ca, &version, Some(key.key)).await?;
-        self.commit_ca(tx).await?;
+        tx.commit().await?;
         let mut read = self.inner.store.read().await?;
         view_with(&mut read, ca, Some(version), verdicts).await
     }
@@ -207,7 +211,7 @@ impl App {
         version: &CaVersion,
         key: Option<Key>,
     ) -> Result<(), Error> {
-        tx.insert_ca(ca).await.map_err(|error| name_taken(error, &ca.name))?;
+        tx.insert_ca(ca).await.map_err(|error| name_conflict(error, "CA", &ca.name))?;
         tx.insert_ca_version(version).await?;
         if let Some(mut key) = key {
             key.used_by_ca = Some(ca.id.clone());
@@ -234,18 +238,10 @@ impl App {
         Ok(())
     }
 
-    /// Raises the epoch, commits, and learns the epoch.
-    pub(crate) async fn commit_ca(&self, mut tx: Tx<'_>) -> Result<(), Error> {
-        let epoch = tx.bump_epoch().await?;
-        tx.commit().await?;
-        self.inner.context.note_epoch(epoch);
-        Ok(())
-    }
-
     /// Looks up vault and key, refuses keys that cannot become a CA's, and opens the newest version for signing.
-    pub(super) async fn signing_key(&self, own: &OwnKey) -> Result<SigningKey, Error> {
+    async fn signing_key(&self, call: &Call, own: &OwnKey) -> Result<SigningKey, Error> {
         let mut read = self.inner.store.read().await?;
-        let (vault_id, key) = usable_key(&mut read, own).await?;
+        let (vault_id, key) = usable_key(&mut read, call, own).await?;
         let algorithm = fitting_algorithm(&key, own.signature_algorithm)?;
         let stored = read.key_version(&key.id, key.latest_version).await?;
         let spki = stored.and_then(|version| version.public_key);
@@ -256,7 +252,7 @@ impl App {
 
     async fn refuse_taken_name(&self, name: &ResourceName) -> Result<(), Error> {
         match self.inner.store.read().await?.ca(&Reference::from(name)).await? {
-            Some(_) => Err(taken(name)),
+            Some(_) => Err(name_taken("CA", name)),
             None => Ok(()),
         }
     }
@@ -354,17 +350,6 @@ pub(super) fn fill_version(version: &mut CaVersion, certificate: &Certificate) {
     version.validity = Some(certificate.validity);
 }
 
-pub(super) fn name_taken(error: certwright_store::Error, name: &ResourceName) -> Error {
-    match error {
-        certwright_store::Error::Conflict { what } if what.contains("name") => taken(name),
-        other => other.into(),
-    }
-}
-
-fn taken(name: &ResourceName) -> Error {
-    Error::conflict("name_taken", format!("There is a CA with the name {name} already."), "Choose another name.")
-}
-
 /// Lifetimes in rules must be of some use.
 pub(super) fn check_lifetime(pointer: &str, span: Option<certwright_domain::time::Span>) -> Result<(), Error> {
     match span {
@@ -381,15 +366,13 @@ fn check_rules(rules: &NewRules) -> Result<(), Error> {
     check_lifetime("/rules/subordinateMaxValidity", rules.subordinate_max_validity)
 }
 
-async fn usable_key(read: &mut Reader<'_>, own: &OwnKey) -> Result<(certwright_domain::id::VaultId, Key), Error> {
-    let vault = read.vault(&own.vault).await?.ok_or_else(|| Error::not_found("vault", &own.vault))?;
-    if vault.state != VaultState::Active {
-        return Err(Error::conflict(
-            "vault_not_active",
-            format!("Vault {} is {}.", vault.name, vault.state),
-            "Cancel its deletion, or choose another vault.",
-        ));
-    }
+async fn usable_key(
+    read: &mut Reader<'_>,
+    call: &Call,
+    own: &OwnKey,
+) -> Result<(certwright_domain::id::VaultId, Key), Error> {
+    let vault = find_vault(&mut **read, &own.vault).await?;
+    usable_vault(call, &vault)?;
     let key = read.key(&vault.id, &own.key).await?.ok_or_else(|| Error::not_found("key", &own.key))?;
     if !key.algorithm.is_asymmetric() {
         return Err(Error::conflict(

@@ -1,16 +1,16 @@
 //! Changing, switching, revoking and deleting CAs.
 
-use super::create::{check_lifetime, name_taken};
-use super::read::{by_id, find, find_version, view};
+use super::create::check_lifetime;
+use super::read::{find, find_version, view};
 use super::{CaView, UpdateCa};
 use crate::audit::Target;
-use crate::{App, Call, Error, Permission};
+use crate::change::{Change, by_id, name_conflict, refuse_final_deletion, require_if_match};
+use crate::{App, Call, Caller, Error, Permission};
 use certwright_domain::ca::{Ca, CaState};
 use certwright_domain::key::deletion_time;
 use certwright_domain::name::Reference;
 use certwright_domain::revocation::{Revocation, RevocationReason};
 use certwright_domain::time::Timestamp;
-use certwright_store::Tx;
 
 impl App {
     /// Changes rules or state; `if_match` is required.
@@ -23,11 +23,7 @@ impl App {
     ) -> Result<CaView, Error> {
         self.authorize(call, Permission::CaManage)?;
         let mut ca = find(&mut self.inner.store.read().await?, ca).await?;
-        match if_match {
-            None => return Err(Error::PreconditionRequired { current: ca.revision }),
-            Some(seen) if seen != ca.revision => return Err(Error::PreconditionFailed { current: ca.revision }),
-            Some(_) => {}
-        }
+        require_if_match(if_match, ca.revision)?;
         check_lifetime("/rules/leafMaxValidity", update.leaf_max_validity)?;
         check_lifetime("/rules/subordinateMaxValidity", update.subordinate_max_validity)?;
         let mut changes = Vec::new();
@@ -113,7 +109,7 @@ impl App {
         }
         drop(read);
         let revocation = Revocation { at: self.inner.clock.now(), reason };
-        let mut tx = self.inner.store.begin("ca.revoke").await?;
+        let mut tx = self.inner.begin_change(call, "ca.revoke").await?;
         tx.revoke_ca_version(&ca.id, number, &revocation).await?;
         tx.revoke_issued(issued, &revocation).await?;
         let facts = [("version", number.to_string()), ("reason", reason.to_string())];
@@ -170,6 +166,7 @@ impl App {
                 "Nothing is left to do.",
             ));
         }
+        refuse_final_deletion("CA", ca.deletion_at, self.inner.clock.now())?;
         ca.state = ca.state_before_deletion.take().unwrap_or(CaState::Disabled);
         ca.deletion_at = None;
         self.write_ca(call, "ca.cancel-deletion", ca, &[]).await
@@ -183,8 +180,9 @@ impl App {
         ca: Ca,
         facts: &[(&str, &str)],
     ) -> Result<CaView, Error> {
-        let mut tx = self.inner.store.begin(action).await?;
-        tx.update_ca(&ca).await.map_err(|error| name_taken(error, &ca.name))?;
+        not_the_servers_own(call, &ca)?;
+        let mut tx = self.inner.begin_change(call, action).await?;
+        tx.update_ca(&ca).await.map_err(|error| name_conflict(error, "CA", &ca.name))?;
         self.finish_ca(call, action, tx, &ca, facts).await?;
         let mut read = self.inner.store.read().await?;
         if call.dry_run {
@@ -198,18 +196,27 @@ impl App {
         &self,
         call: &Call,
         action: &'static str,
-        mut tx: Tx<'_>,
+        mut tx: Change<'_>,
         ca: &Ca,
         facts: &[(&str, &str)],
     ) -> Result<(), Error> {
         let target = Target { kind: "ca", id: ca.id.as_str(), name: ca.name.as_str() };
         let audit = self.inner.audit(call, action, target, facts);
         tx.insert_audit(&audit).await?;
-        if call.dry_run {
-            return Ok(tx.rollback().await?);
-        }
-        self.commit_ca(tx).await
+        tx.commit().await
     }
+}
+
+/// Refuses operators' changes to the server's own CA.
+pub(super) fn not_the_servers_own(call: &Call, ca: &Ca) -> Result<(), Error> {
+    if ca.system && call.caller != Caller::system() {
+        return Err(Error::conflict(
+            "system_resource",
+            format!("CA {} belongs to the server itself.", ca.name),
+            "Make a CA of your own.",
+        ));
+    }
+    Ok(())
 }
 
 fn switched(ca: &Ca, enabled: bool) -> Result<CaState, Error> {

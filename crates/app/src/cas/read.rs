@@ -1,6 +1,7 @@
 //! Reading CAs, and how their views are put together.
 
 use super::{CaView, VersionView};
+use crate::change::by_id;
 use crate::{App, Call, Error, Permission};
 use certwright_domain::ca::{Ca, CaVersion};
 use certwright_domain::name::Reference;
@@ -114,11 +115,6 @@ pub(super) async fn view_with(
     let (issuer_name, vault_name, key_name) = names;
     let version = version.map(|version| staged(&ca, version));
     Ok(CaView { ca, issuer_name, vault_name, key_name, version, verdicts })
-}
-
-/// A reference made of a stored id.
-pub(super) fn by_id(id: &str) -> Result<Reference, Error> {
-    Reference::parse(id).map_err(|_| Error::Internal(format!("stored id {id} is malformed")))
 }
 
 fn no_certificate(ca: &Ca) -> Error {

@@ -1,17 +1,23 @@
 //! New versions of CAs.
 
 use super::create::{SigningKey, blank_version, fill_version};
-use super::read::{by_id, find, find_version, view_with};
+use super::lifecycle::not_the_servers_own;
+use super::read::{find, find_version, view_with};
 use super::{CaView, RenewCa};
 use crate::audit::Target;
+use crate::change::by_id;
 use crate::issuance::AuthorityPlan;
+use crate::vaults::{newest_vault_key, still_newest, vault_key};
 use crate::{App, Call, Error, Permission};
 use certwright_domain::ca::{Ca, CaState, CaType, CaVersion};
-use certwright_domain::key::KeyVersion;
+use certwright_domain::key::{KeyVersion, VaultKeyVersion};
 use certwright_domain::name::Reference;
 use certwright_domain::rules::{CaRequest, Decision, decide_root, decide_subordinate};
-use certwright_keystore::{KeyPlace, VaultKey};
+use certwright_keystore::KeyPlace;
 use certwright_pki::{Certificate, Urls, read_public_key};
+
+/// A key version just made, and the vault key that seals it.
+type RotatedKey = (KeyVersion, VaultKeyVersion);
 
 /// Who signs the new version.
 struct NewIssuer {
@@ -28,6 +34,7 @@ impl App {
         self.authorize(call, Permission::CaManage)?;
         let mut read = self.inner.store.read().await?;
         let ca = find(&mut read, ca).await?;
+        not_the_servers_own(call, &ca)?;
         refuse_unless_renewable(&ca)?;
         let current = ca.versions.current.unwrap_or(ca.versions.latest);
         let current = find_version(&mut read, &ca, current).await?;
@@ -83,12 +90,12 @@ impl App {
             renewed.versions.previous = renewed.versions.current;
             renewed.versions.current = Some(number);
         }
-        let mut tx = self.inner.store.begin("ca.renew").await?;
+        let mut tx = self.inner.begin_change(call, "ca.renew").await?;
         tx.insert_ca_version(&version).await?;
         tx.update_ca(&renewed).await?;
         signed.record(&mut tx).await?;
         tx.insert_audit(&self.renewal_event(call, &renewed, &version)).await?;
-        self.commit_ca(tx).await?;
+        tx.commit().await?;
         let mut read = self.inner.store.read().await?;
         let renewed = find(&mut read, &by_id(renewed.id.as_str())?).await?;
         view_with(&mut read, renewed, Some(version), verdicts).await
@@ -129,7 +136,7 @@ impl App {
         ca: &Ca,
         current: &CaVersion,
         rotate: bool,
-    ) -> Result<(SigningKey, Option<KeyVersion>), Error> {
+    ) -> Result<(SigningKey, Option<RotatedKey>), Error> {
         let (Some((vault_id, key_id)), Some(algorithm), Some(in_use)) =
             (&ca.key, ca.signature_algorithm, current.key_version)
         else {
@@ -146,15 +153,9 @@ impl App {
         }
         // The old version must be usable: a disabled key is not rotated behind the operator's back.
         self.open_signer(&mut read, vault_id, key_id, in_use).await?;
-        let newest = read.vault_keys(vault_id).await?.into_iter().next();
-        let newest = newest.ok_or_else(|| Error::Internal(format!("{vault_id} has no key")))?;
+        let sealing = newest_vault_key(&mut *read, vault_id).await?;
         drop(read);
-        let vault_key = VaultKey {
-            vault_id: newest.vault_id,
-            version: newest.number,
-            root_key_id: newest.root_key_id,
-            sealed: newest.sealed,
-        };
+        let vault_key = vault_key(&sealing);
         let number = key.latest_version.saturating_add(1);
         let place =
             KeyPlace { vault_id: vault_id.clone(), key_id: key_id.clone(), version: number, algorithm: key.algorithm };
@@ -170,23 +171,24 @@ impl App {
             public_key: made.public_key,
             created_at: self.inner.clock.now(),
         };
-        Ok((SigningKey { key, public_key, algorithm, signer }, Some(version)))
+        Ok((SigningKey { key, public_key, algorithm, signer }, Some((version, sealing))))
     }
 
     /// A key made for a renewal is stored before anything is signed with or for it.
-    async fn keep_rotated_key(&self, call: &Call, key: &SigningKey, version: Option<KeyVersion>) -> Result<(), Error> {
-        let Some(version) = version else { return Ok(()) };
+    async fn keep_rotated_key(&self, call: &Call, key: &SigningKey, made: Option<RotatedKey>) -> Result<(), Error> {
+        let Some((version, sealing)) = made else { return Ok(()) };
         let audit = self.inner.audit(
             call,
             "key.rotate",
             Target { kind: "key", id: key.key.id.as_str(), name: key.key.name.as_str() },
             &[("version", &version.number.to_string())],
         );
-        let mut tx = self.inner.store.begin("key.rotate").await?;
+        let mut tx = self.inner.begin_change(call, "key.rotate").await?;
+        still_newest(&mut **tx, &sealing).await?;
         tx.insert_key_version(&version).await?;
         tx.update_key(&key.key).await?;
         tx.insert_audit(&audit).await?;
-        self.commit_ca(tx).await
+        tx.commit().await
     }
 
     /// A new CSR of a `SUBORDINATE_EXTERNAL`.
@@ -196,7 +198,7 @@ impl App {
         mut ca: Ca,
         mut version: CaVersion,
         key: SigningKey,
-        new_key_version: Option<KeyVersion>,
+        new_key_version: Option<RotatedKey>,
     ) -> Result<CaView, Error> {
         if call.dry_run {
             let mut read = self.inner.store.read().await?;
@@ -205,11 +207,11 @@ impl App {
         self.keep_rotated_key(call, &key, new_key_version).await?;
         version.csr = Some(self.ca_request(&ca, &key.public_key, &*key.signer, key.algorithm).await?);
         ca.versions.latest = version.number;
-        let mut tx = self.inner.store.begin("ca.renew").await?;
+        let mut tx = self.inner.begin_change(call, "ca.renew").await?;
         tx.insert_ca_version(&version).await?;
         tx.update_ca(&ca).await?;
         tx.insert_audit(&self.renewal_event(call, &ca, &version)).await?;
-        self.commit_ca(tx).await?;
+        tx.commit().await?;
         let mut read = self.inner.store.read().await?;
         let ca = find(&mut read, &by_id(ca.id.as_str())?).await?;
         view_with(&mut read, ca, Some(version), Vec::new()).await

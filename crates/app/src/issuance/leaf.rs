@@ -3,7 +3,7 @@
 use super::{IssueRequest, Issued, SignRequest, Trial};
 use crate::audit::Target;
 use crate::context::IssuerContext;
-use crate::{App, Call, Error, Permission};
+use crate::{App, Call, Caller, Error, Permission};
 use certwright_domain::algorithm::KeyAlgorithm;
 use certwright_domain::id::IssuedId;
 use certwright_domain::issued::{IssuedCertificate, IssuedKind};
@@ -40,9 +40,10 @@ impl App {
     /// Makes a key and a certificate for it.
     pub async fn issue(&self, call: &Call, ca: &Reference, request: IssueRequest) -> Result<Issued, Error> {
         self.authorize(call, Permission::CaIssue)?;
-        let (algorithm, sample) = self.sample_key(ca, &request).await?;
+        let (algorithm, sample) = self.sample_key(call, ca, &request).await?;
         // Judged with a key of the same kind first: a refused request costs no key.
-        let work = self.prepare_work(ca, request.profile.as_ref(), service_request(request.clone(), sample)).await?;
+        let work =
+            self.prepare_work(call, ca, request.profile.as_ref(), service_request(request.clone(), sample)).await?;
         self.decide(&work).into_result().map_err(Error::Rejected)?;
         let key = self.inner.keys.create_leaf_key(algorithm).await?;
         let public_key = read_public_key(&key.public_key)?;
@@ -65,9 +66,9 @@ impl App {
     /// What [`App::issue`] would do; no key is made for it, nothing is signed or stored.
     pub async fn try_issue(&self, call: &Call, ca: &Reference, request: IssueRequest) -> Result<Trial, Error> {
         self.authorize(call, Permission::CaIssue)?;
-        let (_, sample) = self.sample_key(ca, &request).await?;
+        let (_, sample) = self.sample_key(call, ca, &request).await?;
         let profile = request.profile.clone();
-        let work = self.prepare_work(ca, profile.as_ref(), service_request(request, sample)).await?;
+        let work = self.prepare_work(call, ca, profile.as_ref(), service_request(request, sample)).await?;
         Ok(self.trial(&work, Vec::new()))
     }
 
@@ -76,7 +77,7 @@ impl App {
         self.authorize(call, Permission::CaIssue)?;
         let profile = request.profile.clone();
         let (leaf, ignored) = csr_request(request)?;
-        let work = self.prepare_work(ca, profile.as_ref(), leaf).await?;
+        let work = self.prepare_work(call, ca, profile.as_ref(), leaf).await?;
         Ok(self.trial(&work, ignored))
     }
 
@@ -88,7 +89,7 @@ impl App {
         request: LeafRequest,
     ) -> Result<Issued, Error> {
         for _ in 0..MAX_ATTEMPTS {
-            let work = self.prepare_work(ca, profile, request.clone()).await?;
+            let work = self.prepare_work(call, ca, profile, request.clone()).await?;
             self.recheck_caller(call, work.epoch).await?;
             let approved = self.decide(&work).into_result().map_err(Error::Rejected)?;
             let signed = self.sign_approved(call, &work, approved).await?;
@@ -105,13 +106,14 @@ impl App {
     /// Gathers issuer, profile and CA keys until all of them are of one epoch.
     async fn prepare_work(
         &self,
+        call: &Call,
         ca: &Reference,
         profile: Option<&Reference>,
         request: LeafRequest,
     ) -> Result<Work, Error> {
         for _ in 0..MAX_ATTEMPTS {
             let epoch = self.working_epoch().await?;
-            let issuer = self.issuer(ca).await?;
+            let issuer = self.issuer_for(call, ca).await?;
             let profile = self.issuing_profile(profile).await?;
             let is_ca_key = self.is_ca_key(&request.public_key.spki_sha256).await?;
             if issuer.epoch == epoch && profile.0 == epoch && self.inner.context.epoch() == epoch {
@@ -208,7 +210,12 @@ impl App {
     }
 
     /// The key algorithm that `issue` will use, and a public key of that kind to judge the request with.
-    async fn sample_key(&self, ca: &Reference, request: &IssueRequest) -> Result<(KeyAlgorithm, PublicKey), Error> {
+    async fn sample_key(
+        &self,
+        call: &Call,
+        ca: &Reference,
+        request: &IssueRequest,
+    ) -> Result<(KeyAlgorithm, PublicKey), Error> {
         let algorithm = match request.key_algorithm {
             Some(algorithm) if algorithm.is_asymmetric() => algorithm,
             Some(algorithm) => {
@@ -229,7 +236,7 @@ impl App {
             }
         };
         // The CA must be there and able to sign before any key is made for it.
-        self.issuer(ca).await?;
+        self.issuer_for(call, ca).await?;
         if let Some(known) = self.inner.context.sample_key(algorithm) {
             return Ok((algorithm, known));
         }
@@ -237,6 +244,15 @@ impl App {
         let public_key = read_public_key(&made.public_key)?;
         self.inner.context.keep_sample_key(algorithm, public_key.clone());
         Ok((algorithm, public_key))
+    }
+
+    /// The CA that is to sign; the server's own CA signs for the server alone.
+    async fn issuer_for(&self, call: &Call, ca: &Reference) -> Result<Arc<IssuerContext>, Error> {
+        let issuer = self.issuer(ca).await?;
+        match issuer.ca.system && call.caller != Caller::system() {
+            true => Err(Error::not_found("CA", ca)),
+            false => Ok(issuer),
+        }
     }
 
     /// A caller that was authenticated under an older epoch than the one decided under is looked up again.

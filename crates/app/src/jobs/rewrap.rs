@@ -3,7 +3,6 @@
 
 use super::{BATCH, JobReport};
 use crate::audit::Target;
-use crate::change::by_id;
 use crate::seal::RootKeyNote;
 use crate::vaults::{stored_vault_key, vault_key};
 use crate::{App, Call, Error};
@@ -69,9 +68,8 @@ impl App {
             return change.undo().await;
         }
         let target = Target { kind: "root-key", id: &newest, name: "" };
-        let details = [("retired", others.join(" "))];
-        let details: Vec<(&str, &str)> = details.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        change.insert_audit(&self.inner.audit(call, "root-key.retire", target, &details)).await?;
+        let retired = others.join(" ");
+        change.insert_audit(&self.inner.audit(call, "root-key.retire", target, &[("retired", &retired)])).await?;
         change.commit().await?;
         // After the event: a crash in between tells of it twice, never not at all.
         Ok(self.inner.keys.retire_root_keys()?)
@@ -221,12 +219,7 @@ impl App {
 
     async fn drop_old_vault_keys(&self, call: &Call, vault: &Vault, newest: &VaultKeyVersion) -> Result<(), Error> {
         let mut change = self.inner.begin_change(call, "job.drop-vault-keys").await?;
-        // Deleted meanwhile: its keys are destroyed as a whole.
-        let there = change.vault(&by_id(vault.id.as_str())?).await?.is_some();
-        let dropped = match there {
-            true => change.drop_unused_vault_keys(&vault.id, newest.number).await?,
-            false => 0,
-        };
+        let dropped = change.drop_unused_vault_keys(&vault.id, newest.number).await?;
         if dropped == 0 {
             return change.undo().await;
         }
