@@ -1,4 +1,14 @@
 //! Name constraints (RFC 5280 section 4.2.1.10): as an operator writes them, and as they are enforced before signing.
+//!
+//! Verifiers differ in the details. What we let pass must pass with all of them, so *permitted* is compared in the
+//! strictest way that any of them uses and *excluded* in the loosest. A wildcard counts as every name that it reaches (one
+//! label in place of the `*`, RFC 9525): none may lie outside what is permitted, none inside what is excluded.
+//! A kind with permitted entries admits nothing else of that kind; a kind without entries is free.
+
+mod matching;
+mod parse;
+
+pub use matching::{Refusal, SubjectRefusal};
 
 use crate::dn::DistinguishedName;
 use crate::san::San;
@@ -8,11 +18,12 @@ use ipnet::IpNet;
 /// Subtrees of names, by kind.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Subtrees {
-    /// DNS subtrees in lower-case A-labels, without a leading dot; the name itself and everything below it.
+    /// DNS subtrees in lower-case A-labels, without a leading dot; the name itself and everything below it. The empty
+    /// text holds every DNS name.
     pub dns: Vec<String>,
     /// IP ranges.
     pub ip: Vec<IpNet>,
-    /// E-mail: a host (`example.com`), hosts below a domain (`.example.com`) or one address.
+    /// E-mail: a host (`example.com`), hosts below a domain (`.example.com`) or one address (`a@example.com`).
     pub email: Vec<String>,
     /// URI hosts: a host, or hosts below a domain with a leading dot.
     pub uri: Vec<String>,
@@ -53,11 +64,34 @@ pub struct RawSubtrees {
     pub directory: Vec<DistinguishedName>,
 }
 
+/// Most subtrees of one CA, both sides together: a certificate has to stay small enough for every TLS stack.
+pub const MAX_SUBTREES: usize = 200;
+
 impl NameConstraints {
-    /// Parses both sides; at least one subtree must be there.
+    /// Parses both sides; at least one subtree must be there. Values become canonical (lower-case A-labels, network
+    /// addresses), repeats fall away.
     pub fn parse(permitted: RawSubtrees, excluded: RawSubtrees) -> Result<Self, Invalid> {
-        let _ = (permitted, excluded);
-        todo!()
+        let permitted = parse::subtrees(permitted, "permitted")?;
+        let excluded = parse::subtrees(excluded, "excluded")?;
+        let count = parse::count(&permitted).saturating_add(parse::count(&excluded));
+        if count == 0 {
+            return Err(parse::wrong(
+                "The name constraints are empty.".into(),
+                "Give at least one permitted or excluded subtree, or leave the name constraints out.",
+            ));
+        }
+        if count > MAX_SUBTREES {
+            return Err(parse::wrong(
+                format!("The name constraints have {count} subtrees, {MAX_SUBTREES} are allowed."),
+                "Use fewer and wider subtrees.",
+            ));
+        }
+        Ok(Self { permitted, excluded })
+    }
+
+    /// Both sides as text, permitted first; [`NameConstraints::parse`] gives the same back.
+    pub fn to_raw(&self) -> (RawSubtrees, RawSubtrees) {
+        (parse::to_raw(&self.permitted), parse::to_raw(&self.excluded))
     }
 
     /// Names must lie in one of these, per kind that occurs here.
@@ -72,13 +106,14 @@ impl NameConstraints {
 
     /// Why the constraints refuse `name`, or `None` when they let it pass.
     pub fn refuse(&self, name: &San) -> Option<String> {
-        let _ = name;
-        todo!()
+        self.judge(name).map(|refusal| refusal.detail)
     }
 
     /// Why the constraints refuse the subject (directory names, e-mail attributes, DNS-like commonName), or `None`.
     pub fn refuse_subject(&self, subject: &DistinguishedName) -> Option<String> {
-        let _ = subject;
-        todo!()
+        self.judge_subject(subject, true).into_iter().next().map(|found| found.refusal.detail)
     }
 }
+
+#[cfg(test)]
+mod tests;

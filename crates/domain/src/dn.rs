@@ -91,8 +91,8 @@ impl Attribute {
                 "Shorten it, or leave the attribute out.",
             );
         }
-        if value.chars().any(char::is_control) || value.trim() != value {
-            return wrong("has control characters or blanks at an end".into(), "Remove them.");
+        if value.chars().any(is_invisible) || value.trim() != value {
+            return wrong("has control or direction characters, or blanks at an end".into(), "Remove them.");
         }
         let printable = |c: char| c.is_ascii_alphanumeric() || " '()+,-./:=?".contains(c);
         match kind {
@@ -107,12 +107,27 @@ impl Attribute {
                 wrong("is not ASCII".into(), "Use ASCII (RFC 5280 asks for IA5String).")
             }
             T::EmailAddress
-                if !value.split_once('@').is_some_and(|(l, d)| !l.is_empty() && !d.is_empty() && !d.contains('@')) =>
+                if value.contains(' ')
+                    || !value
+                        .split_once('@')
+                        .is_some_and(|(l, d)| !l.is_empty() && !d.is_empty() && !d.contains('@')) =>
             {
                 wrong("is not an e-mail address".into(), "Write it as `name@example.com`.")
             }
             _ => Ok(Self { kind, value: value.to_owned() }),
         }
+    }
+
+    /// Same type, and a value that differs in letter case and repeated blanks at most.
+    fn is_like(&self, other: &Self) -> bool {
+        let folded = |value: &str| {
+            value
+                .split_whitespace()
+                .flat_map(|word| word.chars().chain([' ']))
+                .flat_map(char::to_lowercase)
+                .collect::<String>()
+        };
+        self.kind == other.kind && (self.value == other.value || folded(&self.value) == folded(&other.value))
     }
 
     /// The attribute type.
@@ -124,6 +139,13 @@ impl Attribute {
     pub fn value(&self) -> &str {
         &self.value
     }
+}
+
+/// Control characters, line and paragraph separators, the byte order mark, and the marks that turn the direction of text:
+/// nobody sees them, and they make a name look like another.
+fn is_invisible(symbol: char) -> bool {
+    symbol.is_control()
+        || matches!(symbol, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
 /// A distinguished name: attributes in order, types may repeat, at most 32 of them. May be empty.
@@ -153,6 +175,22 @@ impl DistinguishedName {
         self.0.is_empty()
     }
 
+    /// Do the two name the same entity for every way of comparing (RFC 5280 section 7.1: letter case and repeated blanks
+    /// do not count)?
+    pub fn is_like(&self, other: &Self) -> bool {
+        self.0.len() == other.0.len() && self.begins_like(other)
+    }
+
+    /// Does the name begin with the attributes of `prefix`, compared as in [`Self::is_like`]?
+    pub fn begins_like(&self, prefix: &Self) -> bool {
+        self.0.len() >= prefix.0.len() && self.0.iter().zip(&prefix.0).all(|(a, b)| a.is_like(b))
+    }
+
+    /// Does the name begin with exactly the attributes of `prefix`? What every verifier takes for "below".
+    pub fn begins_with(&self, prefix: &Self) -> bool {
+        self.0.starts_with(&prefix.0)
+    }
+
     /// The first commonName.
     pub fn common_name(&self) -> Option<&str> {
         self.0.iter().find(|a| a.kind == AttributeType::CommonName).map(Attribute::value)
@@ -160,7 +198,8 @@ impl DistinguishedName {
 }
 
 impl fmt::Display for DistinguishedName {
-    /// In the order given, as openssl prints it: `C=KR, O=DDIM, CN=a`; `,` `+` `\` in values are escaped (RFC 4514).
+    /// In the order given, as openssl prints it: `C=KR, O=DDIM, CN=a`; `,` `+` `\` and the like in values are
+    /// escaped (RFC 4514).
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         use AttributeType as T;
         for (index, attribute) in self.0.iter().enumerate() {
@@ -181,8 +220,8 @@ impl fmt::Display for DistinguishedName {
                 other => other.as_str(),
             };
             write!(f, "{short}=")?;
-            for symbol in attribute.value.chars() {
-                if matches!(symbol, ',' | '+' | '\\' | '"' | '<' | '>' | ';') {
+            for (place, symbol) in attribute.value.chars().enumerate() {
+                if matches!(symbol, ',' | '+' | '\\' | '"' | '<' | '>' | ';') || (place == 0 && symbol == '#') {
                     f.write_str("\\")?;
                 }
                 write!(f, "{symbol}")?;
@@ -191,3 +230,6 @@ impl fmt::Display for DistinguishedName {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,13 +10,12 @@ const CROCKFORD: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 pub type IdEntropy = [u8; 10];
 
 fn encode(at: Timestamp, entropy: IdEntropy) -> String {
-    let mut bits = (at.unix_ms().max(0) as u128) << 80;
-    for (index, byte) in entropy.iter().rev().enumerate() {
-        bits |= u128::from(*byte) << (index * 8);
-    }
-    (0..26)
+    let ms = u128::from(at.unix_ms().max(0).unsigned_abs());
+    let bits = entropy.iter().fold(ms, |bits, byte| (bits << 8) | u128::from(*byte));
+    (0..130_u32)
+        .step_by(5)
         .rev()
-        .filter_map(|place| CROCKFORD.get(((bits >> (place * 5)) & 31) as usize))
+        .filter_map(|shift| CROCKFORD.get(usize::try_from((bits >> shift) & 31).ok()?))
         .map(|symbol| char::from(*symbol))
         .collect()
 }
@@ -90,3 +89,6 @@ id!(/// Id of an audit event.
     AuditId, "audit");
 id!(/// Id of a signing intent (a CA certificate about to be signed).
     IntentId, "intent");
+
+#[cfg(test)]
+mod tests;

@@ -1,4 +1,11 @@
 //! Profiles: what a certificate may be.
+//!
+//! A pattern's value is data: it is brought into canonical form when the profile is made, and a `*` anywhere but in its
+//! one place is refused, so that no value can widen what a pattern lets through.
+
+mod built_in;
+mod matching;
+mod parse;
 
 use crate::algorithm::{KeyAlgorithm, named_enum};
 use crate::dn::AttributeType;
@@ -31,14 +38,17 @@ named_enum! {
     }
 }
 
-/// A pattern for DNS names, e-mail hosts and URI hosts.
+/// A pattern for DNS names, e-mail addresses and URIs; its text in canonical form and without the `*`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum NamePattern {
     /// Exactly this name (or address, or URI).
     Exact(String),
-    /// Every name below, written `*.example.com`; the name itself is not meant.
+    /// Every DNS name below, at any depth, written `*.example.com`; the name itself is not meant. For e-mail every
+    /// address at a host below, written `*@*.example.com`.
     Below(String),
-    /// URI or e-mail beginning, written with a trailing `*`: `spiffe://corp/*`.
+    /// Every e-mail address at this host, written `*@example.com`.
+    Host(String),
+    /// Every URI that begins so, written with a trailing `*`: `spiffe://corp/*`. Scheme and authority are whole.
     Prefix(String),
 }
 
@@ -148,19 +158,22 @@ pub const DEFAULT_PROFILE: &str = "tls-server-or-client";
 impl Profile {
     /// Reads a profile; every fault is listed with the JSON pointer of the field.
     pub fn new(raw: RawProfile) -> Result<Self, Vec<(String, crate::violation::Invalid)>> {
-        let _ = raw;
-        todo!()
+        parse::profile(raw)
     }
 
     /// The same as text; `Profile::new(profile.to_raw())` gives it back.
     pub fn to_raw(&self) -> RawProfile {
-        todo!()
+        parse::to_raw(self)
     }
 
     /// A built-in profile by name.
     pub fn built_in(name: &str) -> Option<Self> {
-        let _ = name;
-        todo!()
+        built_in::by_name(name)
+    }
+
+    /// Every built-in profile, in the order of [`BUILT_IN`].
+    pub fn built_ins() -> Vec<Self> {
+        BUILT_IN.iter().filter_map(|name| Self::built_in(name)).collect()
     }
 
     /// Name.
@@ -192,3 +205,6 @@ impl Profile {
         &self.names
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -36,13 +36,11 @@ impl RenewalRule {
                 );
             }
         }
-        if let Some(advance) = advance_period {
-            if advance >= lifetime {
-                return wrong(
-                    format!("The advance period {advance} is not shorter than the lifetime {lifetime}."),
-                    format!("Use less than {lifetime}."),
-                );
-            }
+        if let Some(advance) = advance_period.filter(|advance| *advance >= lifetime) {
+            return wrong(
+                format!("The advance period {advance} is not shorter than the lifetime {lifetime}."),
+                format!("Use less than {lifetime}."),
+            );
         }
         Ok(Self { interval, advance_period })
     }
@@ -60,15 +58,25 @@ impl RenewalRule {
 
 /// When a certificate is due: `min(notBefore + interval, notAfter − advancePeriod)`. Without a rule: after two thirds
 /// of its lifetime, as ACME clients do.
+///
+/// The answer always lies inside the validity. A rule is made for a lifetime, but a certificate may turn out shorter (its
+/// issuer ends first); a part of the rule that does not fit the certificate in hand is left out, because it would be due
+/// only after the end, or at once and after each renewal again.
 pub fn renew_at(validity: &Validity, rule: Option<&RenewalRule>) -> Timestamp {
-    let by_interval = rule.and_then(|r| r.interval).map(|interval| validity.not_before().plus(interval));
-    let by_advance = rule.and_then(|r| r.advance_period).map(|advance| validity.not_after().minus(advance));
-    match (by_interval, by_advance) {
+    let fits = |span: &Span| *span < validity.length();
+    let by_interval = rule.and_then(|r| r.interval).filter(fits).map(|interval| validity.not_before().plus(interval));
+    let by_advance = rule.and_then(|r| r.advance_period).filter(fits).map(|ahead| validity.not_after().minus(ahead));
+    let due = match (by_interval, by_advance) {
         (Some(a), Some(b)) => a.min(b),
         (Some(only), None) | (None, Some(only)) => only,
         (None, None) => {
-            let two_thirds = Span::from_s(validity.length().s() / 3 * 2);
+            let two_thirds = Span::from_s((validity.length().s() / 3).saturating_mul(2));
             validity.not_before().plus(two_thirds)
         }
-    }
+    };
+    // Spans may carry fractions of a second, the ends of a validity do not.
+    due.clamp(validity.not_before(), validity.not_after())
 }
+
+#[cfg(test)]
+mod tests;

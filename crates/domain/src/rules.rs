@@ -1,5 +1,15 @@
 //! The rules: what a CA and a profile let a request become. `decide_*` is the only place that makes an [`Approved`],
 //! and an `Approved` is the only thing that `pki` prepares for signing.
+//!
+//! Every rule gives its [`Verdict`], passed or not, and all are judged, so that a refusal lists everything at once.
+//! Policy is decided on the final content: it makes no difference whether a name came as JSON, in a CSR's extension or
+//! as the CSR's commonName. How lifetimes are counted and chosen stands in [`lifetime`].
+
+mod issuer;
+mod key;
+pub mod lifetime;
+mod names;
+mod record;
 
 use crate::algorithm::SignatureAlgorithm;
 use crate::ca::{CaRules, IssuerFacts};
@@ -8,10 +18,10 @@ use crate::dn::DistinguishedName;
 use crate::profile::{ExtendedKeyUsage, KeyHolder, Profile};
 use crate::public_key::PublicKey;
 use crate::san::San;
-use crate::serial::Sha256;
 use crate::time::{Span, Timestamp};
 use crate::validity::{RequestedValidity, Validity};
 use crate::violation::{Verdict, Violation};
+use record::Verdicts;
 
 /// Limits of the service itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -141,14 +151,26 @@ impl Decision {
         &self.verdicts
     }
 
+    /// The approved content; `None` when a rule was broken.
+    pub fn approved(&self) -> Option<&Approved> {
+        self.approved.as_ref()
+    }
+
     /// The approved content, or every broken rule.
     pub fn into_result(self) -> Result<Approved, Vec<Violation>> {
         self.approved.ok_or_else(|| self.verdicts.into_iter().flat_map(|v| v.violations).collect())
     }
+
+    /// The one place where an [`Approved`] comes from: no rule is broken, and the lifetime's rules found a validity.
+    fn conclude(verdicts: Verdicts, validity: Option<Validity>, content: impl FnOnce(Validity) -> Approved) -> Self {
+        let verdicts = verdicts.into_vec();
+        let approved = validity.filter(|_| verdicts.iter().all(Verdict::passed)).map(content);
+        Self { verdicts, approved }
+    }
 }
 
 /// May `issuer` sign this end-entity certificate under `profile`?
-/// `ca_keys`: is this SubjectPublicKeyInfo hash the key of any CA of ours?
+/// `is_ca_key`: is the request's SubjectPublicKeyInfo the key of any CA of ours?
 pub fn decide_leaf(
     profile: &Profile,
     issuer: &IssuerFacts,
@@ -157,31 +179,57 @@ pub fn decide_leaf(
     limits: &ServiceLimits,
     now: Timestamp,
 ) -> Decision {
-    let _ = (profile, issuer, request, is_ca_key, limits, now);
-    todo!()
+    let mut verdicts = Verdicts::default();
+    issuer::may_issue(&mut verdicts, issuer, now);
+    key::leaf(&mut verdicts, profile, issuer, &request, is_ca_key);
+    names::leaf(&mut verdicts, profile, issuer, &request);
+    let validity = lifetime::Bounds::leaf(profile, issuer, limits, now).choose(&mut verdicts, &request.validity);
+    Decision::conclude(verdicts, validity, |validity| Approved {
+        subject: request.subject,
+        names: request.names,
+        public_key: request.public_key,
+        validity,
+        kind: ApprovedKind::Leaf { usages: profile.usages().to_vec(), profile: profile.name().to_string() },
+    })
 }
 
 /// May `issuer` sign this subordinate CA's certificate?
+///
+/// Where the request names no path length and the issuer's is limited to n, the new CA gets n − 1, the longest that
+/// passes; [`Approved::kind`] says what was chosen.
 pub fn decide_subordinate(
     issuer: &IssuerFacts,
     request: CaRequest,
     limits: &ServiceLimits,
     now: Timestamp,
 ) -> Decision {
-    let _ = (issuer, request, limits, now);
-    todo!()
+    let mut verdicts = Verdicts::default();
+    issuer::may_issue(&mut verdicts, issuer, now);
+    verdicts.push(key_strength(&request.public_key, SERVICE));
+    key::not_of_issuer(&mut verdicts, issuer, &request.public_key);
+    names::authority_subject(&mut verdicts, &request.subject);
+    names::subordinate(&mut verdicts, issuer, &request.subject);
+    let path_length = issuer::path_length(&mut verdicts, issuer, request.rules.path_length);
+    issuer::constraints_stay_within(&mut verdicts, issuer, request.rules.name_constraints.as_ref());
+    lifetime::own_rules(&mut verdicts, &request.rules);
+    let validity = lifetime::Bounds::subordinate(issuer, limits, now).choose(&mut verdicts, &request.validity);
+    Decision::conclude(verdicts, validity, |validity| authority(request, validity, path_length, false))
 }
 
 /// May this root sign itself?
 pub fn decide_root(request: CaRequest, limits: &ServiceLimits, now: Timestamp) -> Decision {
-    let _ = (request, limits, now);
-    todo!()
+    let mut verdicts = Verdicts::default();
+    verdicts.push(key_strength(&request.public_key, SERVICE));
+    names::authority_subject(&mut verdicts, &request.subject);
+    lifetime::own_rules(&mut verdicts, &request.rules);
+    let validity = lifetime::Bounds::root(limits, now).choose(&mut verdicts, &request.validity);
+    let path_length = request.rules.path_length;
+    Decision::conclude(verdicts, validity, |validity| authority(request, validity, path_length, true))
 }
 
 /// Is this key strong enough to be certified, for a leaf or a CA? The list names every weakness.
 pub fn key_strength(public_key: &PublicKey, owner: &str) -> Verdict {
-    let _ = (public_key, owner);
-    todo!()
+    key::strength(public_key, owner)
 }
 
 /// Does the signature algorithm fit the key? Pure check used before a CA is made.
@@ -189,5 +237,18 @@ pub fn signature_fits(public_key: &PublicKey, algorithm: SignatureAlgorithm) -> 
     public_key.algorithm().is_some_and(|key| key.signature_algorithms().contains(&algorithm))
 }
 
-#[expect(dead_code, reason = "placeholder until the rules are written")]
-fn unused(_: Sha256) {}
+/// Owner of the rules that no one can change.
+const SERVICE: &str = "the service";
+
+fn authority(request: CaRequest, validity: Validity, path_length: Option<u8>, self_signed: bool) -> Approved {
+    Approved {
+        subject: request.subject,
+        names: Vec::new(),
+        public_key: request.public_key,
+        validity,
+        kind: ApprovedKind::Ca { path_length, name_constraints: request.rules.name_constraints, self_signed },
+    }
+}
+
+#[cfg(test)]
+mod tests;

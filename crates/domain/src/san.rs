@@ -128,8 +128,7 @@ impl DnsName {
         if ascii.is_empty() || !ascii.split('.').all(label_fine) || ascii.len().saturating_add(star.len()) > 253 {
             return Err(wrong(HINT));
         }
-        let last = ascii.rsplit('.').next().unwrap_or_default();
-        if last.bytes().all(|b| b.is_ascii_digit()) || ascii.parse::<IpAddr>().is_ok() {
+        if ends_in_number(&ascii) {
             return Err(wrong("An IP address is asked for as such, not as a DNS name."));
         }
         Ok(Self(format!("{star}{ascii}")))
@@ -152,7 +151,8 @@ impl DnsName {
 }
 
 impl EmailAddress {
-    /// Reads an address: dot-atom local part of 1 to 64 ASCII characters, DNS name without wildcard as host.
+    /// Reads an address: dot-atom local part of 1 to 64 ASCII characters (without `*`, which patterns use), DNS name
+    /// without wildcard as host, 254 octets in all (RFC 5321 section 4.5.3.1).
     pub fn parse(text: &str) -> Result<Self, Invalid> {
         let wrong = || {
             Invalid::new(
@@ -162,14 +162,15 @@ impl EmailAddress {
             )
         };
         let (local, host) = text.rsplit_once('@').ok_or_else(wrong)?;
-        let atom = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-/=?^_`{|}~".contains(c);
+        let atom = |c: char| c.is_ascii_alphanumeric() || "!#$%&'+-/=?^_`{|}~".contains(c);
         let fine =
             (1..=64).contains(&local.len()) && local.split('.').all(|part| !part.is_empty() && part.chars().all(atom));
         let host = DnsName::parse(host).map_err(|_| wrong())?;
-        if !fine || host.is_wildcard() {
+        let address = format!("{local}@{}", host.as_str());
+        if !fine || host.is_wildcard() || address.len() > 254 {
             return Err(wrong());
         }
-        Ok(Self(format!("{local}@{}", host.as_str())))
+        Ok(Self(address))
     }
 
     /// The address.
@@ -185,7 +186,9 @@ impl EmailAddress {
 
 impl Uri {
     /// Reads a URI: ASCII (RFC 3986 characters, whole percent escapes), `scheme://authority…`, at most 2048 octets,
-    /// scheme in lower case, no user information, host a DNS name, an IP address or (for `spiffe`) a trust domain.
+    /// scheme and host in lower case (an upper-case host is lowered), no user information, no `.` or `..` path segments
+    /// (they would step out of a prefix that a profile allows), host a DNS name, an IP address or (for `spiffe`) a trust
+    /// domain.
     pub fn parse(text: &str) -> Result<Self, Invalid> {
         let wrong = |hint: &str| {
             Invalid::new(
@@ -195,38 +198,29 @@ impl Uri {
             )
         };
         const HINT: &str = "Write an absolute URI such as `spiffe://corp/db` or `https://example.com/x`.";
-        let allowed = |c: char| c.is_ascii_alphanumeric() || "-._~:/?#[]@!$&'()*+,;=%".contains(c);
-        if text.len() > 2048 || !text.chars().all(allowed) {
-            return Err(wrong(HINT));
+        if text.len() > 2048 {
+            return Err(wrong("Use at most 2048 characters."));
         }
-        let whole_escapes =
-            text.split('%').skip(1).all(|rest| rest.len() >= 2 && rest.bytes().take(2).all(|b| b.is_ascii_hexdigit()));
         let (scheme, rest) = text.split_once("://").ok_or_else(|| wrong(HINT))?;
         let scheme_fine = scheme.bytes().next().is_some_and(|b| b.is_ascii_lowercase())
             && scheme.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'+' | b'-' | b'.'));
-        let uri = Self(text.to_owned());
-        if !whole_escapes || !scheme_fine || rest.is_empty() {
-            return Err(wrong(HINT));
-        }
-        let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+        let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+        let (Some(authority), Some(tail)) = (rest.get(..end), rest.get(end..)) else { return Err(wrong(HINT)) };
         if authority.contains('@') {
             return Err(wrong("Leave user information out of the URI."));
         }
-        let host = uri.host();
-        let trust_domain = |h: &str| {
-            scheme == "spiffe"
-                && !h.is_empty()
-                && h.len() <= 255
-                && h.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'.' | b'-' | b'_'))
-        };
-        let bare = host.trim_start_matches('[').trim_end_matches(']');
-        if !(bare.parse::<IpAddr>().is_ok()
-            || DnsName::parse(host).is_ok_and(|d| !d.is_wildcard())
-            || trust_domain(host))
-        {
+        let (host, port) = split_port(authority);
+        let port_fine = port.is_none_or(|p| p.bytes().all(|b| b.is_ascii_digit()) && p.parse::<u16>().is_ok());
+        if !scheme_fine || !port_fine || !tail_is_fine(tail) {
             return Err(wrong(HINT));
         }
-        Ok(uri)
+        let host = canonical_host(scheme, host).ok_or_else(|| wrong(HINT))?;
+        let path = tail.split(['?', '#']).next().unwrap_or_default();
+        if path.split('/').any(is_dot_segment) {
+            return Err(wrong("Leave `.` and `..` out of the path."));
+        }
+        let colon = if port.is_some() { ":" } else { "" };
+        Ok(Self(format!("{scheme}://{host}{colon}{}{tail}", port.unwrap_or_default())))
     }
 
     /// The URI.
@@ -234,17 +228,115 @@ impl Uri {
         &self.0
     }
 
-    /// The host part of the authority, without port (IPv6 keeps its brackets).
+    /// The host part of the authority in lower case, without port (IPv6 keeps its brackets).
     pub fn host(&self) -> &str {
         let rest = self.0.split_once("://").map_or("", |(_, rest)| rest);
-        let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-        match authority.rsplit_once(':') {
-            Some((host, port))
-                if port.bytes().all(|b| b.is_ascii_digit()) && !(host.starts_with('[') && !host.ends_with(']')) =>
-            {
-                host
-            }
-            _ => authority,
-        }
+        split_port(rest.split(['/', '?', '#']).next().unwrap_or_default()).0
+    }
+
+    /// Is the host an IP address?
+    pub fn has_ip_host(&self) -> bool {
+        let host = self.host();
+        host.starts_with('[') || host.parse::<IpAddr>().is_ok()
     }
 }
+
+/// Host and port of an authority without user information. The colons inside `[…]` belong to the address.
+fn split_port(authority: &str) -> (&str, Option<&str>) {
+    match authority.rsplit_once(':') {
+        Some((host, port)) if !host.starts_with('[') || host.ends_with(']') => (host, Some(port)),
+        _ => (authority, None),
+    }
+}
+
+/// Only characters of paths, queries and fragments (RFC 3986 sections 3.3 to 3.5), whole escapes, one `#` at most.
+fn tail_is_fine(tail: &str) -> bool {
+    let allowed = |b: u8| b.is_ascii_alphanumeric() || b"-._~:/?#@!$&'()*+,;=%".contains(&b);
+    tail.bytes().all(allowed)
+        && tail.bytes().filter(|b| *b == b'#').count() <= 1
+        && tail.split('%').skip(1).all(|rest| rest.bytes().take(2).filter(u8::is_ascii_hexdigit).count() == 2)
+}
+
+/// `.` and `..`, also with escaped dots.
+fn is_dot_segment(segment: &str) -> bool {
+    matches!(segment.to_ascii_lowercase().replace("%2e", ".").as_str(), "." | "..")
+}
+
+/// The host as it stands in the URI, in lower case: an IP address (IPv6 in brackets), a DNS name, or for `spiffe` a
+/// trust domain (lower-case letters, digits, `.`, `-`, `_`).
+fn canonical_host(scheme: &str, host: &str) -> Option<String> {
+    if let Some(inside) = host.strip_prefix('[') {
+        let address: std::net::Ipv6Addr = inside.strip_suffix(']')?.parse().ok()?;
+        return Some(format!("[{address}]"));
+    }
+    if let Ok(address) = host.parse::<std::net::Ipv4Addr>() {
+        return Some(address.to_string());
+    }
+    match DnsName::parse(host) {
+        // Unicode is for people; a URI is ASCII.
+        Ok(name) if host.is_ascii() && !name.is_wildcard() => return Some(name.0),
+        _ => {}
+    }
+    (scheme == "spiffe" && is_trust_domain(host)).then(|| host.to_owned())
+}
+
+/// A SPIFFE trust domain that is not a DNS name because of its underscores or hyphens; no empty labels, and never
+/// something that could be read as an IP address.
+pub(crate) fn is_trust_domain(host: &str) -> bool {
+    host.len() <= 255
+        && host.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'.' | b'-' | b'_'))
+        && host.split('.').all(|label| !label.is_empty())
+        && !ends_in_number(host)
+}
+
+/// Does the last label look like a number to a parser of IPv4 addresses (decimal, octal, or hexadecimal with `0x`)?
+/// Browsers take such a host for an address (WHATWG URL, "ends in a number").
+fn ends_in_number(name: &str) -> bool {
+    let last = name.rsplit('.').next().unwrap_or_default();
+    last.bytes().all(|b| b.is_ascii_digit())
+        || last.strip_prefix("0x").is_some_and(|hex| hex.bytes().all(|b| b.is_ascii_hexdigit()))
+}
+
+/// Does `name` equal `tree` or lie below it? Both in lower case; the empty tree holds every name.
+pub(crate) fn at_or_below(name: &str, tree: &str) -> bool {
+    tree.is_empty() || name.strip_suffix(tree).is_some_and(|head| head.is_empty() || head.ends_with('.'))
+}
+
+/// Does `name` lie below `tree`, with at least one label more?
+pub(crate) fn below(name: &str, tree: &str) -> bool {
+    name.strip_suffix(tree).is_some_and(|head| head.len() > 1 && head.ends_with('.'))
+}
+
+/// What a verifier that still looks at commonNames could take one for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HostLike {
+    /// A DNS name that could stand among the subject alternative names.
+    Dns(DnsName),
+    /// Text in the form of a DNS name that is none (underscores, trailing dot, a wildcard in an odd place), in lower case.
+    Odd(String),
+    /// An IP address.
+    Ip(IpAddr),
+}
+
+impl HostLike {
+    /// Reads a commonName: an IP address, or a name of at least two labels. `None` for everything that no verifier
+    /// takes for a host, such as `Example Root CA` or `db-1`.
+    pub fn of_common_name(text: &str) -> Option<Self> {
+        if let Ok(ip) = text.parse::<IpAddr>() {
+            return Some(Self::Ip(ip));
+        }
+        let bare = text.strip_suffix('.').unwrap_or(text);
+        if !bare.contains(['.', '\u{3002}', '\u{ff0e}', '\u{ff61}']) || bare.contains(char::is_whitespace) {
+            return None;
+        }
+        if let Ok(name) = DnsName::parse(text) {
+            return Some(Self::Dns(name));
+        }
+        let form = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'*');
+        let shaped = bare.bytes().all(form) && bare.split('.').all(|label| !label.is_empty());
+        shaped.then(|| Self::Odd(bare.to_ascii_lowercase()))
+    }
+}
+
+#[cfg(test)]
+mod tests;

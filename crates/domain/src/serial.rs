@@ -108,3 +108,6 @@ impl fmt::Display for Sha256 {
         write_hex(&self.0, f)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -68,3 +68,6 @@ impl VersionPointers {
         may.then_some(Self { current: Some(number), previous: self.current, latest: self.latest })
     }
 }
+
+#[cfg(test)]
+mod tests;

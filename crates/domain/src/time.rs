@@ -66,7 +66,9 @@ impl Timestamp {
                 "Write RFC 3339, for example `2026-12-31T00:00:00Z`.",
             )
         };
-        if text.len() > 40 {
+        // The parser takes any number of fractional digits and a blank in place of the `T`; we do not.
+        let digits = text.split_once('.').map_or(0, |(_, rest)| rest.bytes().take_while(u8::is_ascii_digit).count());
+        if text.len() > 40 || digits > 9 || !matches!(text.as_bytes().get(10), Some(b'T' | b't')) {
             return Err(wrong());
         }
         let at = OffsetDateTime::parse(text, &Rfc3339).map_err(|_| wrong())?;
@@ -220,8 +222,8 @@ impl Span {
         let mut rest = self.s();
         let mut words = Vec::new();
         for (unit, seconds) in [("day", 86_400_i64), ("hour", 3_600), ("minute", 60), ("second", 1)] {
-            let count = rest / seconds;
-            rest %= seconds;
+            let count = rest.div_euclid(seconds);
+            rest = rest.rem_euclid(seconds);
             if count > 0 {
                 words.push(format!("{count} {unit}{}", if count == 1 { "" } else { "s" }));
             }
@@ -255,3 +257,6 @@ impl fmt::Display for Span {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -71,3 +71,20 @@ impl Verdict {
         self.violations.is_empty()
     }
 }
+
+/// The first ten of a list and how many more there are, for people.
+pub(crate) fn listed<T: fmt::Display>(items: impl ExactSizeIterator<Item = T>) -> String {
+    const SHOWN: usize = 10;
+    let more = items.len().saturating_sub(SHOWN);
+    let mut text = String::new();
+    for item in items.take(SHOWN) {
+        if !text.is_empty() {
+            text.push_str(", ");
+        }
+        text.push_str(&item.to_string());
+    }
+    if more > 0 {
+        text.push_str(&format!(" and {more} more"));
+    }
+    text
+}

@@ -1,0 +1,102 @@
+//! What the signing CA must be, and what it lets a CA below it be.
+
+use super::record::{Broken, Rule, Verdicts};
+use crate::ca::{CaState, IssuerFacts};
+use crate::constraints::NameConstraints;
+use crate::time::Timestamp;
+
+/// How refusals name the CA.
+pub(super) fn owner(issuer: &IssuerFacts) -> String {
+    format!("CA {}", issuer.name)
+}
+
+/// State, revocation and expiry. The use cases refuse most of this earlier, as a conflict of state; nothing is signed
+/// should one of them forget.
+pub(super) fn may_issue(verdicts: &mut Verdicts, issuer: &IssuerFacts, now: Timestamp) {
+    let mut state = Rule::new("issuerState", owner(issuer), CaState::Active.as_str(), issuer.state.as_str());
+    state.broken_if(issuer.state != CaState::Active, || Broken {
+        code: "issuer_not_active",
+        pointer: "/ca".into(),
+        detail: format!("CA {} is {} and issues nothing.", issuer.name, issuer.state),
+        hint: "Enable or activate the CA, or ask another one.".into(),
+        ..Broken::default()
+    });
+    verdicts.push(state);
+
+    let revoked = if issuer.revoked { "revoked" } else { "not revoked" };
+    let mut revocation = Rule::new("issuerRevocation", owner(issuer), "not revoked", revoked);
+    revocation.broken_if(issuer.revoked, || Broken {
+        code: "issuer_revoked",
+        pointer: "/ca".into(),
+        detail: format!("The certificate of CA {} was revoked.", issuer.name),
+        hint: "Renew the CA with a new key, or ask another one.".into(),
+        ..Broken::default()
+    });
+    verdicts.push(revocation);
+
+    let end = issuer.validity.not_after();
+    let mut expiry = Rule::new("issuerExpiry", owner(issuer), end.to_string(), now.floor_to_second().to_string());
+    expiry.broken_if(end < now.floor_to_second(), || Broken {
+        code: "issuer_expired",
+        pointer: "/ca".into(),
+        detail: format!("The certificate of CA {} expired at {end}.", issuer.name),
+        hint: "Renew the CA, or ask another one.".into(),
+        ..Broken::default()
+    });
+    verdicts.push(expiry);
+}
+
+/// The path length that the new CA gets: the one asked for, or the longest that the issuer has left.
+pub(super) fn path_length(verdicts: &mut Verdicts, issuer: &IssuerFacts, asked: Option<u8>) -> Option<u8> {
+    let text = |length: Option<u8>| length.map_or_else(|| "unlimited".to_owned(), |n| n.to_string());
+    let left = issuer.path_length_left;
+    let longest = left.map(|left| left.saturating_sub(1));
+    let mut rule = Rule::new("pathLength", owner(issuer), text(left), text(asked.or(longest)));
+    match (left, asked) {
+        (Some(0), _) => rule.broken(Broken {
+            code: "path_length_exhausted",
+            pointer: "/issuer".into(),
+            allowed: "no CA below".into(),
+            detail: format!("CA {} has a path length of 0: no CA may follow below it.", issuer.name),
+            hint: "Ask a CA with a longer path length.".into(),
+            ..Broken::default()
+        }),
+        (Some(left), Some(asked)) if asked >= left => rule.broken(Broken {
+            code: "path_length_too_long",
+            pointer: "/rules/pathLength".into(),
+            allowed: format!("0 to {}", left.saturating_sub(1)),
+            detail: format!(
+                "A path length of {asked} was asked for; below CA {} it is at most {}.",
+                issuer.name,
+                left.saturating_sub(1)
+            ),
+            hint: format!("Ask for a pathLength of {} or less, or leave it out.", left.saturating_sub(1)),
+            ..Broken::default()
+        }),
+        _ => {}
+    }
+    verdicts.push(rule);
+    asked.or(longest)
+}
+
+/// What the new CA permits must lie within what every CA above permits, kind by kind.
+pub(super) fn constraints_stay_within(verdicts: &mut Verdicts, issuer: &IssuerFacts, own: Option<&NameConstraints>) {
+    let limit = if issuer.name_constraints.is_empty() { "unconstrained" } else { "within the issuer's" };
+    let value = if own.is_some() { "constrained" } else { "unconstrained" };
+    let mut rule = Rule::new("nameConstraints", owner(issuer), limit, value);
+    let mut wider: Vec<String> =
+        own.iter().flat_map(|own| issuer.name_constraints.iter().flat_map(|above| own.wider_than(above))).collect();
+    wider.sort_unstable();
+    wider.dedup();
+    for subtree in wider {
+        rule.broken(Broken {
+            code: "name_constraints_widen",
+            pointer: "/rules/nameConstraints/permitted".into(),
+            detail: format!("The permitted subtree `{subtree}` reaches outside of what CA {} permits.", issuer.name),
+            hint: "Permit only subtrees that lie within the issuer's.".into(),
+            value: subtree,
+            ..Broken::default()
+        });
+    }
+    verdicts.push(rule);
+}
