@@ -4,26 +4,56 @@
 //! `synchronous_commit=on`); dropping it rolls back. Nothing is retried in here. State changes are compare-and-swap:
 //! zero rows is [`Error::Stale`]. A unique key that already exists is [`Error::Conflict`]. "Not found" is `None`.
 //! Only this crate uses sqlx; rows never leave it.
+//!
+//! A statement that fails spoils its transaction on both databases: nothing can be committed after it.
+//! ([`Error::Stale`], and [`Error::Conflict`] of an idempotency key, are answers, not failures.)
+//!
+//! **How it is built.** `queries` is one body of SQL and Rust that is mounted twice, as `sqlite::queries` and
+//! `postgres::queries`, each time with a concrete driver. What differs stands as named constants, types and functions
+//! in `sqlite` and `postgres`.
 
+mod cursor;
+mod documents;
 mod error;
+mod faults;
+mod migrations;
 mod model;
+mod postgres;
 mod queries_trait;
+mod recorder;
+mod rows;
+mod session;
+mod sqlite;
 
 pub use error::Error;
+pub use faults::{CommitFaults, NoFaults};
 pub use model::*;
 pub use queries_trait::*;
+pub use recorder::Recorder;
+pub use session::{Reader, Tx};
 
-use std::ops::{Deref, DerefMut};
+use session::Session;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
 /// Where the database is.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum Location {
     /// An SQLite file; made when it is missing.
     Sqlite(PathBuf),
     /// A `postgres://` URL. May hold a password: never print it.
     Postgres(String),
+}
+
+impl std::fmt::Debug for Location {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Sqlite(path) => f.debug_tuple("Sqlite").field(path).finish(),
+            Self::Postgres(_) => f.write_str("Postgres(..)"),
+        }
+    }
 }
 
 /// Which database answers; for logs, metrics and `/readyz`.
@@ -35,128 +65,116 @@ pub enum Backend {
     Postgres,
 }
 
-/// A seam for tests: told of every commit, may turn it into a failure before or after it took effect.
-pub trait CommitFaults: Send + Sync {
-    /// Called before the commit of the transaction `name`; an error means it was not stored.
-    fn before(&self, name: &'static str) -> Result<(), Error>;
-    /// Called after the commit; an error means it was stored but the caller does not learn so.
-    fn after(&self, name: &'static str) -> Result<(), Error>;
-}
-
-/// Production: no faults.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct NoFaults;
-impl CommitFaults for NoFaults {
-    fn before(&self, _: &'static str) -> Result<(), Error> {
-        Ok(())
-    }
-    fn after(&self, _: &'static str) -> Result<(), Error> {
-        Ok(())
-    }
-}
-
 /// The store. Cheap to clone.
 #[derive(Clone)]
 pub struct Store {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    engine: Engine,
     faults: Arc<dyn CommitFaults>,
+    recorder: Recorder,
+    closing: watch::Sender<bool>,
+    lanes: Mutex<Vec<JoinHandle<()>>>,
 }
 
-/// An open write transaction. [`Tx::commit`] makes it durable; dropping it rolls back.
-pub struct Tx<'s> {
-    inner: Box<dyn Queries + 's>,
+/// The database behind a store.
+enum Engine {
+    Sqlite(sqlite::Database),
+    Postgres(postgres::Database),
 }
-
-/// A read connection: sees committed data only; writing on it fails.
-pub struct Reader<'s> {
-    inner: Box<dyn Queries + 's>,
-}
-
-/// The group commit of the issuing path: concurrent [`Recorder::record`] calls share one durable transaction.
-#[derive(Clone)]
-pub struct Recorder {}
 
 impl Store {
     /// Opens the database without touching its schema. SQLite older than 3.51.3 is refused.
+    ///
+    /// Must be called on a tokio runtime: the group commit runs on it until the store is closed or dropped.
     pub async fn open(location: &Location, faults: Arc<dyn CommitFaults>) -> Result<Self, Error> {
-        let _ = (location, &faults);
-        todo!()
+        let (recorder, intake, closing) = Recorder::new();
+        let intake = Arc::new(tokio::sync::Mutex::new(intake));
+        let (engine, lanes) = match location {
+            Location::Sqlite(path) => {
+                let database = sqlite::Database::open(path).await?;
+                let lanes = sqlite::queries::lane::spawn(&database, &intake, &faults);
+                (Engine::Sqlite(database), lanes)
+            }
+            Location::Postgres(url) => {
+                let database = postgres::Database::open(url).await?;
+                let lanes = postgres::queries::lane::spawn(&database, &intake, &faults);
+                (Engine::Postgres(database), lanes)
+            }
+        };
+        Ok(Self { shared: Arc::new(Shared { engine, faults, recorder, closing, lanes: Mutex::new(lanes) }) })
     }
+
     /// Applies missing migrations. A schema newer than this program is [`Error::Schema`].
+    /// Several nodes may call it at once: one works, the others wait for it.
     pub async fn migrate(&self) -> Result<(), Error> {
-        todo!()
+        match &self.shared.engine {
+            Engine::Sqlite(database) => sqlite::queries::migrate::run(database).await,
+            Engine::Postgres(database) => postgres::queries::migrate::run(database).await,
+        }
     }
-    /// Migrations that are not applied yet, by name.
+
+    /// Migrations that are not applied yet, by name. Changes nothing.
     pub async fn pending_migrations(&self) -> Result<Vec<String>, Error> {
-        todo!()
+        match &self.shared.engine {
+            Engine::Sqlite(database) => sqlite::queries::migrate::pending(database).await,
+            Engine::Postgres(database) => postgres::queries::migrate::pending(database).await,
+        }
     }
+
     /// Which database.
     pub fn backend(&self) -> Backend {
-        let _ = &self.faults;
-        todo!()
+        match &self.shared.engine {
+            Engine::Sqlite(_) => Backend::Sqlite,
+            Engine::Postgres(_) => Backend::Postgres,
+        }
     }
+
     /// Begins a write transaction; `name` labels logs, metrics and faults.
     pub async fn begin(&self, name: &'static str) -> Result<Tx<'static>, Error> {
-        let _ = name;
-        todo!()
+        let session = match &self.shared.engine {
+            Engine::Sqlite(database) => Session::Sqlite(sqlite::queries::Session::write(database).await?),
+            Engine::Postgres(database) => Session::Postgres(postgres::queries::Session::write(database).await?),
+        };
+        Ok(Tx::new(session, name, Arc::clone(&self.shared.faults)))
     }
-    /// Takes a read connection.
+
+    /// Takes a read connection. All its reads see one snapshot.
     pub async fn read(&self) -> Result<Reader<'static>, Error> {
-        todo!()
+        let session = match &self.shared.engine {
+            Engine::Sqlite(database) => Session::Sqlite(sqlite::queries::Session::read(database).await?),
+            Engine::Postgres(database) => Session::Postgres(postgres::queries::Session::read(database).await?),
+        };
+        Ok(Reader::new(session))
     }
+
     /// The group commit.
     pub fn recorder(&self) -> Recorder {
-        todo!()
+        self.shared.recorder.clone()
     }
+
     /// Is the database there? Used by `/readyz`.
     pub async fn ping(&self) -> Result<(), Error> {
-        todo!()
+        match &self.shared.engine {
+            Engine::Sqlite(database) => database.ping().await,
+            Engine::Postgres(database) => database.ping().await,
+        }
     }
-    /// Finishes the group commit's queue and closes the connections.
+
+    /// Finishes the group commit's queue and closes the connections. Open transactions are waited for.
     pub async fn close(&self) {
-        todo!()
-    }
-}
-
-impl Tx<'_> {
-    /// Makes the transaction durable.
-    pub async fn commit(self) -> Result<(), Error> {
-        todo!()
-    }
-    /// Undoes it.
-    pub async fn rollback(self) -> Result<(), Error> {
-        todo!()
-    }
-}
-
-impl<'s> Deref for Tx<'s> {
-    type Target = dyn Queries + 's;
-    fn deref(&self) -> &Self::Target {
-        &*self.inner
-    }
-}
-impl DerefMut for Tx<'_> {
-    fn deref_mut(&mut self) -> &mut Self::Target {
-        &mut *self.inner
-    }
-}
-impl<'s> Deref for Reader<'s> {
-    type Target = dyn Queries + 's;
-    fn deref(&self) -> &Self::Target {
-        &*self.inner
-    }
-}
-impl DerefMut for Reader<'_> {
-    fn deref_mut(&mut self) -> &mut Self::Target {
-        &mut *self.inner
-    }
-}
-
-impl Recorder {
-    /// Stores the certificate with its audit event. Returns once the row is on disk. [`Error::Stale`]: the epoch is not
-    /// the recording's any more, nothing was stored. [`Error::Conflict`]: serial or fingerprint exist.
-    /// One bad recording does not fail the others of its batch.
-    pub async fn record(&self, recording: Recording) -> Result<(), Error> {
-        let _ = recording;
-        todo!()
+        self.shared.closing.send_replace(true);
+        let lanes = std::mem::take(&mut *self.shared.lanes.lock().unwrap_or_else(PoisonError::into_inner));
+        for lane in lanes {
+            if let Err(error) = lane.await {
+                tracing::error!(%error, "the group commit ended badly");
+            }
+        }
+        match &self.shared.engine {
+            Engine::Sqlite(database) => database.close().await,
+            Engine::Postgres(database) => database.close().await,
+        }
     }
 }

@@ -1,0 +1,146 @@
+//! PostgreSQL: a pool, READ COMMITTED, `synchronous_commit=on`.
+
+mod insert;
+#[path = "../queries/mod.rs"]
+pub(crate) mod queries;
+
+pub(super) use insert::{insert_audit, insert_issued};
+
+use crate::Error;
+use crate::migrations::Step;
+use sqlx::pool::PoolConnection;
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::{ConnectOptions, Connection as _};
+use std::ops::{Deref, DerefMut};
+use std::str::FromStr;
+use std::time::Duration;
+
+/// The driver that the queries are mounted with.
+pub(super) type Driver = sqlx::Postgres;
+/// Its connection.
+pub(super) type Connection = sqlx::PgConnection;
+/// Its row.
+pub(super) type Row = sqlx::postgres::PgRow;
+
+/// Begins a write transaction.
+pub(super) const BEGIN_WRITE: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
+/// Begins a read transaction: one snapshot.
+pub(super) const BEGIN_READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+/// Begins a transaction of the group commit. Its shared lock keeps the epoch from moving until it ends; who raises the
+/// epoch takes the exclusive one ([`LOCK_EPOCH`]). Advisory locks queue fairly, so that a stream of recordings cannot
+/// starve a change of configuration, as row locks could.
+pub(super) const BEGIN_RECORD: &str =
+    "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SELECT pg_advisory_xact_lock_shared(4832901770155213)";
+/// Begins a migration; one node at a time.
+pub(super) const BEGIN_MIGRATION: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL statement_timeout = 0; \
+     SET LOCAL lock_timeout = 0; SELECT pg_advisory_xact_lock(4832901770155214)";
+/// Keeps recordings out before the epoch is raised, until the transaction ends.
+pub(super) const LOCK_EPOCH: &str = "SELECT pg_advisory_xact_lock(4832901770155213)";
+/// Is there a table that remembers migrations?
+pub(super) const HAS_MIGRATIONS: &str = "SELECT COUNT(*) AS found FROM information_schema.tables \
+     WHERE table_schema = current_schema() AND table_name = 'schema_migrations'";
+/// The table that remembers migrations.
+pub(super) const MAKE_MIGRATIONS: &str = "CREATE TABLE IF NOT EXISTS schema_migrations (number BIGINT NOT NULL PRIMARY KEY, \
+     name TEXT COLLATE \"C\" NOT NULL, checksum BYTEA NOT NULL)";
+/// A statement that takes longer is given up; the server's own limit (see `SETTINGS`) comes first when it is there at all.
+pub(super) const STATEMENT_DEADLINE: Duration = Duration::from_secs(6);
+/// Tasks of the group commit: while one waits for the disk, the other sends.
+pub(super) const LANES: usize = 2;
+/// The migrations.
+pub(super) const MIGRATIONS: &[Step] =
+    &[Step { number: 1, name: "0001_initial", sql: include_str!("../../../../migrations/postgres/0001_initial.sql") }];
+
+/// Getting a connection longer than this is [`Error::Unavailable`].
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
+/// Connections of one node, the lanes' among them.
+const CONNECTIONS: u32 = 16;
+/// A connection that was idle for longer is tried before use: the server may have gone meanwhile.
+const TRY_AFTER: Duration = Duration::from_millis(500);
+/// Settings of every connection. Statements are planned for the values at hand and by index: a plan made for a common
+/// value is a full scan for a rare one, and at ten million rows that is the difference between flat and not.
+const SETTINGS: &str = "SET synchronous_commit = on; SET statement_timeout = 5000; SET lock_timeout = 4000; \
+     SET idle_in_transaction_session_timeout = 60000; SET plan_cache_mode = force_custom_plan; SET enable_seqscan = off; \
+     SET client_min_messages = warning";
+
+/// The pool. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Database {
+    pool: PgPool,
+}
+
+/// A connection with a transaction on it.
+pub(crate) struct Held(PoolConnection<Driver>);
+
+impl Held {
+    /// Not to be used again: what happened leaves its state unknown.
+    pub(super) fn discard(&mut self) {
+        self.0.close_on_drop();
+    }
+
+    /// What a lane of the group commit keeps between two batches: its connection.
+    pub(super) fn keep(self) -> Option<Self> {
+        Some(self)
+    }
+}
+
+impl Deref for Held {
+    type Target = Connection;
+    fn deref(&self) -> &Connection {
+        &self.0
+    }
+}
+
+impl DerefMut for Held {
+    fn deref_mut(&mut self) -> &mut Connection {
+        &mut self.0
+    }
+}
+
+impl Database {
+    pub(crate) async fn open(url: &str) -> Result<Self, Error> {
+        let options = PgConnectOptions::from_str(url)
+            .map_err(|_| Error::Driver("the database URL is not a valid postgres:// URL".to_owned()))?
+            .application_name("certwright")
+            .statement_cache_capacity(256)
+            .disable_statement_logging();
+        let pool = PgPoolOptions::new()
+            .max_connections(CONNECTIONS)
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            .test_before_acquire(false)
+            .after_connect(|connection, _| {
+                Box::pin(async move { sqlx::raw_sql(SETTINGS).execute(connection).await.map(drop) })
+            })
+            .before_acquire(|connection, state| {
+                Box::pin(async move { Ok(state.idle_for < TRY_AFTER || connection.ping().await.is_ok()) })
+            })
+            .connect_lazy_with(options);
+        let database = Self { pool };
+        database.ping().await?;
+        Ok(database)
+    }
+
+    /// A connection for a write transaction.
+    pub(super) async fn writer(&self) -> Result<Held, Error> {
+        self.pool.acquire().await.map(Held).map_err(Error::from_driver)
+    }
+
+    /// A connection for a read transaction.
+    pub(super) async fn reader(&self) -> Result<Held, Error> {
+        self.writer().await
+    }
+
+    pub(crate) async fn ping(&self) -> Result<(), Error> {
+        let mut connection = self.reader().await?;
+        match tokio::time::timeout(STATEMENT_DEADLINE, connection.0.ping()).await {
+            Ok(result) => result.map_err(Error::from_driver),
+            Err(_) => {
+                connection.discard();
+                Err(Error::Unavailable("the database does not answer".to_owned()))
+            }
+        }
+    }
+
+    pub(crate) async fn close(&self) {
+        self.pool.close().await;
+    }
+}

@@ -1,0 +1,184 @@
+//! A lane of the group commit: takes what has queued up, stores it in one transaction, answers.
+
+use super::super::{BEGIN_RECORD, LANES, STATEMENT_DEADLINE, insert_audit, insert_issued};
+use super::system::{EPOCH, read_epoch};
+use super::{Connection, Database, Error, Held, Result};
+use crate::recorder::{Intake, Job};
+use crate::rows::issued_rows;
+use crate::{CommitFaults, Recording};
+use std::sync::Arc;
+use tokio::sync::Mutex;
+use tokio::task::JoinHandle;
+
+/// The name of its transactions.
+const NAME: &str = "record";
+
+/// What became of one recording of a batch that was committed.
+type Fate = Result<()>;
+
+/// Starts the lanes.
+pub(crate) fn spawn(
+    database: &Database,
+    intake: &Arc<Mutex<Intake>>,
+    faults: &Arc<dyn CommitFaults>,
+) -> Vec<JoinHandle<()>> {
+    (0..LANES)
+        .map(|_| {
+            let lane = Lane { database: database.clone(), faults: Arc::clone(faults), held: None };
+            tokio::spawn(lane.run(Arc::clone(intake)))
+        })
+        .collect()
+}
+
+struct Lane {
+    database: Database,
+    faults: Arc<dyn CommitFaults>,
+    /// The connection, where one is kept between batches.
+    held: Option<Held>,
+}
+
+/// How a batch is written.
+#[derive(Clone, Copy)]
+enum Way {
+    /// A few statements for all of them.
+    Together,
+    /// One by one, each in a savepoint: the bad ones fall out.
+    OneByOne,
+}
+
+impl Lane {
+    async fn run(mut self, intake: Arc<Mutex<Intake>>) {
+        let mut jobs: Vec<Job> = Vec::new();
+        while intake.lock().await.take(&mut jobs).await > 0 {
+            let (recordings, replies): (Vec<_>, Vec<_>) = jobs.drain(..).map(|job| (job.recording, job.reply)).unzip();
+            let fates = self.store(&recordings).await;
+            for (index, reply) in replies.into_iter().enumerate() {
+                let fate = match &fates {
+                    Ok(fates) => fates.get(index).cloned().unwrap_or(Ok(())),
+                    Err(error) => Err(error.clone()),
+                };
+                // A caller that has gone away needs no answer.
+                let _ = reply.send(fate);
+            }
+        }
+    }
+
+    /// Stores the batch. An error means that nothing is known to be stored.
+    async fn store(&mut self, recordings: &[Recording]) -> Result<Vec<Fate>> {
+        let together = self.attempt(recordings, Way::Together).await;
+        match together {
+            Err(Error::Conflict { .. } | Error::Driver(_)) if recordings.len() > 1 => {
+                self.attempt(recordings, Way::OneByOne).await
+            }
+            other => other,
+        }
+    }
+
+    /// One transaction. Whatever goes wrong before its commit undoes it.
+    async fn attempt(&mut self, recordings: &[Recording], way: Way) -> Result<Vec<Fate>> {
+        let mut held = self.begin().await?;
+        let faults = Arc::clone(&self.faults);
+        let work = async {
+            let fates = write(&mut held, recordings, way).await?;
+            faults.before(NAME)?;
+            execute(&mut held, "COMMIT").await?;
+            Ok(fates)
+        };
+        let outcome = match tokio::time::timeout(STATEMENT_DEADLINE, work).await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(Error::Unavailable("the database did not answer in time".to_owned())),
+        };
+        match &outcome {
+            Ok(_) => self.held = held.keep(),
+            Err(Error::Unavailable(error)) => {
+                tracing::warn!(%error, "the group commit failed");
+                held.discard();
+            }
+            Err(_) => match execute(&mut held, "ROLLBACK").await {
+                Ok(()) => self.held = held.keep(),
+                Err(_) => held.discard(),
+            },
+        }
+        let fates = outcome?;
+        self.faults.after(NAME)?;
+        Ok(fates)
+    }
+
+    /// Begins on the connection kept from the last batch; where that has died meanwhile, on another one.
+    async fn begin(&mut self) -> Result<Held> {
+        if let Some(mut held) = self.held.take() {
+            match begin_on(&mut held).await {
+                Ok(()) => return Ok(held),
+                Err(_) => held.discard(),
+            }
+        }
+        let mut held = self.database.writer().await?;
+        match begin_on(&mut held).await {
+            Ok(()) => Ok(held),
+            Err(error) => {
+                held.discard();
+                Err(error)
+            }
+        }
+    }
+}
+
+async fn begin_on(held: &mut Held) -> Result<()> {
+    match tokio::time::timeout(STATEMENT_DEADLINE, execute(held, BEGIN_RECORD)).await {
+        Ok(outcome) => outcome,
+        Err(_) => Err(Error::Unavailable("the database did not answer in time".to_owned())),
+    }
+}
+
+async fn execute(connection: &mut Connection, statement: &'static str) -> Result<()> {
+    sqlx::raw_sql(statement).execute(connection).await.map(drop).map_err(Error::from_driver)
+}
+
+/// Writes the recordings of the epoch that holds; the others are stale.
+async fn write(connection: &mut Connection, recordings: &[Recording], way: Way) -> Result<Vec<Fate>> {
+    let row = sqlx::query(EPOCH).fetch_optional(&mut *connection).await.map_err(Error::from_driver)?;
+    let epoch = read_epoch(row.as_ref())?;
+    let fresh = |recording: &&Recording| recording.epoch == epoch;
+    match way {
+        Way::Together => {
+            let all: Vec<&Recording> = recordings.iter().filter(fresh).collect();
+            insert(connection, &all).await?;
+            Ok(recordings.iter().map(|r| if fresh(&r) { Ok(()) } else { Err(stale()) }).collect())
+        }
+        Way::OneByOne => {
+            let mut fates = Vec::with_capacity(recordings.len());
+            for recording in recordings {
+                fates.push(if fresh(&recording) { insert_guarded(connection, recording).await? } else { Err(stale()) });
+            }
+            Ok(fates)
+        }
+    }
+}
+
+fn stale() -> Error {
+    Error::Stale { what: "epoch" }
+}
+
+/// Writes one recording in a savepoint. The outer error spoils the whole batch.
+async fn insert_guarded(connection: &mut Connection, recording: &Recording) -> Result<Fate> {
+    execute(connection, "SAVEPOINT one").await?;
+    match insert(connection, &[recording]).await {
+        Ok(()) => {
+            execute(connection, "RELEASE SAVEPOINT one").await?;
+            Ok(Ok(()))
+        }
+        Err(error @ Error::Unavailable(_)) => Err(error),
+        Err(error) => {
+            execute(connection, "ROLLBACK TO SAVEPOINT one").await?;
+            execute(connection, "RELEASE SAVEPOINT one").await?;
+            Ok(Err(error))
+        }
+    }
+}
+
+async fn insert(connection: &mut Connection, recordings: &[&Recording]) -> Result<()> {
+    let (rows, names) = issued_rows(recordings.iter().map(|recording| &recording.issued));
+    insert_issued(connection, &rows, &names).await?;
+    let events: Vec<_> = recordings.iter().map(|recording| &recording.audit).collect();
+    insert_audit(connection, &events).await
+}

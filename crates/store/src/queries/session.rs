@@ -1,0 +1,140 @@
+//! A connection with an open transaction, and how statements run on it.
+
+use super::super::{BEGIN_READ, BEGIN_WRITE, STATEMENT_DEADLINE};
+use super::{Connection, Database, Driver, Error, Held, Result, Row, Statement};
+use std::future::Future;
+
+/// An open transaction. Dropping it rolls back.
+pub(crate) struct Session {
+    /// `None` once the transaction has ended.
+    held: Option<Held>,
+    /// The statement that spoiled it. PostgreSQL would answer COMMIT with a silent rollback, SQLite would commit the rest:
+    /// neither is wanted.
+    spoiled: Option<Error>,
+}
+
+impl Session {
+    /// Begins a write transaction.
+    pub(crate) async fn write(database: &Database) -> Result<Self> {
+        Self::begin(database.writer().await?, BEGIN_WRITE).await
+    }
+
+    /// Begins a read transaction.
+    pub(crate) async fn read(database: &Database) -> Result<Self> {
+        Self::begin(database.reader().await?, BEGIN_READ).await
+    }
+
+    async fn begin(held: Held, statement: &'static str) -> Result<Self> {
+        let mut session = Self { held: Some(held), spoiled: None };
+        session.run(async |connection| sqlx::raw_sql(statement).execute(connection).await.map(drop)).await?;
+        Ok(session)
+    }
+
+    /// Makes the transaction durable.
+    pub(crate) async fn commit(mut self) -> Result<()> {
+        if let Some(error) = self.spoiled.take() {
+            self.rollback().await?;
+            return Err(match error {
+                Error::Unavailable(_) => error,
+                other => Error::Driver(format!("a statement of this transaction failed before its commit: {other}")),
+            });
+        }
+        self.run(async |connection| sqlx::raw_sql("COMMIT").execute(connection).await.map(drop)).await?;
+        self.held = None;
+        Ok(())
+    }
+
+    /// Undoes it.
+    pub(crate) async fn rollback(mut self) -> Result<()> {
+        // After a lost connection there is nothing left to undo.
+        if let Some(held) = self.held.take() {
+            roll_back(held).await;
+        }
+        Ok(())
+    }
+
+    /// Runs something on the connection, within the deadline. Every failure spoils the transaction.
+    async fn run<T>(&mut self, work: impl AsyncFnOnce(&mut Connection) -> sqlx::Result<T>) -> Result<T> {
+        let Some(held) = self.held.as_mut() else {
+            return Err(Error::Driver("the transaction has ended".to_owned()));
+        };
+        let outcome = within(held, work).await;
+        if let Err(error) = &outcome {
+            self.spoiled.get_or_insert_with(|| error.clone());
+        }
+        outcome
+    }
+
+    /// Runs one of the batched inserts, which speak in our errors.
+    pub(super) async fn bulk(&mut self, work: impl AsyncFnOnce(&mut Connection) -> Result<()>) -> Result<()> {
+        let mut failure = None;
+        self.run(async |connection| {
+            failure = work(connection).await.err();
+            Ok(())
+        })
+        .await?;
+        match failure {
+            Some(error) => Err(self.spoiled.get_or_insert(error).clone()),
+            None => Ok(()),
+        }
+    }
+
+    /// Executes the statement; how many rows it changed.
+    pub(super) async fn execute(&mut self, statement: Statement<'_>) -> Result<u64> {
+        self.run(async |connection| statement.execute(connection).await.map(|done| done.rows_affected())).await
+    }
+
+    /// The only row, or none.
+    pub(super) async fn optional(&mut self, statement: Statement<'_>) -> Result<Option<Row>> {
+        self.run(async |connection| statement.fetch_optional(connection).await).await
+    }
+
+    /// All rows; the statement bounds them.
+    pub(super) async fn all(&mut self, statement: Statement<'_>) -> Result<Vec<Row>> {
+        self.run(async |connection| statement.fetch_all(connection).await).await
+    }
+
+    /// The rows of a statement that was put together from literals; values are bound.
+    pub(super) async fn built(&mut self, mut builder: sqlx::QueryBuilder<Driver>) -> Result<Vec<Row>> {
+        self.run(async |connection| builder.build().fetch_all(connection).await).await
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        // Without a runtime the connection's own end rolls back.
+        if let Some(held) = self.held.take()
+            && let Ok(runtime) = tokio::runtime::Handle::try_current()
+        {
+            runtime.spawn(roll_back(held));
+        }
+    }
+}
+
+/// Rolls back; a connection on which even that fails is not used again.
+async fn roll_back(mut held: Held) {
+    let undone = within(&mut held, async |connection| sqlx::raw_sql("ROLLBACK").execute(connection).await).await;
+    if let Err(error) = undone {
+        tracing::debug!(%error, "a rollback failed; its connection is given up");
+        held.discard();
+    }
+}
+
+/// Runs something on the connection, within the deadline. After a failure of the connection itself it is given up.
+pub(super) async fn within<T>(
+    held: &mut Held,
+    work: impl AsyncFnOnce(&mut Connection) -> sqlx::Result<T>,
+) -> Result<T> {
+    let outcome = deadline(work(held)).await;
+    if let Err(Error::Unavailable(_)) = &outcome {
+        held.discard();
+    }
+    outcome
+}
+
+async fn deadline<T>(work: impl Future<Output = sqlx::Result<T>>) -> Result<T> {
+    match tokio::time::timeout(STATEMENT_DEADLINE, work).await {
+        Ok(outcome) => outcome.map_err(Error::from_driver),
+        Err(_) => Err(Error::Unavailable("the database did not answer in time".to_owned())),
+    }
+}

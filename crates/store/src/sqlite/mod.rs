@@ -1,0 +1,238 @@
+//! SQLite: one writer connection, readers apart, everything on disk before a commit returns.
+
+mod insert;
+#[path = "../queries/mod.rs"]
+pub(crate) mod queries;
+
+pub(super) use insert::{insert_audit, insert_issued};
+
+use crate::Error;
+use crate::migrations::Step;
+use sqlx::pool::PoolConnection;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{ConnectOptions, Connection as _};
+use std::ops::{Deref, DerefMut};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use tokio::sync::{Mutex, OwnedMappedMutexGuard, OwnedMutexGuard};
+
+/// The driver that the queries are mounted with.
+pub(super) type Driver = sqlx::Sqlite;
+/// Its connection.
+pub(super) type Connection = sqlx::SqliteConnection;
+/// Its row.
+pub(super) type Row = sqlx::sqlite::SqliteRow;
+
+/// Begins a write transaction. IMMEDIATE: a read that turns into a write later would fail at once when another process
+/// writes.
+pub(super) const BEGIN_WRITE: &str = "BEGIN IMMEDIATE";
+/// Begins a read transaction: one snapshot.
+pub(super) const BEGIN_READ: &str = "BEGIN";
+/// Begins a transaction of the group commit. The writer's lock keeps the epoch from moving until it ends.
+pub(super) const BEGIN_RECORD: &str = "BEGIN IMMEDIATE";
+/// Begins a migration.
+pub(super) const BEGIN_MIGRATION: &str = "BEGIN IMMEDIATE";
+/// Keeps recordings out before the epoch is raised: the writer's lock does so already.
+pub(super) const LOCK_EPOCH: &str = "SELECT 1";
+/// Is there a table that remembers migrations?
+pub(super) const HAS_MIGRATIONS: &str =
+    "SELECT COUNT(*) AS found FROM sqlite_master WHERE type = 'table' AND name = 'schema_migrations'";
+/// The table that remembers migrations.
+pub(super) const MAKE_MIGRATIONS: &str = "CREATE TABLE IF NOT EXISTS schema_migrations (number INTEGER NOT NULL PRIMARY KEY, \
+     name TEXT NOT NULL, checksum BLOB NOT NULL) STRICT";
+/// A statement that takes longer is given up. (A local file has no network to lose: generous.)
+pub(super) const STATEMENT_DEADLINE: Duration = Duration::from_secs(60);
+/// Tasks of the group commit: there is one writer.
+pub(super) const LANES: usize = 1;
+/// The migrations.
+pub(super) const MIGRATIONS: &[Step] =
+    &[Step { number: 1, name: "0001_initial", sql: include_str!("../../../../migrations/sqlite/0001_initial.sql") }];
+
+/// Waiting for the writer or a reader longer than this is [`Error::Unavailable`].
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
+/// Waiting for another process' lock.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// Read connections.
+const READERS: u32 = 8;
+/// Older versions can corrupt a WAL file that several connections use (fixed in 3.51.3).
+const OLDEST: (u32, u32, u32) = (3, 51, 3);
+
+/// The SQLite file with its connections. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Database {
+    options: SqliteConnectOptions,
+    writer: Arc<Mutex<Option<Connection>>>,
+    /// The writer's connection failed in a way that may be cured by a new one.
+    broken: Arc<AtomicBool>,
+    closed: Arc<AtomicBool>,
+    readers: SqlitePool,
+}
+
+/// A connection with a transaction on it.
+pub(crate) enum Held {
+    Writer { connection: OwnedMappedMutexGuard<Option<Connection>, Connection>, broken: Arc<AtomicBool> },
+    Reader(PoolConnection<Driver>),
+}
+
+impl Held {
+    /// Not to be used again: what happened leaves its state unknown.
+    pub(super) fn discard(&mut self) {
+        match self {
+            Self::Writer { broken, .. } => broken.store(true, Ordering::Release),
+            Self::Reader(connection) => connection.close_on_drop(),
+        }
+    }
+
+    /// What a lane of the group commit keeps between two batches: nothing, transactions of others want the writer too.
+    pub(super) fn keep(self) -> Option<Self> {
+        None
+    }
+}
+
+impl Deref for Held {
+    type Target = Connection;
+    fn deref(&self) -> &Connection {
+        match self {
+            Self::Writer { connection, .. } => connection,
+            Self::Reader(connection) => connection,
+        }
+    }
+}
+
+impl DerefMut for Held {
+    fn deref_mut(&mut self) -> &mut Connection {
+        match self {
+            Self::Writer { connection, .. } => connection,
+            Self::Reader(connection) => connection,
+        }
+    }
+}
+
+impl Database {
+    pub(crate) async fn open(path: &Path) -> Result<Self, Error> {
+        private_file(path)?;
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(BUSY_TIMEOUT)
+            .pragma("cache_size", "-65536")
+            .pragma("temp_store", "MEMORY")
+            .pragma("wal_autocheckpoint", "4000")
+            .pragma("journal_size_limit", "67108864")
+            .statement_cache_capacity(256)
+            .disable_statement_logging();
+        let mut writer = options.connect().await.map_err(Error::from_driver)?;
+        refuse_old(&mut writer).await?;
+        let readers = SqlitePoolOptions::new()
+            .max_connections(READERS)
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            .test_before_acquire(false)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .connect_lazy_with(options.clone().pragma("query_only", "ON"));
+        Ok(Self {
+            options,
+            writer: Arc::new(Mutex::new(Some(writer))),
+            broken: Arc::default(),
+            closed: Arc::default(),
+            readers,
+        })
+    }
+
+    /// The writer, once everybody before us has finished.
+    pub(super) async fn writer(&self) -> Result<Held, Error> {
+        let mut guard = tokio::time::timeout(ACQUIRE_TIMEOUT, Arc::clone(&self.writer).lock_owned())
+            .await
+            .map_err(|_| Error::Unavailable("the database's writer is busy".to_owned()))?;
+        if self.closed.load(Ordering::Acquire) {
+            return Err(Error::Unavailable("the store is closed".to_owned()));
+        }
+        if self.broken.swap(false, Ordering::AcqRel) || guard.is_none() {
+            *guard = None;
+            *guard = Some(self.options.connect().await.map_err(Error::from_driver)?);
+        }
+        OwnedMutexGuard::try_map(guard, Option::as_mut)
+            .map(|connection| Held::Writer { connection, broken: Arc::clone(&self.broken) })
+            .map_err(|_| Error::Unavailable("the writer has no connection".to_owned()))
+    }
+
+    /// A reader.
+    pub(super) async fn reader(&self) -> Result<Held, Error> {
+        self.readers.acquire().await.map(Held::Reader).map_err(Error::from_driver)
+    }
+
+    pub(crate) async fn ping(&self) -> Result<(), Error> {
+        // A real read: it fails when the file is gone or damaged.
+        sqlx::query("SELECT COUNT(*) FROM sqlite_master")
+            .fetch_one(&mut *self.reader().await?)
+            .await
+            .map(drop)
+            .map_err(Error::from_driver)
+    }
+
+    pub(crate) async fn close(&self) {
+        self.readers.close().await;
+        self.closed.store(true, Ordering::Release);
+        if let Some(writer) = self.writer.lock().await.take()
+            && let Err(error) = writer.close().await
+        {
+            tracing::warn!(%error, "the database file was not closed cleanly");
+        }
+    }
+}
+
+/// The file holds sealed keys: it is its owner's alone. SQLite gives its companions (`-wal`, `-shm`) the same mode.
+fn private_file(path: &Path) -> Result<(), Error> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let unavailable = |error: std::io::Error| Error::Unavailable(format!("{}: {error}", path.display()));
+    let file = std::fs::OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(path)
+        .map_err(unavailable)?;
+    let mode = file.metadata().map_err(unavailable)?.permissions().mode();
+    if mode & 0o077 != 0 {
+        file.set_permissions(std::fs::Permissions::from_mode(0o600)).map_err(unavailable)?;
+        tracing::warn!(path = %path.display(), "the database file was open to other users; its mode is 0600 now");
+    }
+    Ok(())
+}
+
+async fn refuse_old(connection: &mut Connection) -> Result<(), Error> {
+    let version: String =
+        sqlx::query_scalar("SELECT sqlite_version()").fetch_one(connection).await.map_err(Error::from_driver)?;
+    match parse_version(&version) {
+        Some(found) if found >= OLDEST => Ok(()),
+        _ => Err(Error::Schema(format!(
+            "SQLite {version} can damage its write-ahead log; 3.51.3 or newer is needed. Use a build of certwright that \
+             brings its own SQLite."
+        ))),
+    }
+}
+
+fn parse_version(text: &str) -> Option<(u32, u32, u32)> {
+    let mut parts = text.split('.').map(|part| part.parse().ok());
+    Some((parts.next()??, parts.next()??, parts.next()??))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_compare_as_numbers() {
+        assert!(parse_version("3.51.3") >= Some(OLDEST));
+        assert!(parse_version("3.100.0") >= Some(OLDEST));
+        for old in ["3.51.2", "3.9.9", "2.99.99", "", "x", "3.51"] {
+            assert!(parse_version(old).is_none_or(|found| found < OLDEST), "{old}");
+        }
+    }
+}
