@@ -298,7 +298,7 @@ async fn serials_differ_and_every_answer_is_in_the_inventory() {
 async fn a_change_on_one_node_binds_the_other_at_once() {
     for (one, other) in TestApp::two_nodes_on_every_database().await {
         let made = root(&one, NewRules::default()).await;
-        let issue = || other.app.issue(&call(), &to("root"), leaf(&["a.example.com"], lasting(1)));
+        let issue = async || other.app.issue(&call(), &to("root"), leaf(&["a.example.com"], lasting(1))).await;
         issue().await.unwrap();
         let off = UpdateCa { enabled: Some(false), ..UpdateCa::default() };
         one.app.update_ca(&call(), &to("root"), off, Some(made.ca.revision)).await.unwrap();
