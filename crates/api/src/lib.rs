@@ -1,1 +1,100 @@
-//! api
+//! REST `/v1`: routes, extractors, problem documents, OpenAPI. A thin translation onto [`certwright_app`].
+//!
+//! The way of a request: [`edge`] (request id, bounds, problem documents) → [`guard`] (who calls, concurrency,
+//! idempotency key) → a handler in [`routes`] (extract, parse, one call, render).
+//!
+//! **Invariants.** A caller is authenticated before a byte of the body is read. What went wrong is a [`problem::Problem`]
+//! until the edge writes it out, so nothing ever answers plain text. `openapi.yaml` is generated from the handlers, and
+//! every route stands in it because the router is built from the same list.
+
+mod answer;
+mod content;
+mod edge;
+mod extract;
+mod guard;
+mod negotiate;
+mod openapi;
+mod parse;
+mod problem;
+mod routes;
+mod settings;
+mod view;
+
+pub use openapi::openapi_yaml;
+pub use settings::ApiSettings;
+
+use axum::Router;
+use axum::extract::FromRef;
+use axum::http::StatusCode;
+use axum::http::header::AUTHORIZATION;
+use axum::middleware::from_fn_with_state;
+use certwright_app::App;
+use std::sync::Arc;
+use tokio::sync::Semaphore;
+use tower::ServiceBuilder;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::limit::RequestBodyLimitLayer;
+use tower_http::sensitive_headers::SetSensitiveRequestHeadersLayer;
+use tower_http::timeout::TimeoutLayer;
+use tower_http::trace::TraceLayer;
+
+/// What handlers and layers share. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Api {
+    inner: Arc<Shared>,
+}
+
+pub(crate) struct Shared {
+    app: App,
+    settings: ApiSettings,
+    in_flight: Semaphore,
+    callers: Arc<guard::Callers>,
+}
+
+impl FromRef<Api> for App {
+    fn from_ref(api: &Api) -> Self {
+        api.inner.app.clone()
+    }
+}
+
+/// Everything: `/v1`, the routes open to all, `/pki/…`.
+pub fn router(app: App, settings: ApiSettings) -> Router {
+    let api = Api::new(app, settings);
+    let (guarded, _) = routes::guarded().split_for_parts();
+    let (open, _) = routes::open().split_for_parts();
+    let guarded = guarded.route_layer(from_fn_with_state(api.clone(), guard::guard));
+    bounded(guarded.merge(open), api)
+}
+
+/// What also stands on the plain listener: health and `/pki/…`.
+pub fn plain_router(app: App, settings: ApiSettings) -> Router {
+    let (plain, _) = routes::plain().split_for_parts();
+    bounded(plain, Api::new(app, settings))
+}
+
+impl Api {
+    fn new(app: App, settings: ApiSettings) -> Self {
+        let in_flight = Semaphore::new(settings.max_in_flight.min(Semaphore::MAX_PERMITS));
+        let callers = Arc::new(guard::Callers::new(settings.max_per_caller));
+        Self { inner: Arc::new(Shared { app, settings, in_flight, callers }) }
+    }
+}
+
+/// Puts the bounds and the edge around the routes. From the outside in: edge, span, panic, time, size.
+fn bounded(routes: Router<Api>, api: Api) -> Router {
+    let settings = &api.inner.settings;
+    let layers = ServiceBuilder::new()
+        .layer(from_fn_with_state(api.clone(), edge::edge))
+        .layer(SetSensitiveRequestHeadersLayer::new([AUTHORIZATION]))
+        .layer(
+            TraceLayer::new_for_http()
+                .make_span_with(edge::span)
+                .on_request(())
+                .on_response(edge::log_response)
+                .on_failure(()),
+        )
+        .layer(CatchPanicLayer::custom(problem::from_panic))
+        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, settings.request_timeout))
+        .layer(RequestBodyLimitLayer::new(settings.body_limit));
+    routes.fallback(routes::unknown).layer(layers).with_state(api)
+}

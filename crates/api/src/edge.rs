@@ -1,0 +1,211 @@
+//! The outermost layer: ids, suspicious paths, the bound on everything in flight, problem documents, metrics.
+
+use crate::Api;
+use crate::problem::Problem;
+use axum::body::Body;
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, X_CONTENT_TYPE_OPTIONS};
+use axum::http::{HeaderMap, Response, StatusCode};
+use axum::middleware::Next;
+use axum::response::IntoResponse;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tracing::Span;
+
+/// Header of the request's id.
+pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// Header of the caller's trace (W3C Trace Context).
+pub(crate) const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+
+/// Id of the request, in its extensions.
+#[derive(Clone)]
+pub(crate) struct RequestId(pub(crate) Arc<str>);
+
+/// Around everything else.
+pub(crate) async fn edge(State(api): State<Api>, mut request: Request, next: Next) -> Response<Body> {
+    let started = Instant::now();
+    let id = request_id(&api, request.headers());
+    let trace = request.headers().get(TRACEPARENT).filter(|value| is_traceparent(value)).cloned();
+    request.extensions_mut().insert(RequestId(Arc::clone(&id)));
+    let method = request.method().clone();
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let private = request.uri().path().starts_with("/v1/");
+    let mut response = match admit(&api, &request) {
+        Ok(_permit) => next.run(request).await,
+        Err(problem) => problem.into_response(),
+    };
+    if let Some(problem) = problem_of(&mut response) {
+        report(&problem, &id);
+        problem.write(&mut response, &id);
+    }
+    let headers = response.headers_mut();
+    if let Ok(value) = HeaderValue::from_str(&id) {
+        headers.insert(X_REQUEST_ID, value);
+    }
+    if let Some(trace) = trace {
+        headers.insert(TRACEPARENT, trace);
+    }
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    if private {
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
+    count(
+        method.as_str(),
+        route.as_ref().map_or("unmatched", MatchedPath::as_str),
+        response.status(),
+        started.elapsed(),
+    );
+    response
+}
+
+/// The span of a request; everything logged below carries its id.
+pub(crate) fn span<B>(request: &axum::http::Request<B>) -> Span {
+    let id = request.extensions().get::<RequestId>().map_or("", |id| &id.0);
+    let route = request.extensions().get::<MatchedPath>().map_or("unmatched", MatchedPath::as_str);
+    let span =
+        tracing::info_span!("http", request_id = id, method = %request.method(), route, trace = tracing::field::Empty);
+    if let Some(trace) = request.headers().get(TRACEPARENT).filter(|value| is_traceparent(value)) {
+        span.record("trace", trace.to_str().unwrap_or_default());
+    }
+    span
+}
+
+/// One line per answer, at debug only.
+pub(crate) fn log_response<B>(response: &Response<B>, latency: Duration, _: &Span) {
+    let latency_us = u64::try_from(latency.as_micros()).unwrap_or(u64::MAX);
+    tracing::debug!(status = response.status().as_u16(), latency_us, "answered");
+}
+
+/// May the request come in at all?
+fn admit<'a>(api: &'a Api, request: &Request) -> Result<Option<tokio::sync::SemaphorePermit<'a>>, Problem> {
+    let path = request.uri().path();
+    if is_trick(path) {
+        return Err(Problem::new(
+            StatusCode::BAD_REQUEST,
+            "invalid_path",
+            "The path has empty or dotted segments, or an escaped slash.",
+            "Write the path plainly, as it stands in /openapi.yaml.",
+        ));
+    }
+    if matches!(path, "/healthz" | "/readyz") {
+        return Ok(None);
+    }
+    api.inner.in_flight.try_acquire().map(Some).map_err(|_| {
+        Problem::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "overloaded",
+            "The server has as many requests in flight as it takes.",
+            "Repeat the request after the time in `Retry-After`.",
+        )
+        .retry_after(1)
+    })
+}
+
+/// Paths that proxies and servers may read differently.
+fn is_trick(path: &str) -> bool {
+    let mut segments = path.split('/').skip(1).peekable();
+    while let Some(segment) = segments.next() {
+        let last = segments.peek().is_none();
+        if (segment.is_empty() && !last) || matches!(segment, "." | "..") {
+            return true;
+        }
+    }
+    let bytes = path.as_bytes();
+    bytes.contains(&b'\\')
+        || bytes.windows(3).any(|w| {
+            matches!(w, [b'%', b'2', b'f' | b'F' | b'e' | b'E'] | [b'%', b'5', b'c' | b'C'] | [b'%', b'0', b'0'])
+        })
+}
+
+/// The problem that a response stands for: ours, or one for a bare status of a library.
+fn problem_of(response: &mut Response<Body>) -> Option<Problem> {
+    if let Some(problem) = response.extensions_mut().remove::<Problem>() {
+        return Some(problem);
+    }
+    let status = response.status();
+    (status.is_client_error() || status.is_server_error()).then(|| {
+        response.headers_mut().remove(CONTENT_TYPE);
+        Problem::of_status(status)
+    })
+}
+
+/// What the caller is not told goes to the log, once; refusals are counted by rule.
+fn report(problem: &Problem, id: &str) {
+    if let Some(cause) = problem.cause() {
+        tracing::error!(request_id = id, cause, "request failed");
+    }
+    for rule in problem.refused_by() {
+        metrics::counter!("certwright_refusals_total", "rule" => rule.to_owned()).increment(1);
+    }
+}
+
+fn count(method: &str, route: &str, status: StatusCode, elapsed: Duration) {
+    let (method, route) = (method.to_owned(), route.to_owned());
+    metrics::histogram!("certwright_http_request_duration_seconds", "method" => method.clone(), "route" => route.clone())
+        .record(elapsed.as_secs_f64());
+    let status = status.as_str().to_owned();
+    metrics::counter!("certwright_http_requests_total", "method" => method, "route" => route, "status" => status)
+        .increment(1);
+}
+
+fn request_id(api: &Api, headers: &HeaderMap) -> Arc<str> {
+    let fine = |text: &&str| {
+        (1..=64).contains(&text.len())
+            && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
+    };
+    match headers.get(X_REQUEST_ID).and_then(|value| value.to_str().ok()).filter(fine) {
+        Some(given) => Arc::from(given),
+        None => Arc::from((api.inner.settings.request_ids)()),
+    }
+}
+
+/// `00-<32 hex>-<16 hex>-<2 hex>`, neither id all zero (W3C Trace Context section 3.2).
+fn is_traceparent(value: &HeaderValue) -> bool {
+    let Ok(text) = value.to_str() else { return false };
+    let parts: Vec<&str> = text.split('-').collect();
+    let hex = |text: &str, length: usize| {
+        text.len() == length && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+    };
+    let nonzero = |text: &str| text.bytes().any(|b| b != b'0');
+    match parts.as_slice() {
+        ["00", trace, parent, flags] => {
+            hex(trace, 32) && hex(parent, 16) && hex(flags, 2) && nonzero(trace) && nonzero(parent)
+        }
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tricky_paths_are_seen() {
+        for path in [
+            "//v1",
+            "/v1//vaults",
+            "/v1/./vaults",
+            "/v1/../x",
+            "/v1/a%2fb",
+            "/v1/a%2Fb",
+            "/v1/%2e%2e/x",
+            "/v1/a\\b",
+            "/v1/%00",
+        ] {
+            assert!(is_trick(path), "{path}");
+        }
+        for path in ["/", "/v1/vaults", "/v1/vaults/", "/v1/issued-certificates/0A%3A0B", "/pki/a.b/ca.crt"] {
+            assert!(!is_trick(path), "{path}");
+        }
+    }
+
+    #[test]
+    fn trace_parents_are_checked() {
+        let is = |text: &str| is_traceparent(&HeaderValue::from_str(text).unwrap());
+        assert!(is("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"));
+        assert!(!is("00-00000000000000000000000000000000-00f067aa0ba902b7-01"));
+        assert!(!is("00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01"));
+        assert!(!is("01-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"));
+        assert!(!is("x"));
+    }
+}

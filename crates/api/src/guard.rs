@@ -1,0 +1,291 @@
+//! Around every route that is not open to all: who calls, how many of their calls run, and idempotency keys.
+
+use crate::Api;
+use crate::edge::RequestId;
+use crate::extract::read_body;
+use crate::problem::Problem;
+use axum::body::{Body, Bytes};
+use axum::extract::{Request, State};
+use axum::http::header::{
+    ACCEPT, AUTHORIZATION, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, ETAG, HeaderName, HeaderValue, LOCATION,
+    VARY, WWW_AUTHENTICATE,
+};
+use axum::http::{HeaderMap, Method, Response, StatusCode};
+use axum::middleware::Next;
+use axum::response::IntoResponse;
+use certwright_app::{App, Call, Caller, IdempotencyStart, StoredResponse, sha256};
+use certwright_domain::secret::SecretBytes;
+use certwright_domain::serial::Sha256;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use tracing::Instrument;
+
+/// Header of an idempotency key.
+pub(crate) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+/// Header that marks a repeated answer.
+pub(crate) const IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+
+/// Headers that belong to an answer and are repeated with it.
+const KEPT: [HeaderName; 6] = [CONTENT_TYPE, LOCATION, ETAG, CACHE_CONTROL, CONTENT_DISPOSITION, VARY];
+
+/// Who calls, in the request's extensions.
+#[derive(Clone)]
+pub(crate) struct Access {
+    caller: Arc<Caller>,
+    request_id: Arc<str>,
+}
+
+impl Access {
+    /// The call as the use cases want it.
+    pub(crate) fn call(&self, dry_run: bool) -> Call {
+        Call { caller: (*self.caller).clone(), request_id: self.request_id.to_string(), dry_run }
+    }
+}
+
+/// How many requests each caller has in flight.
+pub(crate) struct Callers {
+    limit: usize,
+    counts: Mutex<HashMap<String, usize>>,
+}
+
+/// One of a caller's places; given back when dropped.
+struct Place {
+    callers: Arc<Callers>,
+    id: String,
+}
+
+impl Callers {
+    pub(crate) fn new(limit: usize) -> Self {
+        Self { limit, counts: Mutex::new(HashMap::new()) }
+    }
+
+    fn enter(self: &Arc<Self>, id: String) -> Option<Place> {
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = counts.entry(id.clone()).or_insert(0);
+        if *count >= self.limit {
+            return None;
+        }
+        *count = count.saturating_add(1);
+        Some(Place { callers: Arc::clone(self), id })
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut counts = self.callers.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = counts.get_mut(&self.id) {
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                counts.remove(&self.id);
+            }
+        }
+    }
+}
+
+/// Authenticates before the body is read, then runs the handler, once per idempotency key.
+pub(crate) async fn guard(State(api): State<Api>, mut request: Request, next: Next) -> Response<Body> {
+    match admit(&api, request.headers(), request.extensions()).await {
+        Err(problem) => problem.into_response(),
+        Ok((access, place)) => {
+            request.extensions_mut().insert(access.clone());
+            match key_of(&request) {
+                Ok(None) => {
+                    let response = next.run(request).await;
+                    drop(place);
+                    response
+                }
+                Ok(Some(key)) => {
+                    once(&api.inner.app, access, key, place, request, next).await.unwrap_or_else(Problem::into_response)
+                }
+                Err(problem) => problem.into_response(),
+            }
+        }
+    }
+}
+
+async fn admit(
+    api: &Api,
+    headers: &HeaderMap,
+    extensions: &axum::http::Extensions,
+) -> Result<(Access, Place), Problem> {
+    let bearer = bearer(headers)?;
+    let caller = api.inner.app.authenticate(bearer).await.map_err(|error| {
+        let problem = Problem::from(error);
+        match problem.status() {
+            StatusCode::UNAUTHORIZED => {
+                let told = HeaderValue::from_static("Bearer realm=\"certwright\", error=\"invalid_token\"");
+                problem.replace_header(WWW_AUTHENTICATE, told)
+            }
+            _ => problem,
+        }
+    })?;
+    let place = api.inner.callers.enter(caller.id()).ok_or_else(|| {
+        Problem::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "too_many_requests",
+            format!("You have {} requests in flight, more are not taken.", api.inner.settings.max_per_caller),
+            "Wait for answers, then repeat the request after the time in `Retry-After`.",
+        )
+        .retry_after(1)
+    })?;
+    let request_id = extensions.get::<RequestId>().map_or_else(|| Arc::from(""), |id| Arc::clone(&id.0));
+    Ok((Access { caller: Arc::new(caller), request_id }, place))
+}
+
+fn bearer(headers: &HeaderMap) -> Result<&str, Problem> {
+    let missing = |detail: &str| Problem::from(certwright_app::Error::Unauthenticated { detail: detail.to_owned() });
+    let mut given = headers.get_all(AUTHORIZATION).iter();
+    let (Some(value), None) = (given.next(), given.next()) else {
+        return Err(missing("The request carries no token."));
+    };
+    let text = value.to_str().map_err(|_| missing("The header `Authorization` cannot be read."))?;
+    match text.split_once(' ') {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") && (1..=512).contains(&token.trim().len()) => {
+            Ok(token.trim())
+        }
+        _ => Err(missing("The header `Authorization` is not `Bearer <token>`.")),
+    }
+}
+
+/// The idempotency key of a POST that is no trial.
+fn key_of(request: &Request) -> Result<Option<String>, Problem> {
+    let Some(value) = request.headers().get(IDEMPOTENCY_KEY).filter(|_| request.method() == Method::POST) else {
+        return Ok(None);
+    };
+    let trial = request.uri().query().is_some_and(|query| query.split('&').any(|pair| pair == "dryRun=true"));
+    if trial {
+        return Ok(None);
+    }
+    match value.to_str() {
+        Ok(text) if (1..=255).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic()) => {
+            Ok(Some(text.to_owned()))
+        }
+        _ => Err(Problem::new(
+            StatusCode::BAD_REQUEST,
+            "invalid_idempotency_key",
+            "The header `Idempotency-Key` is empty, too long or has blanks.",
+            "Use 1 to 255 visible ASCII characters, for example a UUID.",
+        )),
+    }
+}
+
+/// Runs the request unless its key has an answer already. It runs on a task of its own: a caller who goes away in the
+/// middle finds the answer under the key.
+async fn once(
+    app: &App,
+    access: Access,
+    key: String,
+    place: Place,
+    request: Request,
+    next: Next,
+) -> Result<Response<Body>, Problem> {
+    let (parts, body) = request.into_parts();
+    let body = read_body(body).await?;
+    let accept = parts.headers.get(ACCEPT).map_or(&b""[..], HeaderValue::as_bytes);
+    let path = parts.uri.path_and_query().map_or("", |path| path.as_str());
+    let hash = request_hash(&[parts.method.as_str().as_bytes(), path.as_bytes(), accept, &body]);
+    let call = access.call(false);
+    match app.begin_idempotent(&call, &key, hash).await? {
+        IdempotencyStart::Replay(stored) => Ok(replay(stored)),
+        IdempotencyStart::Run => {
+            let request = Request::from_parts(parts, Body::from(body));
+            let task = run_and_keep(app.clone(), call.clone(), key.clone(), request, next);
+            let running = async move {
+                let response = task.await;
+                drop(place);
+                response
+            };
+            match tokio::spawn(running.in_current_span()).await {
+                Ok(response) => Ok(response),
+                Err(panic) => {
+                    app.abandon_idempotent(&call, &key).await?;
+                    Err(Problem::internal(format!("panic under an idempotency key: {panic}")))
+                }
+            }
+        }
+    }
+}
+
+/// Keeps an answer of success before it leaves; sets the key free otherwise.
+async fn run_and_keep(app: App, call: Call, key: String, request: Request, next: Next) -> Response<Body> {
+    let response = next.run(request).await;
+    if !response.status().is_success() {
+        if let Err(error) = app.abandon_idempotent(&call, &key).await {
+            tracing::warn!(request_id = %call.request_id, %error, "an idempotency key could not be set free");
+        }
+        return response;
+    }
+    let (parts, body) = response.into_parts();
+    let body: Bytes = match axum::body::to_bytes(body, usize::MAX).await {
+        Ok(body) => body,
+        Err(error) => return Problem::internal(format!("reading our own answer: {error}")).into_response(),
+    };
+    let headers = KEPT
+        .iter()
+        .filter_map(|name| Some((name.as_str().to_owned(), parts.headers.get(name)?.to_str().ok()?.to_owned())))
+        .collect();
+    let stored = StoredResponse { status: parts.status.as_u16(), headers, body: SecretBytes::new(body.to_vec()) };
+    // The work is done and recorded: the caller gets its answer even if it cannot be kept for a repetition.
+    if let Err(error) = app.finish_idempotent(&call, &key, &stored).await {
+        tracing::warn!(request_id = %call.request_id, %error, "an answer could not be kept under its idempotency key");
+    }
+    Response::from_parts(parts, Body::from(body))
+}
+
+fn replay(stored: StoredResponse) -> Response<Body> {
+    let mut response = Response::new(Body::from(stored.body.expose().clone()));
+    *response.status_mut() = StatusCode::from_u16(stored.status).unwrap_or(StatusCode::OK);
+    for (name, value) in &stored.headers {
+        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name.as_str()), HeaderValue::try_from(value.as_str())) {
+            response.headers_mut().insert(name, value);
+        }
+    }
+    response.headers_mut().insert(IDEMPOTENCY_REPLAYED, HeaderValue::from_static("true"));
+    response
+}
+
+/// Hash of a request: each part with its length before it, so that no two lists of parts look alike.
+fn request_hash(parts: &[&[u8]]) -> Sha256 {
+    let lengths: Vec<[u8; 8]> = parts.iter().map(|part| (part.len() as u64).to_be_bytes()).collect();
+    let pieces: Vec<&[u8]> = lengths.iter().zip(parts).flat_map(|(length, part)| [&length[..], part]).collect();
+    sha256(&pieces)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_are_counted_per_caller_and_given_back() {
+        let callers = Arc::new(Callers::new(2));
+        let first = callers.enter("a".into()).unwrap();
+        let _second = callers.enter("a".into()).unwrap();
+        assert!(callers.enter("a".into()).is_none());
+        assert!(callers.enter("b".into()).is_some());
+        drop(first);
+        assert!(callers.enter("a".into()).is_some());
+        assert_eq!(callers.counts.lock().unwrap().len(), 1);
+    }
+
+    #[test]
+    fn the_hash_knows_where_parts_end() {
+        assert_ne!(request_hash(&[b"ab", b"c"]), request_hash(&[b"a", b"bc"]));
+        assert_eq!(request_hash(&[b"ab", b"c"]), request_hash(&[b"ab", b"c"]));
+    }
+
+    #[test]
+    fn bearer_tokens_are_read_strictly() {
+        let with = |values: &[&str]| {
+            let mut headers = HeaderMap::new();
+            values.iter().for_each(|value| {
+                headers.append(AUTHORIZATION, HeaderValue::from_str(value).unwrap());
+            });
+            bearer(&headers).map(str::to_owned).map_err(|problem| problem.document().status)
+        };
+        assert_eq!(with(&["Bearer abc"]), Ok("abc".into()));
+        assert_eq!(with(&["bearer abc"]), Ok("abc".into()));
+        for wrong in [&[][..], &["Basic abc"], &["Bearer "], &["Bearer"], &["Bearer a", "Bearer b"]] {
+            assert_eq!(with(wrong), Err(401), "{wrong:?}");
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! The one mapping from errors of the use cases to problems: exhaustive.
+
+use super::{Problem, fault};
+use axum::http::StatusCode;
+use axum::http::header::{ETAG, HeaderValue, WWW_AUTHENTICATE};
+use certwright_app::Error;
+use certwright_domain::violation::Violation;
+use certwright_wire as wire;
+
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Unauthenticated { detail } => Self::new(
+                StatusCode::UNAUTHORIZED,
+                "unauthenticated",
+                detail,
+                "Send `Authorization: Bearer <token>` with a token that is neither expired nor revoked.",
+            )
+            .header(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"certwright\"")),
+            Error::Forbidden { permission } => Self::new(
+                StatusCode::FORBIDDEN,
+                "forbidden",
+                format!("You lack the permission `{permission}`."),
+                "Ask an administrator for it.",
+            )
+            .allowing(permission),
+            Error::NotFound { kind, reference } => Self::new(
+                StatusCode::NOT_FOUND,
+                "not_found",
+                format!("There is no {kind} `{}`.", reference.escape_debug()),
+                "Check the name or id; lists show what there is.",
+            ),
+            Error::Invalid(faults) => {
+                Self::malformed(faults.into_iter().map(|pointed| fault(pointed.pointer, pointed.invalid)).collect())
+            }
+            Error::Rejected(violations) => Self::several(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "rejected",
+                violations.into_iter().map(refusal).collect(),
+            ),
+            Error::Conflict { code, detail, hint } => {
+                let problem = Self::new(StatusCode::CONFLICT, code, detail, hint);
+                match code {
+                    // Waiting or reading again is all that these need.
+                    "idempotency_in_flight" | "changed_meanwhile" => problem.retry_after(1),
+                    _ => problem,
+                }
+            }
+            Error::PreconditionFailed { current } => Self::new(
+                StatusCode::PRECONDITION_FAILED,
+                "precondition_failed",
+                format!("The resource was changed; its ETag is now \"{current}\"."),
+                "Read it again, apply your change to what you find, and send the new ETag in `If-Match`.",
+            )
+            .header(ETAG, etag(current)),
+            Error::PreconditionRequired { current } => Self::new(
+                StatusCode::PRECONDITION_REQUIRED,
+                "precondition_required",
+                "This change needs `If-Match`, so that it does not undo someone else's.",
+                format!("Read the resource and send its ETag: `If-Match: \"{current}\"`."),
+            )
+            .header(ETAG, etag(current)),
+            Error::Unavailable { detail, retry_after_s } => {
+                let mut problem = Self::new(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "unavailable",
+                    "The server cannot do this now.",
+                    "Repeat the request after the time in `Retry-After`.",
+                )
+                .retry_after(retry_after_s);
+                problem.0.cause = Some(detail);
+                problem
+            }
+            Error::Internal(cause) => Self::internal(cause),
+        }
+    }
+}
+
+/// A broken rule, as it stands in a problem document.
+pub(crate) fn refusal(violation: Violation) -> wire::ProblemError {
+    let given = |text: String| Some(text).filter(|text| !text.is_empty());
+    wire::ProblemError {
+        pointer: violation.pointer,
+        code: violation.code.to_owned(),
+        rule: Some(violation.rule.to_owned()),
+        owner: given(violation.owner),
+        limit: given(violation.limit),
+        value: given(violation.value),
+        allowed: given(violation.allowed),
+        hint: violation.hint,
+        detail: violation.detail,
+    }
+}
+
+fn etag(revision: i64) -> HeaderValue {
+    // Quotes and digits are always a valid header value.
+    HeaderValue::from_str(&format!("\"{revision}\"")).unwrap_or(HeaderValue::from_static("\"\""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::http::header::RETRY_AFTER;
+    use certwright_app::Pointed;
+    use certwright_domain::violation::Invalid;
+
+    fn violation(code: &'static str) -> Violation {
+        Violation {
+            code,
+            rule: "leafMaxValidity",
+            owner: "CA issuing-1".into(),
+            pointer: "/validity/notAfter".into(),
+            limit: "P90D".into(),
+            value: "P91D".into(),
+            allowed: String::new(),
+            detail: format!("Sentence of {code}."),
+            hint: "Ask for less.".into(),
+        }
+    }
+
+    #[test]
+    fn every_error_has_its_problem() {
+        let invalid = || Invalid::new("invalid_name", "`a b` is not a name.", "Use letters.");
+        let table: Vec<(Error, u16, &str, bool, Option<&str>)> = vec![
+            (Error::Unauthenticated { detail: "No.".into() }, 401, "unauthenticated", false, Some("www-authenticate")),
+            (Error::Forbidden { permission: "keys:manage" }, 403, "forbidden", false, None),
+            (Error::not_found("vault", "x"), 404, "not_found", false, None),
+            (Error::invalid("/name", invalid()), 400, "invalid_name", false, None),
+            (
+                Error::Invalid(vec![
+                    Pointed::at("/name", invalid()),
+                    Pointed::at("/length", Invalid::new("invalid_key_length", "No.", "Yes.")),
+                ]),
+                400,
+                "invalid_request",
+                false,
+                None,
+            ),
+            (Error::Rejected(vec![violation("lifetime_too_long")]), 422, "lifetime_too_long", false, None),
+            (Error::Rejected(vec![violation("a"), violation("b")]), 422, "rejected", false, None),
+            (Error::conflict("name_taken", "Taken.", "Choose another."), 409, "name_taken", false, None),
+            (
+                Error::conflict("idempotency_in_flight", "Wait.", "Wait."),
+                409,
+                "idempotency_in_flight",
+                true,
+                Some("retry-after"),
+            ),
+            (Error::PreconditionFailed { current: 4 }, 412, "precondition_failed", false, Some("etag")),
+            (Error::PreconditionRequired { current: 4 }, 428, "precondition_required", false, Some("etag")),
+            (
+                Error::Unavailable { detail: "db".into(), retry_after_s: 2 },
+                503,
+                "unavailable",
+                true,
+                Some("retry-after"),
+            ),
+            (Error::Internal("secret detail".into()), 500, "internal", false, None),
+        ];
+        for (error, status, code, retryable, header) in table {
+            let problem = Problem::from(error);
+            let document = problem.document();
+            assert_eq!((document.status, document.code.as_str()), (status, code));
+            assert_eq!(document.kind, format!("urn:certwright:problem:{code}"));
+            assert_eq!(document.retryable, retryable, "{code}");
+            assert!(!document.title.is_empty() && !document.detail.is_empty() && !document.hint.is_empty(), "{code}");
+            assert_eq!(problem.headers().first().map(|(name, _)| name.as_str()), header, "{code}");
+        }
+    }
+
+    #[test]
+    fn unknown_errors_are_bare() {
+        for error in [
+            Error::Internal("sqlite: /secret/path".into()),
+            Error::Unavailable { detail: "/secret/path".into(), retry_after_s: 7 },
+        ] {
+            let problem = Problem::from(error);
+            assert!(!serde_json::to_string(problem.document()).unwrap().contains("secret"));
+            assert!(problem.cause().unwrap().contains("secret"));
+        }
+        let problem = Problem::from(Error::Unavailable { detail: String::new(), retry_after_s: 7 });
+        assert_eq!(problem.headers(), [(RETRY_AFTER, HeaderValue::from(7))]);
+    }
+
+    #[test]
+    fn a_refusal_lists_every_rule() {
+        let problem = Problem::from(Error::Rejected(vec![violation("a"), violation("b")]));
+        let document = problem.document();
+        assert_eq!(document.detail, "Sentence of a. Sentence of b.");
+        assert_eq!(document.errors.len(), 2);
+        let json = serde_json::to_value(&document.errors[0]).unwrap();
+        assert_eq!(json["rule"], "leafMaxValidity");
+        assert_eq!(json["limit"], "P90D");
+        assert_eq!(json["pointer"], "/validity/notAfter");
+        assert!(json.get("allowed").is_none());
+        assert_eq!(problem.refused_by().count(), 2);
+    }
+}

@@ -1,0 +1,44 @@
+//! Health and the description of the API; open to all.
+
+use crate::answer::{self, Answer};
+use crate::{Api, openapi};
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use certwright_app::App;
+use certwright_wire as wire;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+pub(crate) fn routes() -> OpenApiRouter<Api> {
+    OpenApiRouter::new().routes(routes!(healthz)).routes(routes!(readyz))
+}
+
+pub(crate) fn openapi_route() -> OpenApiRouter<Api> {
+    OpenApiRouter::new().routes(routes!(description))
+}
+
+/// Is the server alive?
+#[utoipa::path(get, path = "/healthz", operation_id = "healthz", tag = "open",
+    responses((status = 200, description = "Alive", body = wire::Health)))]
+async fn healthz() -> Answer {
+    answer::json(StatusCode::OK, &wire::Health { status: "ok".to_owned() })
+}
+
+/// Can the server work?
+///
+/// 503 while the database is away.
+#[utoipa::path(get, path = "/readyz", operation_id = "readyz", tag = "open",
+    responses((status = 200, description = "Ready", body = wire::Health)))]
+async fn readyz(State(app): State<App>) -> Answer {
+    app.ready().await?;
+    answer::json(StatusCode::OK, &wire::Health { status: "ok".to_owned() })
+}
+
+/// Read this description
+#[utoipa::path(get, path = "/openapi.yaml", operation_id = "openapi", tag = "open",
+    responses((status = 200, description = "OpenAPI 3.1", body = String, content_type = "application/yaml")))]
+async fn description(headers: HeaderMap) -> Answer {
+    let body = openapi::shared_yaml().as_bytes().to_vec();
+    let tag = answer::content_etag(&body);
+    answer::with_etag(&headers, &tag, answer::bytes(StatusCode::OK, "application/yaml", body))
+}

@@ -1,0 +1,53 @@
+//! One file per resource; every route is registered together with its OpenAPI description.
+
+mod audit;
+mod cas;
+mod health;
+mod issue;
+mod issued;
+mod keys;
+mod pki;
+mod profiles;
+mod root_key;
+mod tokens;
+mod trust;
+mod vaults;
+
+use crate::Api;
+use crate::problem::Problem;
+use axum::http::{StatusCode, Uri};
+use utoipa_axum::router::OpenApiRouter;
+
+/// Routes that need a token.
+pub(crate) fn guarded() -> OpenApiRouter<Api> {
+    OpenApiRouter::new()
+        .merge(vaults::routes())
+        .merge(keys::routes())
+        .merge(cas::routes())
+        .merge(issue::routes())
+        .merge(issued::routes())
+        .merge(profiles::routes())
+        .merge(tokens::routes())
+        .merge(audit::routes())
+        .merge(root_key::routes())
+}
+
+/// Routes open to all.
+pub(crate) fn open() -> OpenApiRouter<Api> {
+    plain().merge(trust::routes()).merge(health::openapi_route())
+}
+
+/// Routes open to all that also stand on the plain listener.
+pub(crate) fn plain() -> OpenApiRouter<Api> {
+    health::routes().merge(pki::routes())
+}
+
+/// Everything else.
+pub(crate) async fn unknown(uri: Uri) -> Problem {
+    let path = uri.path();
+    if path.len() > 1 && path.ends_with('/') {
+        let hint = "Leave the trailing slash away.";
+        return Problem::new(StatusCode::NOT_FOUND, "not_found", "There is nothing here.", hint);
+    }
+    Problem::of_status(StatusCode::NOT_FOUND)
+}

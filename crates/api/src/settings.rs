@@ -1,0 +1,32 @@
+//! Settings of the REST door.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Bounds of the REST door, and where its request ids come from.
+#[derive(Clone)]
+pub struct ApiSettings {
+    /// Most bytes of a request body; more is a 413.
+    pub body_limit: usize,
+    /// Longest time from the request's head to the answer's head; longer is a 503.
+    pub request_timeout: Duration,
+    /// Most requests of one caller at a time; more is a 429.
+    pub max_per_caller: usize,
+    /// Most requests at a time, whoever calls; more is a 503. Health checks are not counted.
+    pub max_in_flight: usize,
+    /// Makes an id for a request that brings none: `[A-Za-z0-9._-]{1,64}`, unique.
+    pub request_ids: Arc<dyn Fn() -> String + Send + Sync>,
+}
+
+impl ApiSettings {
+    /// Defaults: 256 KiB, 30 seconds, 256 requests per caller, 4096 in all.
+    pub fn new(request_ids: Arc<dyn Fn() -> String + Send + Sync>) -> Self {
+        Self {
+            body_limit: 256 * 1024,
+            request_timeout: Duration::from_secs(30),
+            max_per_caller: 256,
+            max_in_flight: 4096,
+            request_ids,
+        }
+    }
+}
