@@ -1,92 +1,17 @@
-//! CAs and certificates through the use cases, on a real store with real keys and a clock moved by hand.
+//! CAs and certificates: rules, states, versions, several nodes.
 
-mod common;
-
-use certwright_app::{
-    Call, CaView, Error, IssueRequest, NewCa, NewCaKind, NewKey, NewRules, OwnKey, RenewCa, SignRequest, Subject,
-    UpdateCa,
-};
+use crate::kit::*;
+use certwright_app::{Error, NewCaKind, NewRules, RenewCa, SignRequest, Subject, UpdateCa};
 use certwright_domain::algorithm::{KeyAlgorithm, SignatureAlgorithm};
-use certwright_domain::ca::{CaState, RevocationSettings};
+use certwright_domain::ca::CaState;
 use certwright_domain::constraints::{NameConstraints, RawSubtrees};
-use certwright_domain::dn::{Attribute, AttributeType, DistinguishedName};
-use certwright_domain::key::Protection;
-use certwright_domain::name::{Reference, ResourceName};
 use certwright_domain::revocation::RevocationReason;
 use certwright_domain::san::San;
 use certwright_domain::stage::Stage;
 use certwright_domain::time::Span;
 use certwright_domain::validity::{RequestedEnd, RequestedValidity};
-use certwright_domain::violation::Violation;
 use certwright_pki::{check_issued_by, read_certificate};
 use certwright_store::{IssuedFilter, PageRequest};
-use common::TestApp;
-
-fn name(text: &str) -> ResourceName {
-    ResourceName::parse(text).unwrap()
-}
-fn to(text: &str) -> Reference {
-    Reference::parse(text).unwrap()
-}
-fn call() -> Call {
-    Call::system("test")
-}
-fn trial() -> Call {
-    Call { dry_run: true, ..Call::system("test") }
-}
-fn subject(common_name: &str) -> DistinguishedName {
-    DistinguishedName::new(vec![Attribute::parse(AttributeType::CommonName, common_name).unwrap()]).unwrap()
-}
-fn lasting(days: i64) -> RequestedValidity {
-    RequestedValidity { not_before: None, end: RequestedEnd::Duration(Span::from_days(days)) }
-}
-fn leaf(names: &[&str], validity: RequestedValidity) -> IssueRequest {
-    IssueRequest {
-        subject: Subject {
-            subject: None,
-            names: Some(names.iter().map(|one| San::parse(one).unwrap()).collect()),
-        },
-        profile: None,
-        key_algorithm: None,
-        validity,
-    }
-}
-fn violations<T>(result: Result<T, Error>) -> Vec<Violation> {
-    match result {
-        Err(Error::Rejected(violations)) => violations,
-        Err(other) => panic!("not a refusal by rules: {other:?}"),
-        Ok(_) => panic!("was not refused"),
-    }
-}
-fn conflict<T>(result: Result<T, Error>) -> &'static str {
-    match result {
-        Err(Error::Conflict { code, .. }) => code,
-        Err(other) => panic!("not a conflict: {other:?}"),
-        Ok(_) => panic!("was not refused"),
-    }
-}
-
-async fn key(app: &TestApp, key: &str, algorithm: KeyAlgorithm) {
-    let new = NewKey { name: name(key), algorithm, protection: Protection::Software };
-    app.app.create_key(&call(), &to("v"), new).await.unwrap();
-}
-fn own(key: &str, common_name: &str) -> OwnKey {
-    OwnKey { vault: to("v"), key: to(key), subject: subject(common_name), signature_algorithm: None }
-}
-fn ca(ca_name: &str, kind: NewCaKind, rules: NewRules) -> NewCa {
-    NewCa { name: name(ca_name), kind, rules, revocation: RevocationSettings::default() }
-}
-async fn root(app: &TestApp, rules: NewRules) -> CaView {
-    app.app.create_vault(&call(), name("v")).await.unwrap();
-    key(app, "root-key", KeyAlgorithm::EcdsaP384).await;
-    let kind = NewCaKind::Root(own("root-key", "Root"), lasting(3650));
-    app.app.create_ca(&call(), ca("root", kind, rules)).await.unwrap()
-}
-async fn subordinate(app: &TestApp, rules: NewRules) -> CaView {
-    key(app, "sub-key", KeyAlgorithm::EcdsaP256).await;
-    let kind = NewCaKind::Subordinate(own("sub-key", "Issuing"), lasting(1800), to("root"));
-    app.app.create_ca(&call(), ca("issuing", kind, rules)).await.unwrap()
-}
 
 #[tokio::test]
 async fn root_subordinate_leaf_make_a_chain_that_verifies() {
@@ -113,11 +38,9 @@ async fn root_subordinate_leaf_make_a_chain_that_verifies() {
 async fn a_lifetime_above_the_rule_is_refused_in_the_exact_words() {
     let app = TestApp::sqlite().await;
     root(&app, NewRules::default()).await;
-    let now = app.clock.now();
-    let asked = |ms| RequestedValidity {
-        not_before: Some(now),
-        end: RequestedEnd::NotAfter(now.plus(Span::from_ms(ms))),
-    };
+    let now = app.app.now();
+    let asked =
+        |ms| RequestedValidity { not_before: Some(now), end: RequestedEnd::NotAfter(now.plus(Span::from_ms(ms))) };
     let refused = violations(app.app.issue(&call(), &to("root"), leaf(&["a.example.com"], asked(7_839_114_000))).await);
     assert_eq!(refused.len(), 1, "{refused:?}");
     let sentence = &refused[0].detail;
@@ -130,7 +53,8 @@ async fn a_lifetime_above_the_rule_is_refused_in_the_exact_words() {
 #[tokio::test]
 async fn every_broken_rule_is_listed_and_a_refusal_leaves_nothing() {
     let app = TestApp::sqlite().await;
-    let permitted = RawSubtrees { dns: vec!["example.com".into()], ip: vec!["10.0.0.0/8".into()], ..Default::default() };
+    let permitted =
+        RawSubtrees { dns: vec!["example.com".into()], ip: vec!["10.0.0.0/8".into()], ..Default::default() };
     let constraints = NameConstraints::parse(permitted, RawSubtrees::default()).unwrap();
     root(&app, NewRules { name_constraints: Some(constraints), ..NewRules::default() }).await;
     let names = ["*.example.com", "evil.test", "192.168.0.1"];
@@ -198,7 +122,7 @@ async fn states_of_a_ca_decide_whether_it_signs() {
     assert_eq!(conflict(refused), "ca_pending_deletion");
     let back = app.app.cancel_ca_deletion(&call(), &to("root")).await.unwrap();
     assert_eq!(back.ca.state, CaState::Active);
-    let early = app.app.schedule_ca_deletion(&call(), &to("root"), Some(app.clock.now().plus(Span::from_days(1)))).await;
+    let early = app.app.schedule_ca_deletion(&call(), &to("root"), Some(app.app.now().plus(Span::from_days(1)))).await;
     assert!(matches!(early, Err(Error::Invalid(_))));
 }
 
@@ -316,7 +240,13 @@ async fn a_csr_from_openssl_is_signed_as_asked_and_extras_are_named() {
         .args(["req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout"])
         .arg(folder.path().join("key.pem"))
         .args(["-subj", "/C=KR/ST=Seongnam-si/O=DDIM/emailAddress=example@example.com/CN=service-a.example.com"])
-        .args(["-addext", "subjectAltName=DNS:service-a.example.com", "-addext", "extendedKeyUsage=codeSigning", "-out"])
+        .args([
+            "-addext",
+            "subjectAltName=DNS:service-a.example.com",
+            "-addext",
+            "extendedKeyUsage=codeSigning",
+            "-out",
+        ])
         .arg(&csr)
         .output()
         .unwrap();

@@ -1,0 +1,160 @@
+//! CAs whose certificates come from elsewhere, with openssl as the other side.
+
+use crate::kit::*;
+use certwright_app::{Error, ImportCa, Install, NewCaKind, NewRules, RenewCa};
+use certwright_domain::algorithm::KeyAlgorithm;
+use certwright_domain::ca::{CaState, CaType};
+use certwright_domain::revocation::RevocationReason;
+use certwright_domain::secret::SecretBytes;
+use certwright_domain::stage::Stage;
+use certwright_domain::time::Span;
+use certwright_pki::{check_issued_by, read_certificate, read_private_key_pem};
+use std::fs;
+use std::path::Path;
+
+/// A root made by openssl: `root.pem`, `root.key`.
+fn foreign_root(folder: &Path) {
+    openssl(
+        folder,
+        "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout root.key -out root.pem -days 3650 \
+         -subj /O=Old/CN=Old-Root -addext keyUsage=critical,keyCertSign,cRLSign",
+    );
+}
+
+/// Signs `in.csr` as a CA below the foreign root: `out.pem`.
+fn sign_as_ca(folder: &Path) {
+    fs::write(
+        folder.join("ca.ext"),
+        "basicConstraints=critical,CA:TRUE,pathlen:0\nkeyUsage=critical,keyCertSign,cRLSign\n\
+         subjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\n",
+    )
+    .unwrap();
+    openssl(
+        folder,
+        "x509 -req -in in.csr -inform DER -CA root.pem -CAkey root.key -CAcreateserial -days 1000 -extfile ca.ext -out out.pem",
+    );
+}
+
+fn import(folder: &Path, certificate: &str, key: &str, chain: &[u8]) -> ImportCa {
+    let key_pem = fs::read_to_string(folder.join(key)).unwrap();
+    ImportCa {
+        vault: to("v"),
+        key: name("imported-key"),
+        certificate: fs::read(folder.join(certificate)).unwrap(),
+        chain: chain.to_vec(),
+        private_key: read_private_key_pem(&key_pem).unwrap(),
+        signature_algorithm: None,
+    }
+}
+
+#[tokio::test]
+async fn a_subordinate_of_a_foreign_root_is_asked_for_installed_renewed_and_issues() {
+    for app in TestApp::on_every_database().await {
+        let folder = tempfile::tempdir().unwrap();
+        foreign_root(folder.path());
+        app.app.create_vault(&call(), name("v")).await.unwrap();
+        key(&app, "key", KeyAlgorithm::EcdsaP256).await;
+        let kind = NewCaKind::ExternalRoot(fs::read(folder.path().join("root.pem")).unwrap());
+        let anchor = app.app.create_ca(&call(), ca("old-root", kind, NewRules::default())).await.unwrap();
+        assert_eq!(anchor.ca.ca_type, CaType::ExternalRoot);
+        let refused = app.app.issue(&call(), &to("old-root"), leaf(&["a.example.com"], lasting(1))).await;
+        assert_eq!(conflict(refused), "ca_has_no_key");
+
+        let kind = NewCaKind::SubordinateExternal(own("key", "Issuing"));
+        let made = app.app.create_ca(&call(), ca("issuing", kind, NewRules::default())).await.unwrap();
+        assert_eq!(made.ca.state, CaState::PendingActivation);
+        let refused = app.app.issue(&call(), &to("issuing"), leaf(&["a.example.com"], lasting(1))).await;
+        assert_eq!(conflict(refused), "ca_pending_activation");
+
+        fs::write(folder.path().join("in.csr"), app.app.ca_csr(&call(), &to("issuing")).await.unwrap()).unwrap();
+        sign_as_ca(folder.path());
+        let root = fs::read(folder.path().join("root.pem")).unwrap();
+        let wrong = Install { certificate: root.clone(), chain: Vec::new() };
+        assert!(matches!(app.app.install_ca(&call(), &to("issuing"), wrong).await, Err(Error::Invalid(_))));
+        let install = Install { certificate: fs::read(folder.path().join("out.pem")).unwrap(), chain: Vec::new() };
+        let installed = app.app.install_ca(&call(), &to("issuing"), install.clone()).await.unwrap();
+        assert_eq!(installed.ca.state, CaState::Active);
+        assert_eq!(installed.ca.rules.path_length, Some(0), "what the certificate says");
+        assert_eq!(conflict(app.app.install_ca(&call(), &to("issuing"), install).await), "nothing_to_install");
+        let issued = app.app.issue(&call(), &to("issuing"), leaf(&["a.example.com"], lasting(1))).await.unwrap();
+        assert_eq!(issued.ca_chain.len(), 2, "the root registered before completes the chain");
+        let chain: Vec<_> = issued.ca_chain.iter().map(|der| read_certificate(der).unwrap()).collect();
+        check_issued_by(&read_certificate(&issued.chain[0]).unwrap(), &chain[0]).unwrap();
+        check_issued_by(&chain[0], &chain[1]).unwrap();
+
+        let renew = RenewCa { validity: lasting(10), rotate_key: true, make_current: true };
+        let renewed = app.app.renew_ca(&call(), &to("issuing"), renew).await.unwrap().version.unwrap();
+        assert!(renewed.version.certificate.is_none() && renewed.stages.contains(&Stage::Pending));
+        let early = app.app.make_ca_version_current(&call(), &to("issuing"), 2).await;
+        assert_eq!(conflict(early), "ca_without_certificate");
+        fs::write(folder.path().join("in.csr"), app.app.ca_csr(&call(), &to("issuing")).await.unwrap()).unwrap();
+        sign_as_ca(folder.path());
+        let install = Install { certificate: fs::read(folder.path().join("out.pem")).unwrap(), chain: root };
+        app.app.install_ca(&call(), &to("issuing"), install).await.unwrap();
+        app.app.make_ca_version_current(&call(), &to("issuing"), 2).await.unwrap();
+        let after = app.app.issue(&call(), &to("issuing"), leaf(&["a.example.com"], lasting(1))).await.unwrap();
+        assert_eq!(after.row.ca_version, 2);
+        let revoke = app.app.revoke_ca_version(&call(), &to("issuing"), 1, RevocationReason::Superseded).await;
+        assert_eq!(conflict(revoke), "not_revocable", "its issuer is elsewhere");
+    }
+}
+
+#[tokio::test]
+async fn an_openssl_ca_is_brought_along_and_goes_on_issuing() {
+    for app in TestApp::on_every_database().await {
+        let folder = tempfile::tempdir().unwrap();
+        foreign_root(folder.path());
+        app.app.create_vault(&call(), name("v")).await.unwrap();
+        openssl(folder.path(), "ecparam -name prime256v1 -genkey -noout -out other.key");
+        let mismatch = NewCaKind::Imported(import(folder.path(), "root.pem", "other.key", b""));
+        let refused = app.app.create_ca(&call(), ca("old", mismatch, NewRules::default())).await;
+        assert!(matches!(&refused, Err(Error::Invalid(faults)) if faults[0].invalid.code == "key_mismatch"));
+        assert!(matches!(app.app.key(&call(), &to("v"), &to("imported-key")).await, Err(Error::NotFound { .. })));
+
+        let kind = NewCaKind::Imported(import(folder.path(), "root.pem", "root.key", b""));
+        let made = app.app.create_ca(&call(), ca("old", kind, NewRules::default())).await.unwrap();
+        assert_eq!((made.ca.ca_type, made.ca.state), (CaType::Imported, CaState::Active));
+        let issued = app.app.issue(&call(), &to("old"), leaf(&["a.example.com"], lasting(1))).await.unwrap();
+        fs::write(folder.path().join("leaf.der"), &issued.chain[0]).unwrap();
+        openssl(folder.path(), "x509 -inform DER -in leaf.der -out leaf.pem");
+        openssl(folder.path(), "verify -x509_strict -no_check_time -CAfile root.pem leaf.pem");
+        let renew = RenewCa { validity: lasting(10), rotate_key: false, make_current: true };
+        assert_eq!(conflict(app.app.renew_ca(&call(), &to("old"), renew).await), "ca_not_renewable");
+    }
+}
+
+#[tokio::test]
+async fn foreign_certificates_that_are_no_cas_expired_or_misplaced_are_refused() {
+    let app = TestApp::sqlite().await;
+    let folder = tempfile::tempdir().unwrap();
+    foreign_root(folder.path());
+    openssl(
+        folder.path(),
+        "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout leaf.key -out leaf.pem -days 30 \
+         -subj /CN=leaf -addext basicConstraints=critical,CA:FALSE",
+    );
+    openssl(
+        folder.path(),
+        "req -x509 -newkey rsa:1024 -nodes -keyout weak.key -out weak.pem -days 30 -subj /CN=weak \
+         -addext keyUsage=critical,keyCertSign",
+    );
+    app.app.create_vault(&call(), name("v")).await.unwrap();
+    let no_ca = NewCaKind::Imported(import(folder.path(), "leaf.pem", "leaf.key", b""));
+    assert!(matches!(app.app.create_ca(&call(), ca("x", no_ca, NewRules::default())).await, Err(Error::Invalid(_))));
+    let weak = NewCaKind::Imported(import(folder.path(), "weak.pem", "weak.key", b""));
+    assert!(matches!(
+        app.app.create_ca(&call(), ca("x", weak, NewRules::default())).await,
+        Err(Error::Rejected(_) | Error::Invalid(_))
+    ));
+    let stranger = fs::read(folder.path().join("leaf.pem")).unwrap();
+    let broken = NewCaKind::Imported(import(folder.path(), "root.pem", "root.key", &stranger));
+    assert!(matches!(app.app.create_ca(&call(), ca("x", broken, NewRules::default())).await, Err(Error::Invalid(_))));
+    let garbage =
+        ImportCa { private_key: SecretBytes::new(vec![1, 2, 3]), ..import(folder.path(), "root.pem", "root.key", b"") };
+    let garbage = NewCaKind::Imported(garbage);
+    assert!(matches!(app.app.create_ca(&call(), ca("x", garbage, NewRules::default())).await, Err(Error::Invalid(_))));
+    app.clock.advance(Span::from_days(5000));
+    let expired = NewCaKind::Imported(import(folder.path(), "root.pem", "root.key", b""));
+    assert!(matches!(app.app.create_ca(&call(), ca("x", expired, NewRules::default())).await, Err(Error::Invalid(_))));
+    assert!(matches!(app.app.ca(&call(), &to("x")).await, Err(Error::NotFound { .. })), "nothing half-made");
+}
