@@ -21,8 +21,8 @@ use support::{approve_leaf, cn, dn, issue, names, p256, root, rsa, serial, urls}
 
 /// Microseconds of the fastest of several rounds: the machine may be busy with other things.
 fn measure(what: &str, mut run: impl FnMut() -> Duration) -> f64 {
-    const TIMES: u32 = 300;
-    const ROUNDS: u32 = 15;
+    const TIMES: u32 = 20;
+    const ROUNDS: u32 = 300;
     let round = |_| (0..TIMES).map(|_| run()).sum::<Duration>().as_secs_f64() * 1e6 / f64::from(TIMES);
     let best = (0..ROUNDS).map(round).fold(f64::INFINITY, f64::min);
     println!("{what:<58} {best:>8.1} µs");

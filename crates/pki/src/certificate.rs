@@ -82,8 +82,8 @@ pub fn read_certificates(bytes: &[u8]) -> Result<Vec<Certificate>, Error> {
     found.into_iter().map(|der| read_der(der, None, |_, _| Ok(()))).collect()
 }
 
-/// May this certificate act as a CA? CA bit, keyCertSign, a subject, and no self-contradiction between issuer and
-/// signature. Whether its key is strong enough is for the rules to say.
+/// May this certificate act as a CA? CA bit, keyCertSign and a subject. Whether its key is strong enough is for the rules
+/// to say.
 pub fn check_ca_certificate(certificate: &Certificate) -> Result<(), Invalid> {
     let refuse = |detail: &str, hint: &str| Err(Invalid::new("not_a_ca_certificate", detail, hint));
     if certificate.ca.is_none() {
@@ -197,4 +197,4 @@ pub(crate) fn read_der(
     })
 }
 
-const LABELS: [&str; 3] = ["CERTIFICATE", "X509 CERTIFICATE", "TRUSTED CERTIFICATE"];
+const LABELS: [&str; 2] = ["CERTIFICATE", "X509 CERTIFICATE"];

@@ -84,6 +84,9 @@ pub(crate) fn read_unchecked(spki: &[u8]) -> Result<PublicKey, Invalid> {
         EC_P256 => uncompressed(65).map(|()| PublicKeyKind::Ecdsa(KeyAlgorithm::EcdsaP256))?,
         EC_P384 => uncompressed(97).map(|()| PublicKeyKind::Ecdsa(KeyAlgorithm::EcdsaP384))?,
         EC_P521 => uncompressed(133).map(|()| PublicKeyKind::Ecdsa(KeyAlgorithm::EcdsaP521))?,
+        ED25519 if is_small_order(bits) => {
+            return Err(invalid("The Ed25519 public key is a point of small order: anyone can sign for it.", MAKE_NEW));
+        }
         ED25519 if bits.len() == 32 => PublicKeyKind::Ed25519,
         _ => other_kind(algorithm)?,
     };
@@ -304,6 +307,27 @@ fn read_rsa(bits: &[u8]) -> Result<PublicKeyKind, Invalid> {
         ));
     }
     Ok(PublicKeyKind::Rsa { modulus, exponent })
+}
+
+/// The points of order 1, 2, 4 and 8, which verify signatures that nobody made; aws-lc lets them pass. The sign bit does not
+/// matter, and 0, 1 and -1 have a second encoding above the field's prime.
+fn is_small_order(point: &[u8]) -> bool {
+    const ORDER_8: [[u8; 32]; 2] = [
+        [
+            0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4, 0x89, 0xf2, 0xef, 0x98, 0xf0, 0xd5, 0xdf,
+            0xac, 0x05, 0xd3, 0xc6, 0x33, 0x39, 0xb1, 0x38, 0x02, 0x88, 0x6d, 0x53, 0xfc, 0x05,
+        ],
+        [
+            0xc7, 0x17, 0x6a, 0x70, 0x3d, 0x4d, 0xd8, 0x4f, 0xba, 0x3c, 0x0b, 0x76, 0x0d, 0x10, 0x67, 0x0f, 0x2a, 0x20,
+            0x53, 0xfa, 0x2c, 0x39, 0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77, 0x92, 0xac, 0x03, 0x7a,
+        ],
+    ];
+    let Ok(mut y) = <[u8; 32]>::try_from(point) else { return false };
+    let [first, middle @ .., last] = &mut y;
+    *last &= 0x7f;
+    let near_zero = *first <= 1 && *last == 0 && middle.iter().all(|octet| *octet == 0);
+    let near_prime = (0xec..=0xee).contains(first) && *last == 0x7f && middle.iter().all(|octet| *octet == 0xff);
+    near_zero || near_prime || ORDER_8.contains(&y)
 }
 
 /// A key of another algorithm, or one of ours in a form that is not allowed.

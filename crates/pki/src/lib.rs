@@ -23,6 +23,10 @@ mod pem;
 mod pkcs7;
 mod prepare;
 mod san;
+#[cfg(test)]
+#[expect(dead_code, reason = "shared with the integration tests, which use the rest")]
+#[path = "../tests/pki/support.rs"]
+mod support;
 mod tlv;
 
 pub use ca_csr::{PreparedCsr, prepare_ca_csr};

@@ -147,7 +147,11 @@ fn neither(wanted: &str) -> Invalid {
 /// A refusal of PEM of another kind than `wanted`, with what it is.
 fn wrong_kind(label: &str, wanted: &str) -> Invalid {
     let (is, hint) = match label {
-        "CERTIFICATE" | "X509 CERTIFICATE" | "TRUSTED CERTIFICATE" => ("a certificate", String::new()),
+        "CERTIFICATE" | "X509 CERTIFICATE" => ("a certificate", String::new()),
+        "TRUSTED CERTIFICATE" => (
+            "a certificate with OpenSSL's own trust settings",
+            "`openssl x509 -in file.pem` takes them off. ".to_owned(),
+        ),
         "CERTIFICATE REQUEST" | "NEW CERTIFICATE REQUEST" => ("a certificate request (CSR)", String::new()),
         "PUBLIC KEY" | "RSA PUBLIC KEY" => ("a bare public key", String::new()),
         "PKCS7" | "CMS" => ("a PKCS#7 bundle", String::new()),

@@ -2,13 +2,10 @@
 
 use super::*;
 use crate::frame::Signed;
+use crate::support;
 use crate::{Certificate, contents};
 use x509_parser::certificate::X509CertificateParser;
 use x509_parser::nom::Parser;
-
-#[expect(dead_code, reason = "shared with the integration tests, which use the rest")]
-#[path = "../../tests/pki/support.rs"]
-mod support;
 
 fn contents_of(certificate: &Certificate) -> Contents {
     let (_, parsed) = X509CertificateParser::new().with_deep_parse_extensions(false).parse(&certificate.der).unwrap();

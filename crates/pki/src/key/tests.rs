@@ -1,10 +1,7 @@
 //! Tests.
 
 use super::*;
-
-#[expect(dead_code, reason = "shared with the integration tests, which use the rest")]
-#[path = "../../tests/pki/support.rs"]
-mod support;
+use crate::support;
 
 fn spki(identifier: &[u8], bits: &[u8]) -> Vec<u8> {
     tlv::element(tlv::SEQUENCE, &[identifier, &tlv::element(tlv::BIT_STRING, &[&[0], bits])])
@@ -67,6 +64,26 @@ fn keys_in_other_forms_are_refused() {
     ] {
         let detail = refused(&spki);
         assert!(detail.contains(says), "{detail} (wanted: {says})");
+    }
+}
+
+/// The neutral element verifies the signature (neutral element, 0) over every message.
+#[test]
+fn ed25519_points_of_small_order_are_refused() {
+    let mut neutral = [0; 32];
+    neutral[0] = 1;
+    let forged = [neutral, [0; 32]].concat();
+    let accepted = lc::UnparsedPublicKey::new(&lc::ED25519, neutral).verify(b"any message", &forged);
+    assert!(accepted.is_ok(), "the check is no longer needed: aws-lc refuses the key itself");
+    let order_8 = "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05";
+    for point in [
+        neutral.to_vec(),
+        vec![0; 32],
+        [&[0; 31][..], &[0x80]].concat(),
+        [&[0xed][..], &[0xff; 31]].concat(),
+        hex::decode(order_8).unwrap(),
+    ] {
+        assert!(refused(&spki(ED25519, &point)).contains("small order"), "{}", hex::encode(point));
     }
 }
 

@@ -6,7 +6,8 @@ use certwright_domain::algorithm::{KeyAlgorithm, SignatureAlgorithm};
 use certwright_domain::constraints::RawSubtrees;
 use certwright_domain::serial::Serial;
 use certwright_pki::{
-    Certificate, Error, Issuer, Urls, check_issued_by, prepare, read_certificate, read_certificates, to_pem, to_pkcs7,
+    Certificate, Error, Issuer, Prepared, Urls, check_issued_by, prepare, read_certificate, read_certificates, to_pem,
+    to_pkcs7,
 };
 
 fn text(certificate: &Certificate) -> String {
@@ -203,6 +204,8 @@ fn every_signature_algorithm_signs_and_verifies() {
     }
 }
 
+type Sign<'a> = dyn Fn(&Prepared) -> Vec<u8> + 'a;
+
 #[test]
 fn only_a_true_signature_is_released() {
     let key = p256();
@@ -210,10 +213,10 @@ fn only_a_true_signature_is_released() {
     let leaf = p256();
     let approved = approve_leaf(&ca, &["serverAuth"], cn("a"), names(&["a.example.com"]), &leaf.public);
     let prepared = || prepare(approved.clone(), serial(), &Issuer::Ca(&ca), key.algorithm, &Urls::default()).unwrap();
-    let by_another = |p: &certwright_pki::Prepared| leaf.sign(leaf.algorithm, p.tbs());
-    let of_another = |_: &certwright_pki::Prepared| key.sign(key.algorithm, b"something else");
-    let empty = |_: &certwright_pki::Prepared| Vec::new();
-    let signatures: [&dyn Fn(&certwright_pki::Prepared) -> Vec<u8>; 3] = [&by_another, &of_another, &empty];
+    let by_another = |p: &Prepared| leaf.sign(leaf.algorithm, p.tbs());
+    let of_another = |_: &Prepared| key.sign(key.algorithm, b"something else");
+    let empty = |_: &Prepared| Vec::new();
+    let signatures: [&Sign<'_>; 3] = [&by_another, &of_another, &empty];
     for signature in signatures {
         let prepared = prepared();
         let signature = signature(&prepared);

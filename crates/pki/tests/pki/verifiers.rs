@@ -105,7 +105,7 @@ fn specimens_of_every_profile_and_extension() {
         uri: owned(&[".example.com"]),
         directory: vec![dn(&[("country", "KR")])],
     };
-    let name = dn(&[("country", "KR"), ("emailAddress", "ca@example.com"), ("commonName", "Constrained Root")]);
+    let name = dn(&[("country", "KR"), ("commonName", "Constrained Root")]);
     let root = root_with(&key, name, ca_rules(None, Some(constraints(all, RawSubtrees::default()))));
     keep_specimens("constrained", &[("root", &root)]);
     let plain = crate::support::root(&key);
@@ -121,7 +121,7 @@ fn specimens_of_every_profile_and_extension() {
             rsa(),
         ),
         ("code", &["codeSigning"], dn(&[("organization", "DDIM"), ("commonName", "Code")]), &[], &ec),
-        ("uri", &["clientAuth"], cn("db"), &["spiffe://corp/db", "https://example.com/x"], &ec),
+        ("uri", &["clientAuth"], cn("db"), &["https://example.com/x"], &ec),
         ("ip", &["serverAuth"], cn("10.0.0.5"), &["10.0.0.5", "2001:db8::1"], &ec),
     ] {
         let certificate =
