@@ -1,0 +1,116 @@
+//! What each command does: read the settings, call the server's library, print.
+
+use crate::arguments::sources;
+use certwright_server::config::{self, Loaded, Sources};
+use certwright_server::{Check, Ended, Error, Wishes};
+use clap::ArgMatches;
+use std::future::Future;
+use std::io::{self, Write};
+
+/// Runs the command. The exit code when nothing failed.
+pub(crate) fn run(matches: &ArgMatches) -> Result<u8, Error> {
+    match matches.subcommand() {
+        Some(("serve", matches)) => serve(matches),
+        Some(("quickstart", matches)) => quickstart(matches),
+        Some(("config", matches)) => match matches.subcommand() {
+            Some(("check", matches)) => load(matches).and_then(|_| print("The configuration is fine.\n")),
+            Some(("show", matches)) => load(matches).and_then(|(_, l)| print(&l.show(matches.get_flag("origin")))),
+            _ => print(&config::example()),
+        },
+        Some(("migrate", matches)) => migrate(matches),
+        Some(("admin-token", matches)) => admin_token(matches),
+        Some(("healthcheck", matches)) => healthcheck(matches),
+        // The command line's parser lets nothing else through.
+        _ => Ok(2),
+    }
+}
+
+/// Prints an error as three lines.
+pub(crate) fn complain(error: &Error) {
+    // Nothing is left to tell it to when standard error is gone.
+    let _ = writeln!(io::stderr(), "{}", error.explain());
+}
+
+fn serve(matches: &ArgMatches) -> Result<u8, Error> {
+    let (sources, loaded) = load(matches)?;
+    let level = certwright_server::init_log(loaded.settings.log_format(), loaded.settings.log_level())?;
+    Ok(code(block_on(certwright_server::serve(&sources, &loaded, &level))?))
+}
+
+fn quickstart(matches: &ArgMatches) -> Result<u8, Error> {
+    let (sources, loaded) = load(matches)?;
+    let level = certwright_server::init_log(loaded.settings.log_format(), loaded.settings.log_level())?;
+    let wishes = Wishes {
+        organization: matches.get_one::<String>("organization").cloned(),
+        name: matches.get_one::<String>("name").cloned().unwrap_or_default(),
+        serve: !matches.get_flag("no-serve"),
+    };
+    Ok(code(block_on(certwright_server::quickstart(&sources, &loaded, &level, wishes, &mut io::stdout()))?))
+}
+
+fn migrate(matches: &ArgMatches) -> Result<u8, Error> {
+    let (_, loaded) = load(matches)?;
+    let done = block_on(certwright_server::migrate(&loaded.settings, matches.get_flag("dry-run")))?;
+    let mut text = String::new();
+    for name in &done.pending {
+        let word = if done.applied { "applied" } else { "missing" };
+        text.push_str(&format!("{word} {name}\n"));
+    }
+    if done.pending.is_empty() {
+        text.push_str(&format!("The schema of {} is up to date.\n", done.database));
+    }
+    print(&text)
+}
+
+fn admin_token(matches: &ArgMatches) -> Result<u8, Error> {
+    let (_, loaded) = load(matches)?;
+    let token = if matches.get_flag("rotate") {
+        block_on(certwright_server::rotate_admin_token(&loaded.settings))?
+    } else {
+        certwright_server::admin_token(&loaded.settings)?
+    };
+    print(token.expose())?;
+    print("\n")
+}
+
+fn healthcheck(matches: &ArgMatches) -> Result<u8, Error> {
+    let (_, loaded) = load(matches)?;
+    let check = if matches.get_flag("live") { Check::Live } else { Check::Ready };
+    let address = block_on(certwright_server::healthcheck(&loaded.settings, check))?;
+    print(&format!("The server at {address} is well.\n"))
+}
+
+fn load(matches: &ArgMatches) -> Result<(Sources, Loaded), Error> {
+    let sources = sources(matches);
+    let loaded = sources.load().map_err(Error::Config)?;
+    Ok((sources, loaded))
+}
+
+/// 0 for an orderly end. A second signal means now: nothing else is waited for.
+fn code(ended: Ended) -> u8 {
+    match ended {
+        Ended::Orderly => 0,
+        Ended::Forced => std::process::exit(1),
+    }
+}
+
+fn block_on<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Error::System { doing: "start the runtime", why: error.to_string() })?;
+    let outcome = runtime.block_on(work);
+    // Connections that were cut off, or blocking work that hangs, must not keep the process.
+    runtime.shutdown_background();
+    outcome
+}
+
+fn print(text: &str) -> Result<u8, Error> {
+    let mut out = io::stdout();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Ok(()) => Ok(0),
+        // Whoever read our output had enough of it.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(0),
+        Err(error) => Err(Error::System { doing: "write to standard output", why: error.to_string() }),
+    }
+}

@@ -1,0 +1,170 @@
+//! Configuration: flags, environment, file and defaults become [`Settings`] before any socket opens.
+//!
+//! A flag beats an environment variable beats the file beats the default. Everything that is wrong is reported
+//! together. Environment variables come in through the command line's parser (`--flag` and its variable are one
+//! argument there), never from elsewhere.
+
+mod file;
+mod origin;
+mod reference;
+mod settings;
+mod values;
+
+#[cfg(test)]
+mod tests;
+
+pub use origin::{Fault, Origin};
+pub use reference::{FIELDS, Field, example, markdown};
+pub(crate) use settings::{Limits, TlsSource};
+pub use settings::{LogFormat, Settings};
+pub(crate) use values::mask_url;
+
+use file::File;
+use origin::Setting;
+use reference::{FieldType, Raw};
+use std::path::PathBuf;
+
+/// Where the configuration comes from. Kept, so that SIGHUP can read it again. No `Debug`: it may
+/// hold a password.
+#[derive(Clone, Default)]
+pub struct Sources {
+    file: Option<PathBuf>,
+    overrides: Vec<Override>,
+}
+
+#[derive(Clone)]
+struct Override {
+    path: &'static str,
+    value: String,
+    origin: Origin,
+}
+
+/// A configuration that passed every check.
+#[derive(Clone)]
+pub struct Loaded {
+    /// What the program works with.
+    pub settings: Settings,
+    raw: Raw,
+}
+
+/// Hands out the strongest value of each setting and collects what is wrong.
+pub(crate) struct Collector<'a> {
+    file: File,
+    overrides: &'a [Override],
+    faults: &'a mut Vec<Fault>,
+}
+
+impl Sources {
+    /// Neither file nor flags: defaults alone.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Names the configuration file.
+    #[must_use]
+    pub fn with_file(mut self, path: PathBuf) -> Self {
+        self.file = Some(path);
+        self
+    }
+
+    /// Adds a value from a flag or the environment. `path` is the setting's path in the file.
+    #[must_use]
+    pub fn with(mut self, path: &'static str, value: impl Into<String>, origin: Origin) -> Self {
+        self.overrides.push(Override { path, value: value.into(), origin });
+        self
+    }
+
+    /// Reads and judges everything.
+    pub fn load(&self) -> Result<Loaded, Vec<Fault>> {
+        let mut faults = Vec::new();
+        let file = match &self.file {
+            None => File::default(),
+            Some(path) => match std::fs::read_to_string(path) {
+                Ok(text) => File::parse(path, &text, &mut faults),
+                Err(error) => {
+                    faults.push(Fault {
+                        path: path.display().to_string(),
+                        origin: Origin::File { path: path.clone(), line: 1 },
+                        detail: format!("The configuration file cannot be read: {error}."),
+                        hint: "Check --config and CERTWRIGHT_CONFIG.".to_owned(),
+                    });
+                    File::default()
+                }
+            },
+        };
+        let raw = Raw::collect(&mut Collector { file, overrides: &self.overrides, faults: &mut faults });
+        match Settings::new(&raw, &mut faults) {
+            Some(settings) if faults.is_empty() => Ok(Loaded { settings, raw }),
+            _ => Err(faults),
+        }
+    }
+}
+
+impl Loaded {
+    /// The settings in force as TOML, secrets masked; with `origin`, where each of them came from.
+    pub fn show(&self, origin: bool) -> String {
+        let derived = self.settings.derived();
+        let mut out = String::new();
+        for (path, value, from) in self.raw.values() {
+            let secret = FIELDS.iter().any(|field| field.path == path && field.secret);
+            let (value, from) = match (value, derived.iter().find(|(name, _)| *name == path)) {
+                (Some(value), _) => (Some(if secret { values::mask_toml(&value) } else { value }), from),
+                (None, Some((_, value))) => (Some(value.to_toml()), &Origin::Derived),
+                (None, None) => (None, from),
+            };
+            let line = match value {
+                Some(value) => format!("{path} = {value}"),
+                None => format!("#{path} is not set"),
+            };
+            match origin {
+                true => out.push_str(&format!("{line:<60} # {from}\n")),
+                false => out.push_str(&format!("{line}\n")),
+            }
+        }
+        out
+    }
+}
+
+impl Collector<'_> {
+    /// The strongest value of a setting.
+    pub(crate) fn take<T: FieldType>(&mut self, path: &'static str, default: Option<&'static str>) -> Setting<T> {
+        let from_file = self.file.take(path);
+        let strength = |origin: &Origin| match origin {
+            Origin::Flag(_) => 2,
+            Origin::Environment(_) => 1,
+            _ => 0,
+        };
+        let given = self.overrides.iter().filter(|o| o.path == path).max_by_key(|o| strength(&o.origin));
+        if let Some(given) = given {
+            let value = T::from_text(&given.value);
+            if value.is_none() {
+                self.wrong_type(path, &given.origin, T::NAME);
+            }
+            return Setting { value, origin: given.origin.clone() };
+        }
+        if let Some((value, origin)) = from_file {
+            let value = T::from_toml(&value);
+            if value.is_none() {
+                self.wrong_type(path, &origin, T::NAME);
+            }
+            return Setting { value, origin };
+        }
+        Setting { value: default.and_then(parse_default), origin: Origin::Default }
+    }
+
+    fn wrong_type(&mut self, path: &str, origin: &Origin, wanted: &str) {
+        self.faults.push(Fault {
+            path: path.to_owned(),
+            origin: origin.clone(),
+            detail: "The value has the wrong type.".to_owned(),
+            hint: format!("Write {wanted}."),
+        });
+    }
+}
+
+/// A default of the table; a test proves that all of them parse.
+fn parse_default<T: FieldType>(toml: &str) -> Option<T> {
+    let text = format!("data = {toml}");
+    let mut file = File::parse(std::path::Path::new("default"), &text, &mut Vec::new());
+    file.take("data").and_then(|(value, _)| T::from_toml(&value))
+}

@@ -1,0 +1,35 @@
+//! The doors, as routers: the API, and what stands on the plain listener.
+
+use crate::config::Settings;
+use axum::Router;
+use certwright_api::ApiSettings;
+use certwright_app::App;
+use certwright_domain::ambient::Entropy;
+use std::sync::Arc;
+
+/// One router per listener.
+pub(crate) struct Doors {
+    pub(crate) api: Router,
+    pub(crate) plain: Router,
+}
+
+/// Makes the routers.
+pub(crate) fn open(app: &App, settings: &Settings, entropy: Arc<dyn Entropy>) -> Doors {
+    let limits = &settings.limits;
+    let request_ids = move || {
+        let mut bytes = [0_u8; 16];
+        entropy.fill(&mut bytes);
+        format!("{:032x}", u128::from_be_bytes(bytes))
+    };
+    let api = ApiSettings {
+        body_limit: limits.body,
+        request_timeout: limits.request_timeout,
+        max_per_caller: limits.requests_per_caller,
+        max_in_flight: limits.requests,
+        ..ApiSettings::new(Arc::new(request_ids))
+    };
+    Doors {
+        api: certwright_api::router(app.clone(), api.clone()),
+        plain: certwright_api::plain_router(app.clone(), api),
+    }
+}

@@ -1,0 +1,142 @@
+//! `quickstart`: from an empty folder to a CA that issues, and three lines to copy.
+
+use crate::config::{Loaded, Settings, Sources, TlsSource};
+use crate::logging::LogLevel;
+use crate::serve::{Ended, run};
+use crate::start;
+use crate::{Error, folder};
+use certwright_app::{Quickstart, QuickstartReport};
+use std::fmt::Write as _;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+/// What the operator may choose.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wishes {
+    /// Organization in the subjects of the CAs.
+    pub organization: Option<String>,
+    /// DNS name of the first certificate.
+    pub name: String,
+    /// Keep serving afterwards?
+    pub serve: bool,
+}
+
+/// Sets up what has not been set up, says on `out` what was made and what to try, and serves.
+pub async fn quickstart(
+    sources: &Sources,
+    loaded: &Loaded,
+    level: &LogLevel,
+    wishes: Wishes,
+    out: &mut (dyn Write + Send),
+) -> Result<Ended, Error> {
+    let settings = &loaded.settings;
+    let started = start::start(settings).await?;
+    let text = if started.was_initialised {
+        format!("{} has been initialised before: nothing was made.\n", settings.data().display())
+    } else {
+        let wish = Quickstart { organization: wishes.organization, dns_name: wishes.name };
+        let failed = |source| Error::App { doing: "set up the CA", source };
+        let report = started.app.quickstart(&wish).await.map_err(failed)?;
+        folder::write_file(&root_path(settings), report.root.as_bytes(), 0o644)?;
+        // Last, because it marks the database as initialised: an interrupted run is taken up by the next one.
+        start::first_token(settings, &started.app).await?;
+        describe(settings, &report)
+    };
+    let failed = |error| Error::System { doing: "write to standard output", why: format!("{error}") };
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(failed)?;
+    if wishes.serve {
+        return run(sources, settings, level, started).await;
+    }
+    started.store.close().await;
+    Ok(Ended::Orderly)
+}
+
+/// Where the root of the CA that was made stands.
+fn root_path(settings: &Settings) -> PathBuf {
+    settings.data().join("root.pem")
+}
+
+/// What was made, and three lines that work when pasted while the server runs.
+fn describe(settings: &Settings, report: &QuickstartReport) -> String {
+    let mut text = String::from("Certwright is set up.\n\n");
+    for (what, meaning) in &report.made {
+        let _ = writeln!(text, "  {what:<12} {meaning}");
+    }
+    let _ = writeln!(text, "  {:<12} {}", "root file", root_path(settings).display());
+    let _ = writeln!(text, "  {:<12} {}", "admin token", settings.token_path().display());
+    if let Some([issue, check, sign]) = lines(settings, &report.issuing_ca) {
+        let _ = write!(
+            text,
+            "\nTry, in another terminal:\n\n# a certificate with its key, as JSON\n{issue}\n\n# is the server well?\n\
+             {check}\n\n# a key and a CSR of your own, signed and verified\n{sign}\n\n"
+        );
+    }
+    text
+}
+
+/// The lines: curl, our own program, openssl. `None` when the data folder cannot be named from elsewhere.
+fn lines(settings: &Settings, ca: &str) -> Option<[String; 3]> {
+    // Absolute, so that the lines work in whatever folder they are pasted.
+    let absolute = |path: PathBuf| std::path::absolute(path).ok().map(|path| quoted(&path));
+    let root = absolute(root_path(settings))?;
+    let token = absolute(settings.token_path())?;
+    let trust = match settings.tls {
+        TlsSource::Service { .. } => format!(" --cacert {}", absolute(settings.tls_root_path())?),
+        TlsSource::Files { .. } | TlsSource::Off => String::new(),
+    };
+    let curl = format!("curl -sS --fail-with-body{trust} -H \"Authorization: Bearer $(cat {token})\"");
+    let url = format!("{}/v1/certificate-authorities/{ca}", settings.public_url.as_str());
+    let issue = format!(
+        "{curl} -H 'Content-Type: application/json' \
+         -d '{{\"subject\":{{\"commonName\":\"service-a.internal\"}},\"names\":[\"service-a.internal\"]}}' {url}/issue"
+    );
+    let check = match settings.http_listen {
+        Some(address) => format!("certwright healthcheck --http-listen {address}"),
+        None => format!("certwright config show --data {}", absolute(settings.data().to_owned())?),
+    };
+    let sign = format!(
+        "openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout service-b.key \
+         -subj /CN=service-b.internal -addext subjectAltName=DNS:service-b.internal | {curl} \
+         -H 'Content-Type: application/pkcs10' -H 'Accept: application/pem-certificate-chain' --data-binary @- \
+         {url}/sign > service-b.pem && openssl verify -x509_strict -CAfile {root} -untrusted service-b.pem service-b.pem"
+    );
+    Some([issue, check, sign])
+}
+
+/// A path for a shell: in single quotes where it needs them.
+fn quoted(path: &Path) -> String {
+    let text = path.display().to_string();
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:@%".contains(c);
+    if !text.is_empty() && text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', "'\\''")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Origin;
+
+    #[test]
+    fn paths_survive_a_shell() {
+        for (path, wanted) in [
+            ("/var/lib/certwright", "/var/lib/certwright"),
+            ("/home/a b/x", "'/home/a b/x'"),
+            ("/it's/$HOME", "'/it'\\''s/$HOME'"),
+        ] {
+            assert_eq!(quoted(Path::new(path)), wanted);
+        }
+    }
+
+    #[test]
+    fn the_lines_are_single_lines_and_name_the_files() {
+        let sources = Sources::new().with("data", "/srv/a b", Origin::Flag("data"));
+        let settings = sources.load().unwrap().settings;
+        let lines = lines(&settings, "issuing-1").unwrap();
+        for (line, program) in lines.iter().zip(["curl ", "certwright ", "openssl "]) {
+            assert!(line.starts_with(program) && !line.contains('\n'), "{line}");
+        }
+        assert!(lines[0].contains("--cacert '/srv/a b/tls/ca.pem'"));
+        assert!(lines[0].contains("$(cat '/srv/a b/admin.token')"));
+        assert!(lines[0].ends_with("https://localhost:8443/v1/certificate-authorities/issuing-1/issue"));
+        assert!(lines[2].contains("-CAfile '/srv/a b/root.pem'"));
+    }
+}

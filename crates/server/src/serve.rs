@@ -1,0 +1,192 @@
+//! Serving: listeners and background work until a signal, then an orderly end.
+
+use crate::config::{Loaded, Settings, Sources, TlsSource};
+use crate::logging::LogLevel;
+use crate::net::{Bounds, Listener};
+use crate::signals::{Signals, Wish};
+use crate::start::{self, Started};
+use crate::tls::{self, HotCertificate, OwnCertificate};
+use crate::{Error, background, doors, telemetry, wiring};
+use certwright_app::App;
+use certwright_store::Store;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
+
+/// How long each of the last steps may take after the listeners are closed.
+const LAST_STEPS: Duration = Duration::from_secs(5);
+
+/// How serving ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// Requests were finished or their time was up, and everything was closed.
+    Orderly,
+    /// A second signal cut it short: the process should exit at once.
+    Forced,
+}
+
+/// Serves until SIGTERM or SIGINT. `sources` are read again on SIGHUP.
+pub async fn serve(sources: &Sources, loaded: &Loaded, level: &LogLevel) -> Result<Ended, Error> {
+    let settings = &loaded.settings;
+    let started = start::start(settings).await?;
+    run(sources, settings, level, started).await
+}
+
+/// Serves what was started.
+pub(crate) async fn run(
+    sources: &Sources,
+    settings: &Settings,
+    level: &LogLevel,
+    started: Started,
+) -> Result<Ended, Error> {
+    let Started { mut signals, api_socket, plain_socket, app, store, entropy, .. } = started;
+    start::first_token(settings, &app).await?;
+    start::warn(settings);
+
+    let (stop, stopped) = watch::channel(false);
+    let (halt, halted) = watch::channel(false);
+    let mut workers = JoinSet::new();
+
+    let certificate = match &settings.tls {
+        TlsSource::Off => None,
+        TlsSource::Files { certificate, key } => Some(HotCertificate::new(tls::from_files(certificate, key)?)),
+        TlsSource::Service { names } => {
+            let (own, renew_at) = OwnCertificate::begin(app.clone(), settings, names).await?;
+            let hot = own.hot();
+            workers.spawn(background::renewal(own, entropy.clone(), renew_at, halted.clone()));
+            Some(hot)
+        }
+    };
+    let acceptor = match &certificate {
+        Some(hot) => Some(TlsAcceptor::from(tls::server_config(Arc::clone(hot))?)),
+        None => None,
+    };
+    workers.spawn(background::jobs(app.clone(), entropy.clone(), halted.clone()));
+
+    let doors::Doors { api, mut plain } = doors::open(&app, settings, entropy);
+    if settings.metrics {
+        let handle = telemetry::install()?;
+        plain = plain.merge(telemetry::router(handle.clone()));
+        workers.spawn(telemetry::upkeep(handle, halted));
+    }
+    let bounds = Bounds::from(&settings.limits);
+    let mut listeners = JoinSet::new();
+    let listener = Listener { name: "api", socket: api_socket, tls: acceptor, router: api, bounds };
+    listeners.spawn(listener.run(stopped.clone()));
+    if let Some(socket) = plain_socket {
+        let listener = Listener { name: "plain", socket, tls: None, router: plain, bounds };
+        listeners.spawn(listener.run(stopped));
+    }
+    announce(settings, &store);
+
+    let why = wait(&mut signals, &mut listeners, sources, level, certificate.as_deref()).await?;
+    tracing::info!(signal = why, deadline = ?settings.shutdown_deadline, "stopping; a second signal stops at once");
+    stop.send_replace(true);
+    let ending = async {
+        if timeout(settings.shutdown_deadline, drained(&mut listeners)).await.is_err() {
+            tracing::warn!("some requests did not finish in time and are cut off");
+        }
+        halt.send_replace(true);
+        close(app, store, workers).await;
+    };
+    tokio::select! {
+        biased;
+        signal = signals.stop() => {
+            tracing::warn!(signal, "stopped at once");
+            Ok(Ended::Forced)
+        }
+        () = ending => {
+            tracing::info!("stopped");
+            Ok(Ended::Orderly)
+        }
+    }
+}
+
+/// Waits for a signal to stop; reloads on the way. An error: a listener broke.
+async fn wait(
+    signals: &mut Signals,
+    listeners: &mut JoinSet<()>,
+    sources: &Sources,
+    level: &LogLevel,
+    certificate: Option<&HotCertificate>,
+) -> Result<&'static str, Error> {
+    loop {
+        tokio::select! {
+            biased;
+            wish = signals.next() => match wish {
+                Wish::Stop(name) => return Ok(name),
+                Wish::Reload => reload(sources, level, certificate),
+            },
+            Some(ended) = listeners.join_next() => {
+                let why = ended.err().map_or_else(|| "it ended".to_owned(), |error| error.to_string());
+                return Err(Error::System { doing: "keep a listener", why });
+            }
+        }
+    }
+}
+
+/// SIGHUP: the log level and the operator's TLS files. What is wrong leaves everything as it was.
+fn reload(sources: &Sources, level: &LogLevel, certificate: Option<&HotCertificate>) {
+    let settings = match sources.load() {
+        Ok(loaded) => loaded.settings,
+        Err(faults) => {
+            for fault in faults {
+                tracing::error!(%fault, "the configuration was not read again");
+            }
+            return;
+        }
+    };
+    if let Err(error) = level.set(&settings.log_level) {
+        tracing::error!(%error, "the log level stays as it was");
+    }
+    if let (TlsSource::Files { certificate: chain, key }, Some(hot)) = (&settings.tls, certificate) {
+        match tls::from_files(chain, key) {
+            Ok(next) => {
+                hot.swap(next);
+                tracing::info!(path = %chain.display(), "the TLS certificate was read again");
+            }
+            Err(error) => tracing::error!(%error, "the TLS certificate stays as it was"),
+        }
+    }
+    tracing::info!(log_level = settings.log_level, "reloaded");
+}
+
+async fn drained(listeners: &mut JoinSet<()>) {
+    while listeners.join_next().await.is_some() {}
+}
+
+/// Ends background work, gives leases back, closes the store: each step in its time, whatever the others did.
+async fn close(app: App, store: Store, mut workers: JoinSet<()>) {
+    in_time("background work did not end in time", async { while workers.join_next().await.is_some() {} }).await;
+    workers.abort_all();
+    in_time("leases were not given back in time", async {
+        if let Err(error) = app.release_leases().await {
+            tracing::warn!(%error, "leases were not given back; they run out by themselves");
+        }
+    })
+    .await;
+    in_time("the database was not closed in time", store.close()).await;
+}
+
+async fn in_time(complaint: &str, step: impl Future<Output = ()>) {
+    if timeout(LAST_STEPS, step).await.is_err() {
+        tracing::warn!("{complaint}");
+    }
+}
+
+fn announce(settings: &Settings, store: &Store) {
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        url = settings.public_url.as_str(),
+        listen = %settings.listen,
+        http_listen = %settings.http_listen.map_or_else(|| "off".to_owned(), |address| address.to_string()),
+        pki_url = settings.pki_url.as_str(),
+        data = %settings.data.display(),
+        database = wiring::kind(store),
+        "serving"
+    );
+}

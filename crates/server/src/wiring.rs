@@ -1,0 +1,96 @@
+//! Puts the parts together: data folder, database, root key, use cases.
+
+use crate::ambient::{SystemClock, SystemEntropy};
+use crate::config::Settings;
+use crate::{Error, folder};
+use certwright_app::{App, Dependencies};
+use certwright_domain::ambient::Entropy;
+use certwright_keystore::{KeyStore, RootKeySource, SoftwareKeyStore};
+use certwright_store::{Backend, Location, NoFaults, Store};
+use std::sync::Arc;
+
+/// The application with the store it works on.
+pub(crate) struct Wired {
+    pub(crate) app: App,
+    pub(crate) store: Store,
+    pub(crate) entropy: Arc<SystemEntropy>,
+}
+
+/// Opens the database, without touching its schema.
+pub(crate) async fn open_store(settings: &Settings) -> Result<Store, Error> {
+    if let Location::Sqlite(path) = settings.database.location()
+        && let Some(parent) = path.parent()
+        && !parent.as_os_str().is_empty()
+        && !parent.is_dir()
+    {
+        let missing = std::io::Error::from(std::io::ErrorKind::NotFound);
+        return Err(Error::file("open the database in", parent, missing));
+    }
+    Store::open(settings.database.location(), Arc::new(NoFaults)).await.map_err(database_error(settings, "open"))
+}
+
+/// Which database, for logs.
+pub(crate) fn kind(store: &Store) -> &'static str {
+    match store.backend() {
+        Backend::Sqlite => "SQLite",
+        Backend::Postgres => "PostgreSQL",
+    }
+}
+
+/// Applies what is missing of the schema. Several nodes may do so at once: the store lets one in at a time.
+pub(crate) async fn migrate(settings: &Settings, store: &Store) -> Result<Vec<String>, Error> {
+    let pending = store.pending_migrations().await.map_err(database_error(settings, "read the schema of"))?;
+    store.migrate().await.map_err(database_error(settings, "migrate"))?;
+    Ok(pending)
+}
+
+/// Opens the root key and puts the use cases on top of a migrated store.
+pub(crate) async fn wire(settings: &Settings, store: Store) -> Result<Wired, Error> {
+    let source = root_key_source(settings, &store).await?;
+    let keys: Arc<dyn KeyStore> = Arc::new(SoftwareKeyStore::open(&source).map_err(Error::RootKey)?);
+    let entropy = Arc::new(SystemEntropy::new());
+    let app = App::new(Dependencies {
+        store: store.clone(),
+        keys,
+        clock: Arc::new(SystemClock),
+        entropy: entropy.clone(),
+        settings: certwright_app::Settings {
+            pki_url: settings.pki_url.as_str().to_owned(),
+            limits: settings.issuance,
+            node: node_name(&*entropy),
+            idempotency_lifetime: settings.idempotency_lifetime,
+            retention: settings.retention,
+        },
+    });
+    Ok(Wired { app, store, entropy })
+}
+
+/// Keeps the administrator token for people: mode 0600, one line.
+pub(crate) fn write_token(settings: &Settings, token: &str) -> Result<(), Error> {
+    folder::write_file(&settings.token_path(), format!("{token}\n").as_bytes(), 0o600)
+}
+
+/// A mapper for errors of the store.
+pub(crate) fn database_error(
+    settings: &Settings,
+    doing: &'static str,
+) -> impl FnOnce(certwright_store::Error) -> Error {
+    let location = settings.database.describe();
+    move |source| Error::Database { doing, location, source }
+}
+
+/// A root key file may be made only while nothing is sealed under one: a lost key must never be replaced by another.
+async fn root_key_source(settings: &Settings, store: &Store) -> Result<RootKeySource, Error> {
+    let RootKeySource::File { path, .. } = &settings.root_key else { return Ok(settings.root_key.clone()) };
+    let mut reader = store.read().await.map_err(database_error(settings, "read"))?;
+    let sealed = reader.root_key_usage().await.map_err(database_error(settings, "read"))?;
+    Ok(RootKeySource::File { path: path.clone(), create: sealed.is_empty() })
+}
+
+/// This process among others: the machine and a part that no other process has.
+fn node_name(entropy: &dyn Entropy) -> String {
+    let machine = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let mut random = [0_u8; 4];
+    entropy.fill(&mut random);
+    format!("{}-{:08x}", machine.escape_debug(), u32::from_be_bytes(random))
+}
