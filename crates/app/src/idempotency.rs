@@ -133,7 +133,7 @@ impl App {
                 let bytes = opened.map_err(lost)?;
                 Ok(Some(IdempotencyStart::Replay(codec::decode(&bytes)?)))
             }
-            None if now < record.in_flight_until => Err(in_flight()),
+            None if now <= record.in_flight_until => Err(in_flight()),
             None => Ok(None),
         }
     }

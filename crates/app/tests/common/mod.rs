@@ -1,0 +1,199 @@
+//! The whole application on a throw-away database: a real store, a real key store, a clock moved by hand, seeded
+//! randomness, and commits that fail when a test says so.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a helper that fails is a test that fails")]
+
+use certwright_app::{App, Call, Dependencies, Settings};
+use certwright_domain::name::{Reference, ResourceName};
+use certwright_domain::rules::ServiceLimits;
+use certwright_domain::time::{Span, Timestamp};
+use certwright_keystore::{KeyStore, RootKeySource, SoftwareKeyStore};
+use certwright_store::{CommitFaults, Location, PageRequest, Store};
+use certwright_testkit::ambient::{ManualClock, SeededEntropy};
+use certwright_testkit::faults::Faults;
+use certwright_testkit::postgres::{DatabaseGuard, fresh_database};
+use std::path::PathBuf;
+use std::sync::Arc;
+use tempfile::TempDir;
+
+/// What stays when a node ends: the database and the folder with the root keys.
+struct Ground {
+    folder: TempDir,
+    postgres: Option<(String, DatabaseGuard)>,
+}
+
+/// One node.
+pub(crate) struct TestApp {
+    /// The use cases.
+    pub(crate) app: App,
+    /// Shared by all nodes of a test.
+    pub(crate) clock: Arc<ManualClock>,
+    /// The node's store, for looking behind the use cases.
+    pub(crate) store: Store,
+    /// The node's key store.
+    pub(crate) keys: Arc<SoftwareKeyStore>,
+    /// Commits of this node that shall fail.
+    pub(crate) faults: Arc<Faults>,
+    ground: Arc<Ground>,
+}
+
+/// Changes settings before a node is made.
+pub(crate) type Tune = fn(&mut Settings);
+
+impl TestApp {
+    /// A node on SQLite.
+    pub(crate) async fn sqlite() -> Self {
+        Self::sqlite_with(|_| {}).await
+    }
+
+    /// A node on SQLite with other settings.
+    pub(crate) async fn sqlite_with(tune: Tune) -> Self {
+        Self::node(Arc::new(Ground::sqlite()), Arc::new(ManualClock::at(start())), "one", 1, tune).await
+    }
+
+    /// A node on each database.
+    pub(crate) async fn on_every_database() -> Vec<Self> {
+        let mut nodes = Vec::new();
+        for ground in Ground::every().await {
+            nodes.push(Self::node(Arc::new(ground), Arc::new(ManualClock::at(start())), "one", 1, |_| {}).await);
+        }
+        nodes
+    }
+
+    /// Two nodes that share a database, once for each database.
+    pub(crate) async fn two_nodes_on_every_database() -> Vec<(Self, Self)> {
+        let mut pairs = Vec::new();
+        for one in Self::on_every_database().await {
+            let other = one.another_node("two", 2).await;
+            pairs.push((one, other));
+        }
+        pairs
+    }
+
+    /// Another node on the same database with the same root keys and the same clock.
+    pub(crate) async fn another_node(&self, name: &str, seed: u64) -> Self {
+        Self::node(Arc::clone(&self.ground), Arc::clone(&self.clock), name, seed, |_| {}).await
+    }
+
+    /// The node after a crash and a new start: nothing of its memory is left. `seed` must not have been used before.
+    pub(crate) async fn restarted(&self, seed: u64) -> Self {
+        self.another_node("one", seed).await
+    }
+
+    /// Every byte that the database and its journal hold on disk; SQLite only.
+    pub(crate) fn bytes_on_disk(&self) -> Vec<u8> {
+        assert!(self.ground.postgres.is_none(), "the files of PostgreSQL are not ours to read");
+        let mut bytes = Vec::new();
+        for entry in std::fs::read_dir(self.ground.folder.path()).unwrap() {
+            let path = entry.unwrap().path();
+            if path.to_string_lossy().contains("certwright.db") {
+                bytes.extend(std::fs::read(path).unwrap());
+            }
+        }
+        assert!(!bytes.is_empty(), "the database has its files in the folder of the test");
+        bytes
+    }
+
+    /// The actions of all audit events, in the order of the alphabet: while the clock stands still, events have no other.
+    pub(crate) async fn audited(&self) -> Vec<String> {
+        let page = PageRequest { limit: 500, after: None };
+        let page = self.app.audit_events(&call(), &Default::default(), &page).await.unwrap();
+        let mut actions: Vec<String> = page.items.into_iter().map(|event| event.action).collect();
+        actions.sort();
+        actions
+    }
+
+    async fn node(ground: Arc<Ground>, clock: Arc<ManualClock>, node: &str, seed: u64, tune: Tune) -> Self {
+        let faults = Arc::new(Faults::default());
+        let store = Store::open(&ground.location(), Arc::clone(&faults) as Arc<dyn CommitFaults>).await.unwrap();
+        store.migrate().await.unwrap();
+        let source = RootKeySource::File { path: ground.folder.path().join("root.key"), create: true };
+        let keys = Arc::new(SoftwareKeyStore::open(&source).unwrap());
+        let mut settings = Settings {
+            pki_url: "http://pki.example.com".to_owned(),
+            limits: ServiceLimits::default(),
+            node: node.to_owned(),
+            idempotency_lifetime: Span::from_hours(24),
+            retention: None,
+        };
+        tune(&mut settings);
+        let app = App::new(Dependencies {
+            store: store.clone(),
+            keys: Arc::clone(&keys) as Arc<dyn KeyStore>,
+            clock: clock.clone(),
+            entropy: Arc::new(SeededEntropy::new(seed)),
+            settings,
+        });
+        Self { app, clock, store, keys, faults, ground }
+    }
+}
+
+impl Ground {
+    fn sqlite() -> Self {
+        Self { folder: TempDir::new().unwrap(), postgres: None }
+    }
+
+    async fn every() -> Vec<Self> {
+        // Starting the server, when this is the first call, takes a moment.
+        let postgres = tokio::task::spawn_blocking(fresh_database).await.unwrap();
+        vec![Self::sqlite(), Self { folder: TempDir::new().unwrap(), postgres: Some(postgres) }]
+    }
+
+    fn location(&self) -> Location {
+        match &self.postgres {
+            Some((url, _)) => Location::Postgres(url.clone()),
+            None => Location::Sqlite(self.sqlite_path()),
+        }
+    }
+
+    fn sqlite_path(&self) -> PathBuf {
+        self.folder.path().join("certwright.db")
+    }
+}
+
+/// 2026-11-21T09:00:00Z.
+pub(crate) fn start() -> Timestamp {
+    Timestamp::parse("2026-11-21T09:00:00Z").unwrap()
+}
+
+/// A call of the server itself.
+pub(crate) fn call() -> Call {
+    Call::system("test")
+}
+
+/// The same as a trial.
+pub(crate) fn trial() -> Call {
+    Call { dry_run: true, ..call() }
+}
+
+/// A name.
+pub(crate) fn name(text: &str) -> ResourceName {
+    ResourceName::parse(text).unwrap()
+}
+
+/// A reference.
+pub(crate) fn to(text: &str) -> Reference {
+    Reference::parse(text).unwrap()
+}
+
+/// The code of the conflict that a use case answered.
+pub(crate) fn conflict<T>(result: Result<T, certwright_app::Error>) -> &'static str {
+    match result {
+        Err(certwright_app::Error::Conflict { code, .. }) => code,
+        Err(other) => panic!("not a conflict: {other:?}"),
+        Ok(_) => panic!("was not refused"),
+    }
+}
+
+/// Every test binary mounts this module and uses a part of it.
+const _: fn() = || {
+    let _ = TestApp::sqlite;
+    let _ = TestApp::sqlite_with;
+    let _ = TestApp::on_every_database;
+    let _ = TestApp::two_nodes_on_every_database;
+    let _ = TestApp::restarted;
+    let _ = TestApp::bytes_on_disk;
+    let _ = TestApp::audited;
+    let _ = |app: &TestApp| (app.store.clone(), Arc::clone(&app.keys), Arc::clone(&app.faults));
+    let _ = (trial, name, to, conflict::<()>);
+};

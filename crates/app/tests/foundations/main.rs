@@ -1,0 +1,24 @@
+//! Vaults, keys, tokens, profiles, idempotency keys and background work through the use cases, on real databases with a
+//! real key store and a clock moved by hand.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::string_slice,
+    reason = "a helper that fails is a test that fails"
+)]
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod cas;
+mod idempotency;
+mod issued;
+mod jobs;
+mod keys;
+mod profiles;
+mod seal;
+mod tokens;
+mod trust;
+mod vaults;
