@@ -168,3 +168,34 @@ named_enum! {
         Ed25519 = "ED25519",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_read_as_they_are_shown() {
+        for algorithm in KeyAlgorithm::ALL {
+            assert_eq!(KeyAlgorithm::parse(algorithm.as_str()), Ok(*algorithm));
+            let same = KeyAlgorithm::from_parts(algorithm.family(), Some(algorithm.length()));
+            assert_eq!(same, Ok(*algorithm));
+            assert_eq!(algorithm.signature_algorithms().is_empty(), !algorithm.is_asymmetric());
+        }
+        assert!(KeyAlgorithm::parse("rsa_2048").is_err() && SignatureAlgorithm::parse("SHA1_WITH_RSA").is_err());
+    }
+
+    #[test]
+    fn lengths() {
+        for (family, length, expected) in [
+            (KeyFamily::Aes, None, Ok(KeyAlgorithm::Aes256)),
+            (KeyFamily::Rsa, None, Ok(KeyAlgorithm::Rsa3072)),
+            (KeyFamily::Ecdsa, None, Ok(KeyAlgorithm::EcdsaP256)),
+            (KeyFamily::Ed25519, None, Ok(KeyAlgorithm::Ed25519)),
+            (KeyFamily::Rsa, Some(1024), Err("invalid_key_length")),
+            (KeyFamily::Ecdsa, Some(512), Err("invalid_key_length")),
+            (KeyFamily::Aes, Some(0), Err("invalid_key_length")),
+        ] {
+            assert_eq!(KeyAlgorithm::from_parts(family, length).map_err(|fault| fault.code), expected);
+        }
+    }
+}

@@ -143,3 +143,26 @@ pub struct KeyVersion {
     /// When it was made.
     pub created_at: Timestamp,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn deletions_wait_seven_to_thirty_days() {
+        let now = Timestamp::from_unix_s(1_800_000_000);
+        assert_eq!(deletion_time(now, None), Ok(now.plus(Span::from_days(30))));
+        let day = Span::from_days(1).s();
+        for (seconds, fine) in [
+            (7 * day, true),
+            (7 * day - 60, true),
+            (7 * day - 61, false),
+            (30 * day + 60, true),
+            (30 * day + 61, false),
+            (0, false),
+        ] {
+            let at = now.plus(Span::from_s(seconds));
+            assert_eq!(deletion_time(now, Some(at)).is_ok(), fine, "{seconds}");
+        }
+    }
+}

@@ -14,10 +14,10 @@ mod record;
 use crate::algorithm::SignatureAlgorithm;
 use crate::ca::{CaRules, IssuerFacts};
 use crate::constraints::NameConstraints;
-use crate::dn::DistinguishedName;
+use crate::dn::{AttributeType, DistinguishedName};
 use crate::profile::{ExtendedKeyUsage, KeyHolder, Profile};
 use crate::public_key::PublicKey;
-use crate::san::San;
+use crate::san::{EmailAddress, San};
 use crate::time::{Span, Timestamp};
 use crate::validity::{RequestedValidity, Validity};
 use crate::violation::{Verdict, Violation};
@@ -185,8 +185,8 @@ pub fn decide_leaf(
     names::leaf(&mut verdicts, profile, issuer, &request);
     let validity = lifetime::Bounds::leaf(profile, issuer, limits, now).choose(&mut verdicts, &request.validity);
     Decision::conclude(verdicts, validity, |validity| Approved {
+        names: with_described_addresses(request.names, &request.subject),
         subject: request.subject,
-        names: request.names,
         public_key: request.public_key,
         validity,
         kind: ApprovedKind::Leaf { usages: profile.usages().to_vec(), profile: profile.name().to_string() },
@@ -240,10 +240,23 @@ pub fn signature_fits(public_key: &PublicKey, algorithm: SignatureAlgorithm) -> 
 /// Owner of the rules that no one can change.
 const SERVICE: &str = "the service";
 
+/// An e-mail address in the subject must stand among the names as well (RFC 5280 section 4.1.2.6). The rules have judged
+/// the attribute like such a name; one that an rfc822Name cannot hold stays in the subject alone.
+fn with_described_addresses(mut names: Vec<San>, subject: &DistinguishedName) -> Vec<San> {
+    let addresses = subject.attributes().iter().filter(|attribute| attribute.kind() == AttributeType::EmailAddress);
+    for address in addresses.filter_map(|attribute| EmailAddress::parse(attribute.value()).ok()) {
+        let name = San::Email(address);
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    names
+}
+
 fn authority(request: CaRequest, validity: Validity, path_length: Option<u8>, self_signed: bool) -> Approved {
     Approved {
+        names: with_described_addresses(Vec::new(), &request.subject),
         subject: request.subject,
-        names: Vec::new(),
         public_key: request.public_key,
         validity,
         kind: ApprovedKind::Ca { path_length, name_constraints: request.rules.name_constraints, self_signed },

@@ -32,3 +32,30 @@ impl Token {
         self.revoked_at.is_none() && self.expires_at.is_none_or(|end| now < end)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_lives_until_its_end_or_its_revocation() {
+        let at = Timestamp::from_unix_s;
+        let token = Token {
+            id: TokenId::new(at(0), [0; 10]),
+            name: ResourceName::parse("ci").unwrap(),
+            user: "deployer".into(),
+            secret_sha256: Sha256([0; 32]),
+            created_at: at(0),
+            expires_at: Some(at(100)),
+            revoked_at: None,
+            last_used_at: None,
+        };
+        assert!(token.is_live(at(99)));
+        assert!(!token.is_live(at(100)));
+        assert!(Token { expires_at: None, ..token.clone() }.is_live(at(1_000_000)));
+        assert!(
+            !Token { revoked_at: Some(at(50)), ..token }.is_live(at(40)),
+            "revoked is revoked, whatever the clock says"
+        );
+    }
+}

@@ -70,3 +70,37 @@ impl RequestedValidity {
     /// Nothing asked: starts now, as long as allowed.
     pub const DEFAULT: Self = Self { not_before: None, end: RequestedEnd::Longest };
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> Timestamp {
+        Timestamp::parse(text).unwrap()
+    }
+
+    #[test]
+    fn both_end_seconds_count() {
+        let validity = Validity::new(at("2026-01-01T00:00:00.9Z"), at("2026-01-01T00:00:09.9Z")).unwrap();
+        assert_eq!(
+            (validity.not_before(), validity.not_after()),
+            (at("2026-01-01T00:00:00Z"), at("2026-01-01T00:00:09Z"))
+        );
+        assert_eq!(validity.length(), Span::from_s(10));
+        for (instant, inside) in [
+            ("2025-12-31T23:59:59.999Z", false),
+            ("2026-01-01T00:00:00Z", true),
+            ("2026-01-01T00:00:09.999Z", true),
+            ("2026-01-01T00:00:10Z", false),
+        ] {
+            assert_eq!(validity.contains(at(instant)), inside, "{instant}");
+        }
+    }
+
+    #[test]
+    fn never_empty() {
+        let start = at("2026-01-01T00:00:00Z");
+        assert_eq!(Validity::new(start, start).map(|one| one.length()), Ok(Span::from_s(1)));
+        assert!(Validity::new(start, start.minus(Span::from_s(1))).is_err());
+    }
+}

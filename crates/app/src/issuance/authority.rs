@@ -49,6 +49,7 @@ impl App {
         let serial = Serial::from_random(random);
         let subject = plan.approved.subject().to_string();
         let common_name = plan.approved.subject().common_name().unwrap_or_default().to_owned();
+        let names = plan.approved.names().to_vec();
         let key_algorithm = plan.approved.public_key().algorithm().map_or("", KeyAlgorithm::as_str).to_owned();
         let issuer = plan.issuer.as_ref().map_or(Issuer::Itself, Issuer::Ca);
         let prepared = prepare(plan.approved, serial.clone(), &issuer, plan.algorithm, &plan.urls)?;
@@ -85,7 +86,7 @@ impl App {
             spki_sha256: certificate.public_key.spki_sha256,
             subject,
             common_name,
-            names: Vec::new(),
+            names,
             profile: String::new(),
             key_algorithm,
             validity: certificate.validity,

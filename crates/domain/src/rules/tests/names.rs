@@ -38,6 +38,18 @@ fn the_oci_flow_and_the_openssl_flow_pass() {
 }
 
 #[test]
+fn an_address_in_the_subject_stands_among_the_names_once() {
+    let profile = Profile::built_in("tls-server-or-client").unwrap();
+    for given in [&["a.example.com"][..], &["a.example.com", "example@example.com"]] {
+        let mut request = leaf(given);
+        request.subject = subject(&[(T::EmailAddress, "example@EXAMPLE.com"), (T::CommonName, "a.example.com")]);
+        let approved = decide(&profile, &issuer(), request).into_result().unwrap();
+        let names: Vec<String> = approved.names().iter().map(ToString::to_string).collect();
+        assert_eq!(names, ["a.example.com", "example@example.com"], "RFC 5280 section 4.1.2.6");
+    }
+}
+
+#[test]
 fn the_built_in_profiles() {
     let built_in = |name: &str| Profile::built_in(name).unwrap();
     assert_eq!(judge(&built_in("tls-server"), &[]), ["names_missing"]);
