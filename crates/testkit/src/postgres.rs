@@ -33,10 +33,24 @@ pub struct DatabaseGuard {
 ///
 /// # Panics
 /// When there is no PostgreSQL to be had; the message says what to install.
-#[expect(clippy::panic, reason = "a test that cannot have its database must fail, with words")]
 pub fn fresh_database() -> (String, DatabaseGuard) {
+    static SERVER: OnceLock<Server> = OnceLock::new();
+    database_on(SERVER.get_or_init(|| server(FORGETFUL)))
+}
+
+/// The same on a server whose commits are on disk when they return, for what measures them. A server that was given by
+/// [`URL_VARIABLE`] is taken as it is.
+///
+/// # Panics
+/// As [`fresh_database`].
+pub fn fresh_durable_database() -> (String, DatabaseGuard) {
+    static SERVER: OnceLock<Server> = OnceLock::new();
+    database_on(SERVER.get_or_init(|| server(DURABLE)))
+}
+
+#[expect(clippy::panic, reason = "a test that cannot have its database must fail, with words")]
+fn database_on(server: &'static Server) -> (String, DatabaseGuard) {
     static NUMBER: AtomicU32 = AtomicU32::new(0);
-    let server = server();
     let name = format!("certwright_{}_{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
     if let Err(error) = server.sql(&format!("CREATE DATABASE {name} TEMPLATE template0")) {
         panic!("PostgreSQL did not make the database {name}: {error}\n{WHAT_TO_DO}");
@@ -94,16 +108,13 @@ fn succeeded(output: std::io::Result<Output>) -> Result<(), String> {
 }
 
 #[expect(clippy::panic, reason = "a test that cannot have its server must fail, with words")]
-fn server() -> &'static Server {
-    static SERVER: OnceLock<Server> = OnceLock::new();
-    SERVER.get_or_init(|| {
-        let started = match given_url() {
-            Some(url) => binary("psql").map(|psql| Server { url, psql, _alive: None }),
-            // The port is chosen before the server takes it: somebody else may be faster.
-            None => start().or_else(|_| start()).or_else(|_| start()),
-        };
-        started.unwrap_or_else(|error| panic!("No PostgreSQL for the tests: {error}\n{WHAT_TO_DO}"))
-    })
+fn server(durability: &str) -> Server {
+    let started = match given_url() {
+        Some(url) => binary("psql").map(|psql| Server { url, psql, _alive: None }),
+        // The port is chosen before the server takes it: somebody else may be faster.
+        None => start(durability).or_else(|_| start(durability)).or_else(|_| start(durability)),
+    };
+    started.unwrap_or_else(|error| panic!("No PostgreSQL for the tests: {error}\n{WHAT_TO_DO}"))
 }
 
 #[expect(
@@ -129,14 +140,19 @@ fn binary(name: &str) -> Result<PathBuf, String> {
     }
 }
 
-/// Starts the server and stops it when standard input ends. Durability is switched off: the data is not to outlive us.
+/// Options of a server whose data is not to outlive us.
+const FORGETFUL: &str = "-c fsync=off -c full_page_writes=off";
+/// Options of a server as operators run it.
+const DURABLE: &str = "-c fsync=on -c full_page_writes=on -c synchronous_commit=on";
+
+/// Starts the server and stops it when standard input ends.
 const SCRIPT: &str = r#"
 trap '' INT HUP TERM
-initdb=$1 pg_ctl=$2 port=$3
+initdb=$1 pg_ctl=$2 port=$3 durability=$4
 dir=$(mktemp -d /tmp/certwright-postgres-XXXXXX) || exit 1
 "$initdb" --pgdata "$dir/data" --username postgres --auth trust --no-sync --encoding UTF8 --no-locale >"$dir/log" 2>&1 &&
 "$pg_ctl" start --silent --wait --timeout 60 --pgdata "$dir/data" --log "$dir/server.log" --options \
-  "-p $port -c listen_addresses=127.0.0.1 -c unix_socket_directories=$dir -c max_connections=400 -c fsync=off -c full_page_writes=off" \
+  "-p $port -c listen_addresses=127.0.0.1 -c unix_socket_directories=$dir -c max_connections=400 $durability" \
   >>"$dir/log" 2>&1
 if [ $? -eq 0 ]; then
   echo ready
@@ -148,17 +164,17 @@ fi
 rm -rf "$dir"
 "#;
 
-fn start() -> Result<Server, String> {
+fn start(durability: &str) -> Result<Server, String> {
     let (initdb, pg_ctl, psql) = (binary("initdb")?, binary("pg_ctl")?, binary("psql")?);
     let port = free_port()?;
     let mut watcher =
-        watcher(&initdb, &pg_ctl, port).spawn().map_err(|error| format!("cannot run a shell: {error}"))?;
+        watcher(&initdb, &pg_ctl, port, durability).spawn().map_err(|error| format!("cannot run a shell: {error}"))?;
     wait_until_ready(&mut watcher)?;
     let url = format!("postgres://postgres@127.0.0.1:{port}/postgres");
     Ok(Server { url, psql, _alive: watcher.stdin.take() })
 }
 
-fn watcher(initdb: &Path, pg_ctl: &Path, port: u16) -> Command {
+fn watcher(initdb: &Path, pg_ctl: &Path, port: u16, durability: &str) -> Command {
     // initdb and the server refuse to run as root; Debian's package brings a user for them.
     let is_root = fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0);
     let mut command = if is_root {
@@ -168,7 +184,7 @@ fn watcher(initdb: &Path, pg_ctl: &Path, port: u16) -> Command {
     } else {
         Command::new("sh")
     };
-    command.args(["-c", SCRIPT, "sh"]).arg(initdb).arg(pg_ctl).arg(port.to_string());
+    command.args(["-c", SCRIPT, "sh"]).arg(initdb).arg(pg_ctl).arg(port.to_string()).arg(durability);
     // Our working directory may be closed to the other user, and signals of the terminal are not for the server.
     command.current_dir("/").process_group(0);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());

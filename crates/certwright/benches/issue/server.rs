@@ -24,7 +24,7 @@ pub(crate) struct Server {
     token: String,
     connector: TlsConnector,
     // Dropped after the process has been stopped, in this order.
-    _postgres: Option<postgres::Database>,
+    _postgres: Option<postgres::DatabaseGuard>,
     _folder: tempfile::TempDir,
 }
 
@@ -37,7 +37,7 @@ impl Server {
         let (url, guard) = match database {
             Database::Sqlite => (None, None),
             Database::Postgres => {
-                let (url, guard) = postgres::fresh_database();
+                let (url, guard) = postgres::fresh_durable_database();
                 insist_on_durable_commits(&url)?;
                 (Some(url), Some(guard))
             }
