@@ -138,7 +138,7 @@ pub(crate) fn deletion_not_scheduled(kind: &'static str, state: &str) -> Error {
 pub(crate) fn deletion_scheduled_already(kind: &'static str, at: Option<Timestamp>) -> Error {
     let at = at.map_or_else(|| "another time".to_owned(), |at| at.to_string());
     Error::conflict(
-        "deletion_scheduled_already",
+        "deletion_scheduled",
         format!("The {kind}'s deletion is scheduled for {at} already."),
         "To move it, cancel it and schedule it again.",
     )

@@ -107,7 +107,7 @@ fn a_key_whose_deletion_is_scheduled_takes_no_other_change() {
     }
     assert_eq!(decide(&pending, &KeyChange::ScheduleDeletion(None), None).unwrap(), None);
     let other = KeyChange::ScheduleDeletion(Some(now().plus(Span::from_days(20))));
-    assert_eq!(code(decide(&pending, &other, None)), "deletion_scheduled_already");
+    assert_eq!(code(decide(&pending, &other, None)), "deletion_scheduled");
     let gone = plan(&vault(VaultState::PendingDeletion), &pending, &KeyChange::CancelDeletion, None, now());
     assert_eq!(code(gone), "vault_not_active");
     pending.deletion_at = Some(now());

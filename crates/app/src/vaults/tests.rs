@@ -45,7 +45,7 @@ fn scheduling_again_is_the_same_answer_unless_another_time_is_asked_for() {
         assert_eq!(plan(&pending, &VaultChange::ScheduleDeletion(same), true, now()).unwrap(), None);
     }
     let other = VaultChange::ScheduleDeletion(Some(at.plus(Span::from_days(1))));
-    assert_eq!(code(plan(&pending, &other, false, now())), "deletion_scheduled_already");
+    assert_eq!(code(plan(&pending, &other, false, now())), "deletion_scheduled");
 }
 
 #[test]

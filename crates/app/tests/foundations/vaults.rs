@@ -1,9 +1,9 @@
 use crate::common::{TestApp, call, conflict, name, start, to, trial};
-use certwright_app::{Call, Error, NewKey};
+use certwright_app::{Call, Error, NewKey, NewToken};
 use certwright_domain::algorithm::KeyAlgorithm;
 use certwright_domain::key::{Protection, VaultState};
 use certwright_domain::time::Span;
-use certwright_store::{AuditFilter, PageRequest};
+use certwright_store::{AuditFilter, KeyFilter, PageRequest};
 use certwright_testkit::faults::When;
 
 const ALL: PageRequest = PageRequest { limit: 500, after: None };
@@ -144,7 +144,7 @@ async fn the_time_of_a_deletion_lies_between_7_and_30_days() {
     assert_eq!(pending.deletion_at, Some(at));
     let other = Some(start().plus(Span::from_days(8)));
     let moved = app.app.schedule_vault_deletion(&call(), &to("v"), other).await;
-    assert_eq!(conflict(moved), "deletion_scheduled_already");
+    assert_eq!(conflict(moved), "deletion_scheduled");
 }
 
 #[tokio::test]
@@ -159,5 +159,31 @@ async fn of_two_rotations_at_once_both_count() {
         let keys = one.store.read().await.unwrap().vault_keys(&vault.id).await.unwrap();
         let numbers: Vec<u32> = keys.iter().map(|key| key.number).collect();
         assert_eq!(numbers, [3, 2, 1]);
+    }
+}
+
+#[tokio::test]
+async fn the_servers_own_vault_is_neither_listed_nor_changed_by_operators() {
+    let app = TestApp::sqlite().await;
+    app.app.server_certificate(&["localhost".to_owned()]).await.unwrap();
+    let own = app.store.read().await.unwrap().vaults(&ALL, true).await.unwrap().items;
+    let [own] = own.as_slice() else { panic!("{own:?}") };
+    assert!(own.system && app.app.vaults(&call(), &ALL).await.unwrap().items.is_empty());
+
+    let new = NewToken { name: name("ops"), user: None, expires_at: None };
+    let (_, text) = app.app.create_token(&call(), new).await.unwrap();
+    let operator = Call { caller: app.app.authenticate(text.expose()).await.unwrap(), ..call() };
+    let vault = to(own.id.as_str());
+    let keys = app.store.read().await.unwrap().keys(&own.id, &KeyFilter::default(), &ALL).await.unwrap().items;
+    let key = to(keys[0].id.as_str());
+    for refused in [
+        conflict(app.app.rename_vault(&operator, &vault, name("mine"), None).await),
+        conflict(app.app.rotate_vault(&operator, &vault).await),
+        conflict(app.app.schedule_vault_deletion(&operator, &vault, None).await),
+        conflict(app.app.create_key(&operator, &vault, new_key("k")).await),
+        conflict(app.app.rotate_key(&operator, &vault, &key).await),
+        conflict(app.app.disable_key(&operator, &vault, &key).await),
+    ] {
+        assert_eq!(refused, "system_resource");
     }
 }
