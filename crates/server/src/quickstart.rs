@@ -42,11 +42,16 @@ pub async fn quickstart(
         start::first_token(settings, &started.app).await?;
         describe(settings, &report)
     };
-    let failed = |error| Error::System { doing: "write to standard output", why: format!("{error}") };
-    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(failed)?;
+    // The lines are shown when they work: once the listeners answer.
+    let mut show = || {
+        let failed =
+            |error: std::io::Error| Error::System { doing: "write to standard output", why: error.to_string() };
+        out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(failed)
+    };
     if wishes.serve {
-        return run(sources, settings, level, started).await;
+        return run(sources, settings, level, started, show).await;
     }
+    show()?;
     started.store.close().await;
     Ok(Ended::Orderly)
 }

@@ -33,15 +33,16 @@ pub enum Ended {
 pub async fn serve(sources: &Sources, loaded: &Loaded, level: &LogLevel) -> Result<Ended, Error> {
     let settings = &loaded.settings;
     let started = start::start(settings).await?;
-    run(sources, settings, level, started).await
+    run(sources, settings, level, started, || Ok(())).await
 }
 
-/// Serves what was started.
+/// Serves what was started; `greet` is called as soon as somebody answers.
 pub(crate) async fn run(
     sources: &Sources,
     settings: &Settings,
     level: &LogLevel,
     started: Started,
+    greet: impl FnOnce() -> Result<(), Error>,
 ) -> Result<Ended, Error> {
     let Started { mut signals, api_socket, plain_socket, app, store, entropy, .. } = started;
     start::first_token(settings, &app).await?;
@@ -82,6 +83,7 @@ pub(crate) async fn run(
         listeners.spawn(listener.run(stopped));
     }
     announce(settings, &store);
+    greet()?;
 
     let why = wait(&mut signals, &mut listeners, sources, level, certificate.as_deref()).await?;
     tracing::info!(signal = why, deadline = ?settings.shutdown_deadline, "stopping; a second signal stops at once");

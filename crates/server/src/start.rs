@@ -37,9 +37,7 @@ pub(crate) async fn start(settings: &Settings) -> Result<Started, Error> {
         tracing::warn!("{doubt}");
     }
     let store = wiring::open_store(settings).await?;
-    for migration in wiring::migrate(settings, &store).await? {
-        tracing::info!(migration, "applied a migration");
-    }
+    wiring::migrate(settings, &store).await?;
     let Wired { app, store, entropy } = wiring::wire(settings, store).await?;
     let failed = |source| Error::App { doing: "read the database", source };
     let was_initialised = app.is_initialised().await.map_err(failed)?;
