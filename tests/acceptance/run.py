@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Runs the acceptance tests: the real binary on loopback, judged by curl, openssl, GnuTLS, pyca/cryptography and pkilint.
+"""Runs the acceptance tests: the real binary on loopback, judged by curl, openssl, GnuTLS, pyca and pkilint.
 
 The last line says `acceptance: N passed, N failed`; the exit status is 1 when anything failed.
 """
@@ -25,7 +25,7 @@ class Result(unittest.TestResult):
         super().__init__()
         self.passed = 0
         self._group = ""
-        self._start = 0.0
+        self._start = time.monotonic()
 
     def startTest(self, test):
         super().startTest(test)

@@ -21,7 +21,10 @@ def wish(name: str, **more) -> dict:
 
 @on_both
 class Conventions(ServerCase):
-    """Section 3 of the design, by curl."""
+    """The HTTP conventions, by curl."""
+
+    # Talkative, because the log must name the request and must not tell a secret.
+    config = '[log]\nlevel = "debug"\n'
 
     @classmethod
     def setUpClass(cls) -> None:
@@ -99,7 +102,7 @@ class Conventions(ServerCase):
     def test_a_body_beyond_the_limit(self):
         for size, status in ((1024 * 1024 + 1, 413), (8 * 1024 * 1024, 413)):
             with self.subTest(size):
-                body = json.dumps({"name": "x" * (size - 11)}).encode()
+                body = json.dumps({"name": "x" * (size - len('{"name": ""}'))}).encode()
                 self.assertEqual(len(body), size)
                 headers = {"Content-Type": "application/json", "Expect": ""}
                 self.assert_problem(self.curl.call("POST", "/v1/vaults", data=body, headers=headers), status)
@@ -253,7 +256,7 @@ class Conventions(ServerCase):
         for path, body in (
             ("/v1/vaults", {"name": "trial"}),
             ("/v1/vaults/default/keys", {"name": "trial", "algorithm": "ECDSA"}),
-            ("/v1/profiles", {"name": "trial", "usages": ["serverAuth"]}),
+            ("/v1/profiles", {"name": "trial", "usages": ["serverAuth"], "names": {"dns": ["*.example.com"]}}),
             ("/v1/tokens", {"name": "trial"}),
         ):
             with self.subTest(path):
@@ -352,7 +355,7 @@ class Conventions(ServerCase):
         revoked = self.curl.post(f"/v1/tokens/{made['id']}/revoke")
         self.assertIn(revoked.status, (200, 204), revoked)
         self.assert_problem(self.curl.get("/v1/whoami", token=made["token"]), 401)
-        self.assert_problem(self.curl.post("/v1/tokens", {"name": "late", "expiresAt": "2020-01-01T00:00:00Z"}), 422)
+        self.assert_problem(self.curl.post("/v1/tokens", {"name": "late", "expiresAt": "2020-01-01T00:00:00Z"}), 400)
 
     def test_every_change_left_an_audit_event(self):
         answer = self.curl.post("/v1/vaults", {"name": "audited"}, headers={"X-Request-Id": "audit-me-1"})
@@ -410,7 +413,8 @@ class Formats(ServerCase):
         if short == "tar":
             files = self.untar(body)
             self.assertNotIn("PRIVATE", "".join(files.values()))
-            body = next(text for text in files.values() if "BEGIN CERTIFICATE" in text).encode()
+            self.assertEqual(files.keys(), {"cert.pem", "chain.pem", "ca.pem"})
+            body = files["cert.pem"].encode()
         if short == "p7":
             self.assertEqual(
                 tools.openssl("pkcs7", "-inform", "DER", "-print_certs", data=body).decode().count("BEGIN CERTIFICATE"),
@@ -443,7 +447,7 @@ class Formats(ServerCase):
             self.curl.post("/v1/certificate-authorities/issuing-1/issue?format=tar", wish("a.example.com")), 201
         )
         files = self.untar(answer.body)
-        self.assertEqual(len(files), 4, files.keys())
+        self.assertEqual(files.keys(), {"cert.pem", "chain.pem", "ca.pem", "key.pem"})
         self.assertEqual(sum("PRIVATE KEY" in text for text in files.values()), 1)
         listed = tools.run("tar", "-tvf", self.scratch / "a.tar").stdout.decode()
         key = next(line for line in listed.splitlines() if "key" in line.split()[-1])
