@@ -27,9 +27,12 @@ pub(crate) struct Context {
     pub(crate) tokens: TokenCache,
     issuers: Cache<String, Arc<IssuerContext>>,
     profiles: Cache<String, Arc<(i64, Profile)>>,
-    ca_keys: RwLock<Option<Arc<(i64, HashSet<Sha256>)>>>,
+    ca_keys: RwLock<Option<Arc<CaKeys>>>,
     samples: RwLock<HashMap<KeyAlgorithm, PublicKey>>,
 }
+
+/// The public keys of all CAs, and the epoch they were read under.
+type CaKeys = (i64, HashSet<Sha256>);
 
 /// A CA that may sign now, with everything that signing needs.
 pub(crate) struct IssuerContext {

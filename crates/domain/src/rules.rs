@@ -14,10 +14,10 @@ mod record;
 use crate::algorithm::SignatureAlgorithm;
 use crate::ca::{CaRules, IssuerFacts};
 use crate::constraints::NameConstraints;
-use crate::dn::{AttributeType, DistinguishedName};
+use crate::dn::DistinguishedName;
 use crate::profile::{ExtendedKeyUsage, KeyHolder, Profile};
 use crate::public_key::PublicKey;
-use crate::san::{EmailAddress, San};
+use crate::san::San;
 use crate::time::{Span, Timestamp};
 use crate::validity::{RequestedValidity, Validity};
 use crate::violation::{Verdict, Violation};
@@ -241,15 +241,10 @@ pub fn signature_fits(public_key: &PublicKey, algorithm: SignatureAlgorithm) -> 
 const SERVICE: &str = "the service";
 
 /// An e-mail address in the subject must stand among the names as well (RFC 5280 section 4.1.2.6). The rules have judged
-/// the attribute like such a name; one that an rfc822Name cannot hold stays in the subject alone.
+/// it with the subject; one that an rfc822Name cannot hold stays in the subject alone.
 fn with_described_addresses(mut names: Vec<San>, subject: &DistinguishedName) -> Vec<San> {
-    let addresses = subject.attributes().iter().filter(|attribute| attribute.kind() == AttributeType::EmailAddress);
-    for address in addresses.filter_map(|attribute| EmailAddress::parse(attribute.value()).ok()) {
-        let name = San::Email(address);
-        if !names.contains(&name) {
-            names.push(name);
-        }
-    }
+    let described = names::described_addresses(&names, subject);
+    names.extend(described);
     names
 }
 

@@ -7,7 +7,7 @@ use crate::audit::Target;
 use crate::change::{Change, by_id, name_conflict, refuse_final_deletion, require_if_match};
 use crate::{App, Call, Caller, Error, Permission};
 use certwright_domain::ca::{Ca, CaState};
-use certwright_domain::key::deletion_time;
+use certwright_domain::key::{KeyState, deletion_time};
 use certwright_domain::name::Reference;
 use certwright_domain::revocation::{Revocation, RevocationReason};
 use certwright_domain::time::Timestamp;
@@ -129,7 +129,7 @@ impl App {
     ) -> Result<CaView, Error> {
         self.authorize(call, Permission::CaManage)?;
         let now = self.inner.clock.now();
-        let at = deletion_time(now, at).map_err(|invalid| Error::invalid("/timeOfDeletion", invalid))?;
+        let at = deletion_time(now, at).map_err(|invalid| Error::invalid("/deletionAt", invalid))?;
         let mut read = self.inner.store.read().await?;
         let mut ca = find(&mut read, ca).await?;
         if matches!(ca.state, CaState::PendingDeletion | CaState::Deleted) {
@@ -152,13 +152,19 @@ impl App {
         ca.state_before_deletion = Some(ca.state);
         ca.state = CaState::PendingDeletion;
         ca.deletion_at = Some(at);
-        self.write_ca(call, "ca.schedule-deletion", ca, &[("timeOfDeletion", &at.to_string())]).await
+        self.write_ca(call, "ca.schedule-deletion", ca, &[("deletionAt", &at.to_string())]).await
     }
 
     /// Cancels a scheduled deletion; the CA goes back to the state it had.
     pub async fn cancel_ca_deletion(&self, call: &Call, ca: &Reference) -> Result<CaView, Error> {
         self.authorize(call, Permission::CaManage)?;
-        let mut ca = find(&mut self.inner.store.read().await?, ca).await?;
+        let mut read = self.inner.store.read().await?;
+        let mut ca = find(&mut read, ca).await?;
+        let key = match &ca.key {
+            Some((_, key)) => read.key_by_id(key).await?,
+            None => None,
+        };
+        drop(read);
         if ca.state != CaState::PendingDeletion {
             return Err(Error::conflict(
                 "deletion_not_scheduled",
@@ -167,6 +173,13 @@ impl App {
             ));
         }
         refuse_final_deletion("CA", ca.deletion_at, self.inner.clock.now())?;
+        if let Some(key) = key.filter(|key| matches!(key.state, KeyState::PendingDeletion | KeyState::Deleted)) {
+            return Err(Error::conflict(
+                "key_not_enabled",
+                format!("Key {} of CA {} is {}.", key.name, ca.name, key.state),
+                "Cancel the deletion of the key first; a CA whose key is gone cannot come back.",
+            ));
+        }
         ca.state = ca.state_before_deletion.take().unwrap_or(CaState::Disabled);
         ca.deletion_at = None;
         self.write_ca(call, "ca.cancel-deletion", ca, &[]).await

@@ -1,5 +1,13 @@
 //! CAs and certificates through the use cases, on a real store with real keys and a clock moved by hand.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a helper that fails is a test that fails"
+)]
+
 #[path = "../common/mod.rs"]
 mod common;
 

@@ -81,6 +81,18 @@ pub(super) fn leaf(verdicts: &mut Verdicts, profile: &Profile, issuer: &IssuerFa
     differs_from_issuer(verdicts, issuer, &request.subject);
 }
 
+/// The addresses of the subject that an rfc822Name can hold and that are not among `names` yet.
+pub(super) fn described_addresses(names: &[San], subject: &DistinguishedName) -> Vec<San> {
+    let mut described = Vec::new();
+    let addresses = subject.attributes().iter().filter(|attribute| attribute.kind() == AttributeType::EmailAddress);
+    for address in addresses.filter_map(|attribute| EmailAddress::parse(attribute.value()).ok()).map(San::Email) {
+        if !names.contains(&address) && !described.contains(&address) {
+            described.push(address);
+        }
+    }
+    described
+}
+
 /// A CA has a subject (RFC 5280 section 4.1.2.6).
 pub(super) fn authority_subject(verdicts: &mut Verdicts, subject: &DistinguishedName) {
     let mut rule = Rule::new("subject", SERVICE, "at least one attribute", subject.to_string());
@@ -128,7 +140,8 @@ fn presence(verdicts: &mut Verdicts, of_profile: &str, limits: &NameLimits, requ
 }
 
 fn count_and_repeats(verdicts: &mut Verdicts, request: &LeafRequest) {
-    let count = request.names.len();
+    // An address of the subject becomes a name as well (RFC 5280 section 4.1.2.6); it is judged with the subject.
+    let count = request.names.len().saturating_add(described_addresses(&request.names, &request.subject).len());
     let mut most = Rule::new("maximumNames", SERVICE, MAX_NAMES.to_string(), count.to_string());
     most.broken_if(count > MAX_NAMES, || Broken {
         code: "too_many_names",
@@ -290,7 +303,8 @@ fn attributes(verdicts: &mut Verdicts, of_profile: &str, limits: &NameLimits, su
     verdicts.push(rule);
 
     // Patterns for e-mail addresses hold for the subject too. A profile that allows none among the names says nothing
-    // about the subject, where the address is a point of contact.
+    // about the subject, where the address is a point of contact; where the subject may carry it, it also stands among
+    // the names, because RFC 5280 section 4.1.2.6 has it so.
     if !matches!(limits.email, Allowed::Matching(_)) {
         return;
     }

@@ -50,6 +50,17 @@ fn an_address_in_the_subject_stands_among_the_names_once() {
 }
 
 #[test]
+fn an_address_of_the_subject_counts_among_the_names() {
+    let profile = Profile::built_in("tls-server-or-client").unwrap();
+    let names: Vec<String> = (0..100).map(|number| format!("h{number}.example.com")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let mut request = leaf(&names);
+    assert_eq!(codes(decide(&profile, &issuer(), request.clone())), [""; 0]);
+    request.subject = subject(&[(T::EmailAddress, "example@example.com")]);
+    assert_eq!(codes(decide(&profile, &issuer(), request)), ["too_many_names"]);
+}
+
+#[test]
 fn the_built_in_profiles() {
     let built_in = |name: &str| Profile::built_in(name).unwrap();
     assert_eq!(judge(&built_in("tls-server"), &[]), ["names_missing"]);
