@@ -11,6 +11,7 @@
 //! **How it is built.** `queries` is one body of SQL and Rust that is mounted twice, as `sqlite::queries` and
 //! `postgres::queries`, each time with a concrete driver. What differs stands as named constants, types and functions
 //! in `sqlite` and `postgres`.
+#![expect(clippy::duplicate_mod, reason = "one body of queries with two concrete drivers")]
 
 mod cursor;
 mod documents;

@@ -1,6 +1,7 @@
 //! A lane of the group commit: takes what has queued up, stores it in one transaction, answers.
 
 use super::super::{BEGIN_RECORD, LANES, STATEMENT_DEADLINE, insert_audit, insert_issued};
+use super::session::roll_back;
 use super::system::{EPOCH, read_epoch};
 use super::{Connection, Database, Error, Held, Result};
 use crate::recorder::{Intake, Job};
@@ -92,7 +93,9 @@ impl Lane {
             Ok(_) => self.held = held.keep(),
             Err(Error::Unavailable(error)) => {
                 tracing::warn!(%error, "the group commit failed");
+                // The callers need not wait for a server that may not answer.
                 held.discard();
+                tokio::spawn(roll_back(held));
             }
             Err(_) => match execute(&mut held, "ROLLBACK").await {
                 Ok(()) => self.held = held.keep(),

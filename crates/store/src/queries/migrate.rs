@@ -1,6 +1,7 @@
 //! Runs migrations: one transaction per step, which also checks what is there and remembers the step.
 
 use super::super::{BEGIN_MIGRATION, HAS_MIGRATIONS, MAKE_MIGRATIONS, MIGRATIONS};
+use super::session::roll_back;
 use super::{Connection, Database, Error, Reading, Result};
 use crate::migrations::{Applied, Step, missing};
 use sqlx::Row as _;
@@ -26,8 +27,7 @@ async fn apply_next(database: &Database) -> Result<Option<&'static Step>> {
     let mut held = database.writer().await?;
     let outcome = apply_next_on(&mut held).await;
     if outcome.is_err() {
-        // Ends the transaction, whatever its state.
-        held.discard();
+        roll_back(held).await;
     }
     outcome
 }

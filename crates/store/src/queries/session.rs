@@ -102,17 +102,18 @@ impl Session {
 
 impl Drop for Session {
     fn drop(&mut self) {
-        // Without a runtime the connection's own end rolls back.
-        if let Some(held) = self.held.take()
-            && let Ok(runtime) = tokio::runtime::Handle::try_current()
-        {
-            runtime.spawn(roll_back(held));
+        if let Some(mut held) = self.held.take() {
+            match tokio::runtime::Handle::try_current() {
+                Ok(runtime) => drop(runtime.spawn(roll_back(held))),
+                // Nobody can wait for a rollback: the connection's own end is one.
+                Err(_) => held.discard(),
+            }
         }
     }
 }
 
 /// Rolls back; a connection on which even that fails is not used again.
-async fn roll_back(mut held: Held) {
+pub(super) async fn roll_back(mut held: Held) {
     let undone = within(&mut held, async |connection| sqlx::raw_sql("ROLLBACK").execute(connection).await).await;
     if let Err(error) = undone {
         tracing::debug!(%error, "a rollback failed; its connection is given up");

@@ -63,7 +63,7 @@ const OLDEST: (u32, u32, u32) = (3, 51, 3);
 /// The SQLite file with its connections. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Database {
-    options: SqliteConnectOptions,
+    options: Arc<SqliteConnectOptions>,
     writer: Arc<Mutex<Option<Connection>>>,
     /// The writer's connection failed in a way that may be cured by a new one.
     broken: Arc<AtomicBool>,
@@ -136,7 +136,7 @@ impl Database {
             .max_lifetime(None)
             .connect_lazy_with(options.clone().pragma("query_only", "ON"));
         Ok(Self {
-            options,
+            options: Arc::new(options),
             writer: Arc::new(Mutex::new(Some(writer))),
             broken: Arc::default(),
             closed: Arc::default(),

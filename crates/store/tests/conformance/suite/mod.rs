@@ -1,0 +1,31 @@
+//! The suite. `super` is the mount: it says how a fresh store is made.
+
+mod audit;
+mod cas;
+mod issued;
+mod keys;
+mod profiles;
+mod recorder;
+mod search;
+mod system;
+mod tokens;
+mod transactions;
+mod vaults;
+
+use super::{BACKEND, fresh_with};
+use crate::fixtures::TestStore;
+use certwright_store::{Error, NoFaults};
+use std::sync::Arc;
+
+async fn fresh() -> TestStore {
+    fresh_with(Arc::new(NoFaults)).await
+}
+
+/// The error of a unique key.
+fn conflict(what: &str) -> Error {
+    Error::Conflict { what: what.to_owned() }
+}
+
+fn stale(what: &'static str) -> Error {
+    Error::Stale { what }
+}

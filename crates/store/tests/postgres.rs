@@ -1,0 +1,203 @@
+//! What only PostgreSQL can get wrong: the server goes away, comes back, waits, belongs to others too.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use certwright_domain::id::CaId;
+use certwright_domain::time::Timestamp;
+use certwright_store::{Error, Location, NoFaults, Store};
+use certwright_testkit::postgres::fresh_database;
+use certwright_testkit::proxy::Proxy;
+use sqlx::{Connection as _, PgConnection};
+use std::sync::Arc;
+
+async fn open(url: &str) -> Result<Store, Error> {
+    Store::open(&Location::Postgres(url.to_owned()), Arc::new(NoFaults)).await
+}
+
+/// The URL with the proxy's address in place of the server's.
+async fn behind_proxy(url: &str) -> (String, Proxy) {
+    let (scheme_and_user, rest) = url.split_once('@').unwrap();
+    let (server, database) = rest.split_once('/').unwrap();
+    let proxy = Proxy::start(server).await.unwrap();
+    (format!("{scheme_and_user}@{}/{database}", proxy.address()), proxy)
+}
+
+#[tokio::test]
+async fn a_server_that_is_away_is_unavailable_and_may_come_back() {
+    let (url, _guard) = fresh_database();
+    let (url, mut proxy) = behind_proxy(&url).await;
+    let store = open(&url).await.unwrap();
+    store.migrate().await.unwrap();
+
+    let mut open_tx = store.begin("t").await.unwrap();
+    open_tx.put_meta("name", b"lost").await.unwrap();
+    let mut reader = store.read().await.unwrap();
+    assert_eq!(reader.meta("name").await.unwrap(), None);
+    proxy.cut().await;
+
+    assert!(matches!(open_tx.commit().await, Err(Error::Unavailable(_))));
+    assert!(matches!(reader.meta("name").await, Err(Error::Unavailable(_))));
+    drop(reader);
+    let unavailable = |outcome: Option<Error>| assert!(matches!(outcome, Some(Error::Unavailable(_))), "{outcome:?}");
+    let (ping, begin, read, pending) =
+        tokio::join!(store.ping(), store.begin("t"), store.read(), store.pending_migrations());
+    unavailable(ping.err());
+    unavailable(begin.err());
+    unavailable(read.err());
+    unavailable(pending.err());
+    unavailable(open(&url).await.err());
+
+    proxy.restore().await.unwrap();
+    store.ping().await.unwrap();
+    let mut tx = store.begin("t").await.unwrap();
+    assert_eq!(tx.meta("name").await.unwrap(), None, "what was not committed is not there");
+    tx.put_meta("name", b"kept").await.unwrap();
+    tx.commit().await.unwrap();
+    store.close().await;
+}
+
+#[tokio::test]
+async fn the_group_commit_survives_a_lost_server() {
+    let (url, _guard) = fresh_database();
+    let (url, mut proxy) = behind_proxy(&url).await;
+    let store = open(&url).await.unwrap();
+    store.migrate().await.unwrap();
+    let epoch = store.read().await.unwrap().epoch().await.unwrap();
+    // Recordings of another epoch go through a whole transaction and need no CA.
+    let recording = || stale_recording(epoch - 1);
+    let stale = Err(Error::Stale { what: "epoch" });
+    assert_eq!(store.recorder().record(recording()).await, stale);
+    proxy.cut().await;
+    assert!(matches!(store.recorder().record(recording()).await, Err(Error::Unavailable(_))));
+    proxy.restore().await.unwrap();
+    // Both lanes held a connection; each finds out for itself, and gets a new one.
+    for _ in 0..6 {
+        assert_eq!(store.recorder().record(recording()).await, stale);
+    }
+    store.close().await;
+}
+
+#[tokio::test]
+async fn an_operator_who_ends_our_connections_costs_one_answer_each() {
+    let (url, _guard) = fresh_database();
+    let store = open(&url).await.unwrap();
+    store.migrate().await.unwrap();
+    let mut tx = store.begin("t").await.unwrap();
+    tx.put_meta("name", b"lost").await.unwrap();
+    let mut operator = PgConnection::connect(&url).await.unwrap();
+    sqlx::query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'certwright' AND datname = current_database()")
+        .execute(&mut operator)
+        .await
+        .unwrap();
+    assert!(matches!(tx.commit().await, Err(Error::Unavailable(_))));
+    // Connections that died while idle are found out at the latest by their first use.
+    let mut answered = false;
+    for _ in 0..20 {
+        answered = answered || store.ping().await.is_ok();
+    }
+    assert!(answered);
+    assert_eq!(store.read().await.unwrap().meta("name").await.unwrap(), None);
+    store.close().await;
+}
+
+#[tokio::test]
+async fn connections_have_the_settings_that_durability_rests_on() {
+    let (url, _guard) = fresh_database();
+    let mut admin = PgConnection::connect(&url).await.unwrap();
+    let database: String = sqlx::query_scalar("SELECT current_database()::text").fetch_one(&mut admin).await.unwrap();
+    // An operator's setting that would lose acknowledged certificates.
+    let lax = format!("ALTER DATABASE {database} SET synchronous_commit = off");
+    sqlx::raw_sql(sqlx::AssertSqlSafe(lax)).execute(&mut admin).await.unwrap();
+    let setting: String = sqlx::query_scalar("SHOW synchronous_commit")
+        .fetch_one(&mut PgConnection::connect(&url).await.unwrap())
+        .await
+        .unwrap();
+    assert_eq!(setting, "off", "the trap is set");
+
+    let store = open(&url).await.unwrap();
+    store.migrate().await.unwrap();
+    // The database itself looks at the setting of whoever writes.
+    sqlx::raw_sql(
+        "CREATE FUNCTION look() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+         IF current_setting('synchronous_commit') <> 'on' THEN RAISE EXCEPTION 'not durable'; END IF; \
+         RETURN NEW; END $$; \
+         CREATE TRIGGER look BEFORE INSERT ON meta FOR EACH ROW EXECUTE FUNCTION look()",
+    )
+    .execute(&mut admin)
+    .await
+    .unwrap();
+    let lax = sqlx::query("INSERT INTO meta (name, value) VALUES ('lax', '')");
+    assert!(lax.execute(&mut PgConnection::connect(&url).await.unwrap()).await.is_err(), "the trigger looks");
+    let mut tx = store.begin("t").await.unwrap();
+    tx.put_meta("name", b"x").await.unwrap();
+    tx.commit().await.unwrap();
+    store.close().await;
+}
+
+/// Two nodes: a lock that is held too long is an answer within seconds, not a hang.
+#[tokio::test]
+async fn a_row_locked_by_another_node_is_waited_for_only_so_long() {
+    let (url, _guard) = fresh_database();
+    let store = open(&url).await.unwrap();
+    store.migrate().await.unwrap();
+    let mut other_node = PgConnection::connect(&url).await.unwrap();
+    sqlx::raw_sql("BEGIN; INSERT INTO meta (name, value) VALUES ('name', '')").execute(&mut other_node).await.unwrap();
+    let mut tx = store.begin("t").await.unwrap();
+    assert!(matches!(tx.put_meta("name", b"x").await, Err(Error::Unavailable(_))));
+    assert!(matches!(tx.commit().await, Err(Error::Unavailable(_))));
+    store.close().await;
+}
+
+#[tokio::test]
+async fn a_wrong_url_is_refused_without_printing_it() {
+    for url in ["postgres://user:secret@host:port/x", "mysql://user:secret@host/x"] {
+        let error = open(url).await.err().unwrap();
+        assert!(!error.to_string().contains("secret"), "{error}");
+    }
+    let debug = format!("{:?}", Location::Postgres("postgres://user:secret@host/x".to_owned()));
+    assert!(!debug.contains("secret"));
+}
+
+fn stale_recording(epoch: i64) -> certwright_store::Recording {
+    use certwright_domain::audit::AuditEvent;
+    use certwright_domain::id::{AuditId, IssuedId};
+    use certwright_domain::issued::{IssuedCertificate, IssuedKind};
+    use certwright_domain::serial::{Serial, Sha256};
+    use certwright_domain::validity::Validity;
+    let at = Timestamp::from_unix_s(1_795_176_000);
+    let issued = IssuedCertificate {
+        id: IssuedId::new(at, [0; 10]),
+        kind: IssuedKind::Leaf,
+        ca_id: CaId::new(at, [0; 10]),
+        ca_name: String::new(),
+        ca_version: 1,
+        serial: Serial::from_bytes(&[1]).unwrap(),
+        fingerprint: Sha256([0; 32]),
+        spki_sha256: Sha256([0; 32]),
+        subject: String::new(),
+        common_name: String::new(),
+        names: Vec::new(),
+        profile: String::new(),
+        key_algorithm: String::new(),
+        validity: Validity::new(at, at).unwrap(),
+        renew_at: at,
+        requester: String::new(),
+        requester_name: String::new(),
+        request_id: String::new(),
+        certificate: Vec::new(),
+        issued_at: at,
+        revocation: None,
+    };
+    let audit = AuditEvent {
+        id: AuditId::new(at, [0; 10]),
+        at,
+        actor: String::new(),
+        actor_name: String::new(),
+        action: "certificate.issue",
+        target_kind: "certificate",
+        target_id: String::new(),
+        target_name: String::new(),
+        request_id: String::new(),
+        details: "{}".to_owned(),
+    };
+    certwright_store::Recording { issued, audit, epoch }
+}
