@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 use utoipa::openapi::header::HeaderBuilder;
 use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn, PathItem};
-use utoipa::openapi::schema::{ObjectBuilder, Type};
+use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, Schema, SchemaFormat, Type};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::tag::TagBuilder;
 use utoipa::openapi::{
@@ -28,6 +28,21 @@ pub(crate) fn shared_yaml() -> &'static str {
     static YAML: LazyLock<String> = LazyLock::new(openapi_yaml);
     &YAML
 }
+
+/// A body of bytes, in the description.
+pub(crate) struct Binary;
+
+impl PartialSchema for Binary {
+    fn schema() -> RefOr<Schema> {
+        let bytes = ObjectBuilder::new()
+            .schema_type(Type::String)
+            .format(Some(SchemaFormat::KnownFormat(KnownFormat::Binary)))
+            .description(Some("Bytes of the media type."));
+        RefOr::T(Schema::Object(bytes.build()))
+    }
+}
+
+impl ToSchema for Binary {}
 
 const DESCRIPTION: &str = "\
 Certwright is a self-hosted certificate authority. Every `{vault}`, `{key}`, `{ca}` and `{profile}` takes a name or an id.

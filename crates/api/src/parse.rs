@@ -120,13 +120,13 @@ impl Faults {
             (None, Some(span)) => RequestedEnd::Duration(span),
             (None, None) => RequestedEnd::Longest,
         };
-        if let (Some(before), RequestedEnd::NotAfter(after)) = (before, end) {
-            if after < before {
-                let detail = format!("The end {after} lies before the start {before}.");
-                let invalid = Invalid::new("invalid_validity", detail, "Give an end after the start.");
-                self.note(format!("{pointer}/notAfter"), invalid);
-                return None;
-            }
+        if let (Some(before), RequestedEnd::NotAfter(after)) = (before, end)
+            && after < before
+        {
+            let detail = format!("The end {after} lies before the start {before}.");
+            let invalid = Invalid::new("invalid_validity", detail, "Give an end after the start.");
+            self.note(format!("{pointer}/notAfter"), invalid);
+            return None;
         }
         Some(RequestedValidity { not_before: before, end })
     }
@@ -276,7 +276,7 @@ mod tests {
         let parse = |text: &str| {
             let mut faults = Faults::default();
             let validity = faults.validity("/validity", &serde_json::from_str(text).unwrap());
-            faults.finish(validity).map_err(|problem| problem.document().errors[0].clone())
+            faults.finish(validity).map_err(|problem| Box::new(problem.document().errors[0].clone()))
         };
         let error = parse(r#"{"duration":"P1D","notAfter":"2030-01-01T00:00:00Z"}"#).unwrap_err();
         assert_eq!((error.code.as_str(), error.pointer.as_str()), ("contradicting_fields", "/validity/duration"));

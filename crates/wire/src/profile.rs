@@ -23,7 +23,7 @@ pub struct NewProfile {
     pub max_validity: Option<String>,
     /// Who may hold the private key: `REQUESTER` (`sign`), `SERVICE` (`issue`); missing or empty: both.
     pub key_holders: Option<Vec<String>>,
-    /// Limits on names.
+    /// Limits on names; missing: those of `tls-server-or-client`.
     pub names: Option<NameLimits>,
 }
 
@@ -44,7 +44,7 @@ pub struct ReplaceProfile {
     pub max_validity: Option<String>,
     /// Who may hold the private key: `REQUESTER` (`sign`), `SERVICE` (`issue`); missing or empty: both.
     pub key_holders: Option<Vec<String>>,
-    /// Limits on names.
+    /// Limits on names; missing: those of `tls-server-or-client`.
     pub names: Option<NameLimits>,
 }
 

@@ -236,3 +236,49 @@ fn title(status: StatusCode) -> &'static str {
         _ => "The request failed",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_is_a_bare_500() {
+        for panic in [Box::new("secret") as Box<dyn Any + Send>, Box::new("secret".to_owned()), Box::new(7)] {
+            let mut response = from_panic(panic);
+            let problem = response.extensions_mut().remove::<Problem>().unwrap();
+            assert_eq!(problem.document().status, 500);
+            assert!(problem.cause().unwrap().starts_with("panic: "));
+            assert!(!serde_json::to_string(problem.document()).unwrap().contains("secret"));
+        }
+    }
+
+    #[test]
+    fn bare_statuses_become_problems() {
+        let table = [
+            (404, "not_found"),
+            (405, "method_not_allowed"),
+            (413, "body_too_large"),
+            (503, "timeout"),
+            (502, "internal"),
+            (418, "bad_request"),
+        ];
+        for (status, code) in table {
+            let problem = Problem::of_status(StatusCode::from_u16(status).unwrap());
+            assert_eq!(problem.document().code, code);
+            assert!(!problem.document().hint.is_empty());
+        }
+    }
+
+    #[tokio::test]
+    async fn the_document_takes_the_place_of_the_body() {
+        let mut response = (StatusCode::NOT_FOUND, [("allow", "GET")], "plain text").into_response();
+        Problem::of_status(StatusCode::METHOD_NOT_ALLOWED).write(&mut response, "id-1");
+        assert_eq!(response.status(), 405);
+        assert_eq!(response.headers()["content-type"], "application/problem+json");
+        assert_eq!(response.headers()["allow"], "GET");
+        assert!(!response.headers().contains_key("content-length"));
+        let body = axum::body::to_bytes(response.into_body(), usize::MAX).await.unwrap();
+        let document: wire::Problem = serde_json::from_slice(&body).unwrap();
+        assert_eq!((document.request_id.as_str(), document.code.as_str()), ("id-1", "method_not_allowed"));
+    }
+}

@@ -6,6 +6,7 @@ use crate::content::{issued_pem, issued_tar, pkcs7};
 use crate::extract::{Json, Path, Query, SignBody};
 use crate::guard::Access;
 use crate::negotiate::{Format, ISSUE, Offer, SIGN, choose};
+use crate::openapi::Binary;
 use crate::parse::{Faults, reference};
 use crate::problem::Problem;
 use crate::view;
@@ -34,7 +35,7 @@ pub(crate) fn routes() -> OpenApiRouter<Api> {
 #[utoipa::path(post, path = "/v1/certificate-authorities/{ca}/issue", operation_id = "issueCertificate", tag = "issuing",
     params(("ca" = String, Path, description = "Name or id"), wire::IssueQuery), request_body = wire::Issue,
     responses((status = 201, description = "Issued and recorded", content((wire::IssuedAnswer = "application/json"),
-    (String = "application/pem-certificate-chain"), (Vec<u8> = "application/x-tar"))),
+    (String = "application/pem-certificate-chain"), (Binary = "application/x-tar"))),
     (status = 200, description = "A trial", body = wire::DryRun<wire::Trial>)))]
 async fn issue(
     State(app): State<App>,
@@ -62,8 +63,8 @@ async fn issue(
     params(("ca" = String, Path, description = "Name or id"), wire::SignQuery),
     request_body(content((wire::Sign = "application/json"), (String = "application/pkcs10"))),
     responses((status = 201, description = "Issued and recorded", content((wire::IssuedAnswer = "application/json"),
-    (String = "application/pem-certificate-chain"), (Vec<u8> = "application/pkix-cert"), (Vec<u8> = "application/pkcs7-mime"),
-    (Vec<u8> = "application/x-tar"))), (status = 200, description = "A trial", body = wire::DryRun<wire::Trial>)))]
+    (String = "application/pem-certificate-chain"), (Binary = "application/pkix-cert"), (Binary = "application/pkcs7-mime"),
+    (Binary = "application/x-tar"))), (status = 200, description = "A trial", body = wire::DryRun<wire::Trial>)))]
 async fn sign(
     State(app): State<App>,
     access: Access,

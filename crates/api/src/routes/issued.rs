@@ -6,6 +6,7 @@ use crate::answer::{self, Answer, done, file, largest_page, list, negotiated, se
 use crate::content::csv_rows;
 use crate::extract::{OptionalJson, Path, Query, Read, Write};
 use crate::negotiate::{CERTIFICATE, Format, INVENTORY, choose};
+use crate::openapi::Binary;
 use crate::parse::{Faults, page};
 use crate::problem::Problem;
 use crate::view;
@@ -63,7 +64,7 @@ async fn all(
 #[utoipa::path(get, path = "/v1/issued-certificates/{certificate}", operation_id = "getIssuedCertificate", tag = "inventory",
     params(("certificate" = String, Path, description = "Serial, fingerprint or id"), wire::FormatQuery),
     responses((status = 200, description = "The certificate", content((wire::IssuedCertificate = "application/json"),
-    (String = "application/pem-certificate-chain"), (Vec<u8> = "application/pkix-cert")))))]
+    (String = "application/pem-certificate-chain"), (Binary = "application/pkix-cert")))))]
 async fn one(
     State(app): State<App>,
     Read(call): Read,

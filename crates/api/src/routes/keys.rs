@@ -4,6 +4,7 @@ use crate::Api;
 use crate::answer::{Answer, changed, document, list, made, negotiated, resource, with_etag};
 use crate::extract::{IfMatch, Json, OptionalJson, Path, Query, Read, Write};
 use crate::negotiate::{Format, PUBLIC_KEY, choose};
+use crate::openapi::Binary;
 use crate::parse::{Faults, page, reference};
 use crate::problem::Problem;
 use crate::{answer, view};
@@ -124,7 +125,7 @@ async fn versions(State(app): State<App>, Read(call): Read, Path(path): Path<Key
     params(("vault" = String, Path, description = "Name or id"), ("key" = String, Path, description = "Name or id"),
     wire::PublicKeyQuery),
     responses((status = 200, description = "The public key", content((wire::PublicKey = "application/json"),
-    (String = "application/x-pem-file"), (Vec<u8> = "application/octet-stream")))))]
+    (String = "application/x-pem-file"), (Binary = "application/octet-stream")))))]
 async fn public_key(
     State(app): State<App>,
     Read(call): Read,

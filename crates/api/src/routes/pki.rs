@@ -4,6 +4,7 @@
 use crate::Api;
 use crate::answer::{self, Answer, public, with_etag};
 use crate::extract::Path;
+use crate::openapi::Binary;
 use crate::parse::{reference, version};
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
@@ -20,7 +21,7 @@ pub(crate) fn routes() -> OpenApiRouter<Api> {
 /// DER of the current version.
 #[utoipa::path(get, path = "/pki/{ca}/ca.crt", operation_id = "getIssuerCertificate", tag = "open",
     params(("ca" = String, Path, description = "Name or id")),
-    responses((status = 200, description = "DER", body = Vec<u8>, content_type = "application/pkix-cert")))]
+    responses((status = 200, description = "DER", body = Binary, content_type = "application/pkix-cert")))]
 async fn current(State(app): State<App>, Path(ca): Path<String>, headers: HeaderMap) -> Answer {
     certificate(&headers, app.ca_certificate(&reference(&ca)?, None).await?, "public, max-age=300")
 }
@@ -30,7 +31,7 @@ async fn current(State(app): State<App>, Path(ca): Path<String>, headers: Header
 /// DER; it never changes.
 #[utoipa::path(get, path = "/pki/{ca}/{version}/ca.crt", operation_id = "getIssuerCertificateVersion", tag = "open",
     params(("ca" = String, Path, description = "Name or id"), ("version" = u32, Path, description = "Version")),
-    responses((status = 200, description = "DER", body = Vec<u8>, content_type = "application/pkix-cert")))]
+    responses((status = 200, description = "DER", body = Binary, content_type = "application/pkix-cert")))]
 async fn of_version(State(app): State<App>, Path((ca, number)): Path<(String, String)>, headers: HeaderMap) -> Answer {
     let der = app.ca_certificate(&reference(&ca)?, Some(version(&number)?)).await?;
     certificate(&headers, der, "public, max-age=86400")

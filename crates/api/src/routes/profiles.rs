@@ -8,7 +8,7 @@ use crate::view;
 use axum::extract::State;
 use axum::http::{HeaderMap, Uri};
 use certwright_app::App;
-use certwright_domain::profile::{RawNameLimits, RawProfile};
+use certwright_domain::profile::{DEFAULT_PROFILE, Profile, RawNameLimits, RawProfile};
 use certwright_wire as wire;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -87,7 +87,7 @@ fn raw_of_new(body: wire::NewProfile) -> RawProfile {
         key_algorithms: body.key_algorithms.unwrap_or_default(),
         max_validity: body.max_validity,
         key_holders: body.key_holders.unwrap_or_default(),
-        names: raw_limits(body.names.unwrap_or_default()),
+        names: body.names.map_or_else(default_limits, raw_limits),
     }
 }
 
@@ -102,6 +102,11 @@ fn raw_of_other(body: wire::ReplaceProfile) -> RawProfile {
         key_holders: body.key_holders,
         names: body.names,
     })
+}
+
+/// A profile that says nothing about names has the default profile's limits.
+fn default_limits() -> RawNameLimits {
+    Profile::built_in(DEFAULT_PROFILE).map_or_else(RawNameLimits::default, |profile| profile.to_raw().names)
 }
 
 fn raw_limits(names: wire::NameLimits) -> RawNameLimits {

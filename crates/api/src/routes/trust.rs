@@ -5,6 +5,7 @@ use crate::answer::{self, Answer, document, file, negotiated, with_etag};
 use crate::content::{pem_chain, pkcs7};
 use crate::extract::Query;
 use crate::negotiate::{Format, TRUST, choose};
+use crate::openapi::Binary;
 use crate::problem::Problem;
 use crate::view;
 use axum::extract::State;
@@ -23,7 +24,7 @@ pub(crate) fn routes() -> OpenApiRouter<Api> {
 /// The certificates that relying parties need to trust. DER exists only where there is exactly one root.
 #[utoipa::path(get, path = "/v1/trust", operation_id = "getTrust", tag = "open", params(wire::FormatQuery),
     responses((status = 200, description = "The roots", content((wire::Trust = "application/json"),
-    (String = "application/x-pem-file"), (Vec<u8> = "application/pkix-cert"), (Vec<u8> = "application/pkcs7-mime")))))]
+    (String = "application/x-pem-file"), (Binary = "application/pkix-cert"), (Binary = "application/pkcs7-mime")))))]
 async fn trust(State(app): State<App>, Query(q): Query<wire::FormatQuery>, headers: HeaderMap) -> Answer {
     let offer = choose(&headers, q.format.as_deref(), TRUST)?;
     let roots = app.trusted_roots().await?;

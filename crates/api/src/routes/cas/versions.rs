@@ -6,6 +6,7 @@ use crate::answer::{self, Answer, document, file, negotiated, with_etag};
 use crate::content::{pem_chain, pkcs7};
 use crate::extract::{OptionalJson, Path, Query, Read, Write};
 use crate::negotiate::{CHAIN, CSR, Format, choose};
+use crate::openapi::Binary;
 use crate::parse::{Faults, reference, version};
 use crate::view;
 use axum::extract::State;
@@ -58,7 +59,7 @@ async fn one(
 #[utoipa::path(get, path = "/v1/certificate-authorities/{ca}/chain", operation_id = "getCertificateAuthorityChain",
     tag = "certificate-authorities", params(("ca" = String, Path, description = "Name or id"), wire::ChainQuery),
     responses((status = 200, description = "The chain", content((wire::CaChain = "application/json"),
-    (String = "application/pem-certificate-chain"), (Vec<u8> = "application/pkcs7-mime")))))]
+    (String = "application/pem-certificate-chain"), (Binary = "application/pkcs7-mime")))))]
 async fn chain(
     State(app): State<App>,
     Read(call): Read,
@@ -86,7 +87,7 @@ async fn chain(
 #[utoipa::path(get, path = "/v1/certificate-authorities/{ca}/csr", operation_id = "getCertificateAuthorityCsr",
     tag = "certificate-authorities", params(("ca" = String, Path, description = "Name or id"), wire::FormatQuery),
     responses((status = 200, description = "The CSR", content((wire::CaCsr = "application/json"),
-    (String = "application/x-pem-file"), (Vec<u8> = "application/pkcs10")))))]
+    (String = "application/x-pem-file"), (Binary = "application/pkcs10")))))]
 async fn csr(
     State(app): State<App>,
     Read(call): Read,

@@ -1,0 +1,73 @@
+//! Tokens, concurrency, panics of nobody.
+
+use crate::common::TestApp;
+use certwright_domain::time::Span;
+use serde_json::json;
+
+#[tokio::test]
+async fn tokens_are_made_used_and_revoked() {
+    for app in TestApp::on_every_database().await {
+        let me = app.get("/v1/whoami").await.is(200).json();
+        assert!(me["id"].as_str().unwrap().starts_with("token:token_"), "{me}");
+        let made =
+            app.post("/v1/tokens", json!({"name": "ci", "user": "deployer", "expiresAt": "2030-01-01T00:00:00Z"}));
+        let made = made.await.is(201);
+        assert_eq!(made.header("cache-control"), "no-store");
+        let token = made.json();
+        let bearer = format!("Bearer {}", token["token"].as_str().unwrap());
+        let whoami = app.ask("GET", "/v1/whoami").authorization(Some(&bearer)).send().await.is(200).json();
+        assert_eq!((&whoami["name"], &whoami["user"]), (&json!("ci"), &json!("deployer")));
+        let shown = app.get("/v1/tokens/ci").await.is(200);
+        assert!(!shown.text().contains(token["token"].as_str().unwrap()));
+        assert!(shown.headers.contains_key("etag"));
+        app.post("/v1/tokens", json!({"name": "ci"})).await.problem(409, "name_taken");
+
+        let trial = app.ask("DELETE", "/v1/tokens/ci?dryRun=true").send().await.is(200).json();
+        assert_eq!(trial["dryRun"], true);
+        app.ask("GET", "/v1/whoami").authorization(Some(&bearer)).send().await.is(200);
+        let revoked = app.ask("POST", "/v1/tokens/ci/revoke").send().await.is(200).json();
+        assert!(revoked["revokedAt"].is_string());
+        app.ask("GET", "/v1/whoami").authorization(Some(&bearer)).send().await.problem(401, "unauthenticated");
+        app.ask("DELETE", &format!("/v1/tokens/{}", token["id"].as_str().unwrap())).send().await.is(204);
+    }
+}
+
+#[tokio::test]
+async fn an_expired_token_is_nobody() {
+    let app = TestApp::new().await;
+    let token =
+        app.post("/v1/tokens", json!({"name": "short", "expiresAt": app.at(Span::from_hours(1))})).await.is(201);
+    let bearer = format!("Bearer {}", token.json()["token"].as_str().unwrap());
+    app.ask("GET", "/v1/whoami").authorization(Some(&bearer)).send().await.is(200);
+    app.wait(Span::from_hours(2));
+    app.ask("GET", "/v1/whoami").authorization(Some(&bearer)).send().await.problem(401, "unauthenticated");
+}
+
+#[tokio::test]
+async fn a_caller_has_so_many_places_and_no_more() {
+    let app = TestApp::with(|settings| settings.max_per_caller = 0).await;
+    let reply = app.get("/v1/whoami").await;
+    assert_eq!(reply.header("retry-after"), "1");
+    let problem = reply.problem(429, "too_many_requests");
+    assert_eq!(problem["retryable"], true);
+    // Strangers are told so first.
+    app.ask("GET", "/v1/whoami").authorization(None).send().await.problem(401, "unauthenticated");
+}
+
+#[tokio::test]
+async fn the_server_has_so_many_places_and_health_needs_none() {
+    let app = TestApp::with(|settings| settings.max_in_flight = 0).await;
+    let reply = app.get("/v1/whoami").await;
+    assert_eq!(reply.header("retry-after"), "1");
+    reply.problem(503, "overloaded");
+    app.get("/healthz").await.is(200);
+    app.get("/readyz").await.is(200);
+}
+
+#[tokio::test]
+async fn a_body_that_never_ends_has_its_time() {
+    let app = TestApp::with(|settings| settings.request_timeout = std::time::Duration::from_millis(1)).await;
+    let reply = app.ask("POST", "/v1/vaults").header("content-type", "application/json").endless().send().await;
+    assert_eq!(reply.header("retry-after"), "5");
+    assert_eq!(reply.problem(503, "timeout")["retryable"], true);
+}

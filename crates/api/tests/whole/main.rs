@@ -1,0 +1,17 @@
+//! The REST door with the whole application behind it.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::panic,
+    reason = "what a test needs and does not find is its failure"
+)]
+
+mod access;
+mod bad_input;
+mod common;
+mod conventions;
+mod formats;
+mod resources;
+mod routes;
