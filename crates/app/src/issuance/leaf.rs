@@ -4,7 +4,7 @@ use super::{IssueRequest, Issued, SignRequest, Trial};
 use crate::audit::Target;
 use crate::context::IssuerContext;
 use crate::{App, Call, Caller, Error, Permission};
-use certwright_domain::algorithm::KeyAlgorithm;
+use certwright_domain::algorithm::{KeyAlgorithm, KeyFamily};
 use certwright_domain::id::IssuedId;
 use certwright_domain::issued::{IssuedCertificate, IssuedKind};
 use certwright_domain::name::Reference;
@@ -13,6 +13,7 @@ use certwright_domain::public_key::PublicKey;
 use certwright_domain::renewal::renew_at;
 use certwright_domain::rules::{Approved, Decision, LeafRequest, decide_leaf};
 use certwright_domain::serial::Serial;
+use certwright_domain::violation::Invalid;
 use certwright_pki::{Certificate, Issuer, parse_csr, prepare, read_public_key};
 use certwright_store::Recording;
 use std::sync::Arc;
@@ -40,11 +41,15 @@ impl App {
     /// Makes a key and a certificate for it.
     pub async fn issue(&self, call: &Call, ca: &Reference, request: IssueRequest) -> Result<Issued, Error> {
         self.authorize(call, Permission::CaIssue)?;
-        let (algorithm, sample) = self.sample_key(call, ca, &request).await?;
-        // Judged with a key of the same kind first: a refused request costs no key.
-        let work =
-            self.prepare_work(call, ca, request.profile.as_ref(), service_request(request.clone(), sample)).await?;
-        self.decide(&work).into_result().map_err(Error::Rejected)?;
+        let algorithm = self.leaf_algorithm(&request).await?;
+        if algorithm.family() == KeyFamily::Rsa {
+            // Judged with a key of the same kind first: a refused request costs no RSA key.
+            let (_, decision) = self.trial_of_issue(call, ca, request.clone(), algorithm).await?;
+            decision.into_result().map_err(Error::Rejected)?;
+        } else {
+            // The CA must be there and able to sign before any key is made for it.
+            self.issuer_for(call, ca).await?;
+        }
         let key = self.inner.keys.create_leaf_key(algorithm).await?;
         let public_key = read_public_key(&key.public_key)?;
         let profile = request.profile.clone();
@@ -66,10 +71,9 @@ impl App {
     /// What [`App::issue`] would do; no key is made for it, nothing is signed or stored.
     pub async fn try_issue(&self, call: &Call, ca: &Reference, request: IssueRequest) -> Result<Trial, Error> {
         self.authorize(call, Permission::CaIssue)?;
-        let (_, sample) = self.sample_key(call, ca, &request).await?;
-        let profile = request.profile.clone();
-        let work = self.prepare_work(call, ca, profile.as_ref(), service_request(request, sample)).await?;
-        Ok(self.trial(&work, Vec::new()))
+        let algorithm = self.leaf_algorithm(&request).await?;
+        let (work, decision) = self.trial_of_issue(call, ca, request, algorithm).await?;
+        Ok(trial(&work, decision, Vec::new()))
     }
 
     /// What [`App::sign`] would do; nothing is signed or stored.
@@ -78,7 +82,8 @@ impl App {
         let profile = request.profile.clone();
         let (leaf, ignored) = csr_request(request)?;
         let work = self.prepare_work(call, ca, profile.as_ref(), leaf).await?;
-        Ok(self.trial(&work, ignored))
+        let decision = self.decide(&work);
+        Ok(trial(&work, decision, ignored))
     }
 
     async fn run(
@@ -193,57 +198,49 @@ impl App {
         Ok(Issued { row, chain, ca_chain, private_key: None, ignored_extensions: Vec::new() })
     }
 
-    fn trial(&self, work: &Work, ignored_extensions: Vec<String>) -> Trial {
-        let decision = self.decide(work);
-        let verdicts = decision.verdicts().to_vec();
-        let validity = decision.into_result().ok().map(|approved| approved.validity());
-        Trial {
-            passed: validity.is_some(),
-            verdicts,
-            ca: work.issuer.ca.name.to_string(),
-            profile: work.profile.1.name().to_string(),
-            subject: work.request.subject.to_string(),
-            names: work.request.names.clone(),
-            validity,
-            ignored_extensions,
-        }
-    }
-
-    /// The key algorithm that `issue` will use, and a public key of that kind to judge the request with.
-    async fn sample_key(
-        &self,
-        call: &Call,
-        ca: &Reference,
-        request: &IssueRequest,
-    ) -> Result<(KeyAlgorithm, PublicKey), Error> {
-        let algorithm = match request.key_algorithm {
-            Some(algorithm) if algorithm.is_asymmetric() => algorithm,
-            Some(algorithm) => {
-                return Err(Error::invalid(
-                    "/keyAlgorithm",
-                    certwright_domain::violation::Invalid::new(
-                        "invalid_key_algorithm",
-                        format!("{algorithm} is a symmetric algorithm; a certificate needs a key pair."),
-                        "Choose ECDSA_P256, ECDSA_P384, ECDSA_P521, ED25519, RSA_2048, RSA_3072 or RSA_4096.",
-                    ),
-                ));
-            }
+    /// The key algorithm that `issue` will use.
+    async fn leaf_algorithm(&self, request: &IssueRequest) -> Result<KeyAlgorithm, Error> {
+        match request.key_algorithm {
+            Some(algorithm) if algorithm.is_asymmetric() => Ok(algorithm),
+            Some(algorithm) => Err(Error::invalid(
+                "/keyAlgorithm",
+                Invalid::new(
+                    "invalid_key_algorithm",
+                    format!("{algorithm} is a symmetric algorithm; a certificate needs a key pair."),
+                    "Choose ECDSA_P256, ECDSA_P384, ECDSA_P521, ED25519, RSA_2048, RSA_3072 or RSA_4096.",
+                ),
+            )),
             None => {
                 let profile = self.issuing_profile(request.profile.as_ref()).await?;
                 let allowed = profile.1.key_algorithms();
                 let preferred = allowed.contains(&KeyAlgorithm::EcdsaP256).then_some(KeyAlgorithm::EcdsaP256);
-                preferred.or_else(|| allowed.first().copied()).unwrap_or(KeyAlgorithm::EcdsaP256)
+                Ok(preferred.or_else(|| allowed.first().copied()).unwrap_or(KeyAlgorithm::EcdsaP256))
+            }
+        }
+    }
+
+    /// Judges a request in which we make the key, with a sample key of that kind: one for each algorithm, made once.
+    async fn trial_of_issue(
+        &self,
+        call: &Call,
+        ca: &Reference,
+        request: IssueRequest,
+        algorithm: KeyAlgorithm,
+    ) -> Result<(Work, Decision), Error> {
+        self.issuer_for(call, ca).await?;
+        let sample = match self.inner.context.sample_key(algorithm) {
+            Some(known) => known,
+            None => {
+                let made = self.inner.keys.create_leaf_key(algorithm).await?;
+                let public_key = read_public_key(&made.public_key)?;
+                self.inner.context.keep_sample_key(algorithm, public_key.clone());
+                public_key
             }
         };
-        // The CA must be there and able to sign before any key is made for it.
-        self.issuer_for(call, ca).await?;
-        if let Some(known) = self.inner.context.sample_key(algorithm) {
-            return Ok((algorithm, known));
-        }
-        let made = self.inner.keys.create_leaf_key(algorithm).await?;
-        let public_key = read_public_key(&made.public_key)?;
-        self.inner.context.keep_sample_key(algorithm, public_key.clone());
-        Ok((algorithm, public_key))
+        let profile = request.profile.clone();
+        let work = self.prepare_work(call, ca, profile.as_ref(), service_request(request, sample)).await?;
+        let decision = self.decide(&work);
+        Ok((work, decision))
     }
 
     /// The CA that is to sign; the server's own CA signs for the server alone.
@@ -263,6 +260,22 @@ impl App {
             return Ok(());
         }
         Err(Error::Unauthenticated { detail: "The token is unknown, expired or revoked.".into() })
+    }
+}
+
+fn trial(work: &Work, decision: Decision, ignored_extensions: Vec<String>) -> Trial {
+    let verdicts = decision.verdicts().to_vec();
+    let approved = decision.into_result().ok();
+    let names = approved.as_ref().map_or_else(|| work.request.names.clone(), |approved| approved.names().to_vec());
+    Trial {
+        passed: approved.is_some(),
+        verdicts,
+        ca: work.issuer.ca.name.to_string(),
+        profile: work.profile.1.name().to_string(),
+        subject: work.request.subject.to_string(),
+        names,
+        validity: approved.map(|approved| approved.validity()),
+        ignored_extensions,
     }
 }
 
