@@ -5,6 +5,9 @@ mod commands;
 
 use std::process::ExitCode;
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let matches = arguments::command().get_matches();
     // Before anything touches a secret.
