@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 use utoipa::openapi::header::HeaderBuilder;
 use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn, PathItem};
-use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, Schema, SchemaFormat, Type};
+use utoipa::openapi::schema::{ArrayBuilder, KnownFormat, ObjectBuilder, Schema, SchemaFormat, Type};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::tag::TagBuilder;
 use utoipa::openapi::{
@@ -102,10 +102,24 @@ fn describe() -> OpenApi {
         .scheme(HttpAuthScheme::Bearer)
         .description(Some("A token: the administrator's from the first start, or one made under /v1/tokens."));
     components.add_security_scheme("token", SecurityScheme::Http(token.build()));
+    components.schemas.iter_mut().for_each(|(name, schema)| refer(name, schema));
     for (path, item) in &mut api.paths.paths {
         complete(item, path, guarded.contains(path));
     }
     OpenApiBuilder::new().info(info()).tags(Some(tags())).paths(api.paths).components(Some(components)).build()
+}
+
+/// Pages and trials of a resource refer to its schema instead of repeating it.
+fn refer(name: &str, schema: &mut RefOr<Schema>) {
+    let RefOr::T(Schema::Object(object)) = schema else { return };
+    if let Some(item) = name.strip_prefix("List_") {
+        let items = ArrayBuilder::new()
+            .items(Ref::from_schema_name(item))
+            .description(Some("The items, in the order of the list."));
+        object.properties.insert("items".to_owned(), items.into());
+    } else if let Some(item) = name.strip_prefix("DryRun_").filter(|item| !item.starts_with("Option_")) {
+        object.properties.insert("wouldBe".to_owned(), RefOr::Ref(Ref::from_schema_name(item)));
+    }
 }
 
 fn info() -> utoipa::openapi::Info {

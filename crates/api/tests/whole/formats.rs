@@ -245,3 +245,18 @@ async fn the_inventory_as_csv() {
         app.get("/v1/issued-certificates?format=csv&limit=3").await.problem(400, "not_with_csv");
     }
 }
+
+#[tokio::test]
+async fn csv_goes_on_over_many_pages() {
+    let app = TestApp::new().await;
+    app.root().await;
+    for batch in 0..6 {
+        let names: Vec<String> = (0..100).map(|number| format!("n{number}.b{batch}.example.com")).collect();
+        futures_util::future::join_all(names.iter().map(|name| app.issue(name))).await;
+    }
+    let csv = app.get("/v1/issued-certificates?format=csv&kind=LEAF").await.is(200);
+    let mut reader = csv::Reader::from_reader(&csv.body[..]);
+    let serials: std::collections::BTreeSet<String> =
+        reader.records().map(|row| row.unwrap().get(0).unwrap().to_owned()).collect();
+    assert_eq!(serials.len(), 600);
+}

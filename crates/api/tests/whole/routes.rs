@@ -28,7 +28,7 @@ fn operations() -> BTreeMap<String, Vec<String>> {
 }
 
 fn filled(path: &str) -> String {
-    path.replace("{version}", "1").replace('{', "").replace('}', "")
+    path.replace("{version}", "1").replace(['{', '}'], "")
 }
 
 #[tokio::test]
