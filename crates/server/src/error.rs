@@ -158,8 +158,8 @@ impl Error {
             Self::RootKey(source) => (
                 "cannot open the root key".to_owned(),
                 vec![source.to_string()],
-                "check `root_key.source` and `root_key.path`; without this key nothing that was sealed under it opens, \
-                 so restore it from your backup"
+                "check `root_key.source` and `root_key.path`; nothing that was sealed under this key opens without it: \
+                 restore it from your backup, or give every node of one database the same key"
                     .to_owned(),
             ),
             Self::App { doing, source } => (

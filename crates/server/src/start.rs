@@ -56,7 +56,8 @@ pub(crate) async fn first_token(settings: &Settings, app: &App) -> Result<(), Er
         None if !path.exists() => {
             tracing::info!(
                 path = %path.display(),
-                "there is no administrator token in this data folder; `certwright admin-token --rotate` makes a new one"
+                "the administrator token was made elsewhere (another node, another data folder); \
+                 `certwright admin-token --rotate` makes a new one and revokes it"
             );
         }
         None => {}

@@ -266,3 +266,52 @@ fn the_process_leaves_no_core_and_cannot_be_read() {
     assert_eq!(core.split_whitespace().nth(4), Some("0"), "{core}");
     assert_eq!(server.terminate(), Some(0));
 }
+
+#[test]
+fn a_request_that_never_ends_is_cut_off_at_the_deadline() {
+    let mut server = Server::new(None);
+    server.config("shutdown_deadline = \"1s\"\n");
+    server.start(&["--insecure-http"]);
+    let _stuck = server::stuck_request(server.api_port(), &server.token());
+    assert_eq!(server.terminate(), Some(0));
+    assert!(server.log().contains("cut off"), "{}", server.log());
+}
+
+#[test]
+fn a_second_signal_stops_at_once() {
+    let mut server = Server::new(None);
+    server.start(&["--insecure-http"]);
+    let _stuck = server::stuck_request(server.api_port(), &server.token());
+    server.begin_to_stop();
+    assert_eq!(server.terminate(), Some(1));
+    assert!(server.log().contains("stopped at once"), "{}", server.log());
+}
+
+#[test]
+fn two_nodes_share_a_database_and_a_root_key() {
+    let (url, _database) = certwright_testkit::postgres::fresh_database();
+    let shared = tempfile::tempdir().unwrap();
+    let key = shared.path().join("root-key");
+    fs::write(&key, "0123456789abcdef".repeat(4)).unwrap();
+    server::set_mode(&key, 0o600);
+    let mut nodes = [Server::new(Some(&url)), Server::new(Some(&url))];
+    for node in &mut nodes {
+        node.config(&format!("root_key = {{ source = \"credential\", path = \"{}\" }}\n", key.display()));
+        node.spawn(&[]);
+    }
+    for node in &mut nodes {
+        node.wait_until_ready();
+    }
+    // One of them made the administrator; both know it.
+    let tokens: Vec<_> = nodes.iter().filter(|node| node.data().join("admin.token").exists()).collect();
+    assert_eq!(tokens.len(), 1);
+    let token = tokens[0].token();
+    assert_eq!(nodes[0].root(), nodes[1].root(), "one service CA");
+    for node in &nodes {
+        assert_eq!(node.api(WHOAMI, Some(&token)).status, 200);
+        assert!(!node.log().contains("root_key.source"), "a credential is nothing to warn about: {}", node.log());
+    }
+    for node in &mut nodes {
+        assert_eq!(node.terminate(), Some(0), "{}", node.log());
+    }
+}

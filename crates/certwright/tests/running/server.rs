@@ -86,16 +86,31 @@ impl Server {
 
     /// Starts serving and waits until the server is ready.
     pub(crate) fn start(&mut self, arguments: &[&str]) {
+        self.spawn(arguments);
+        self.wait_until_ready();
+    }
+
+    /// Starts serving.
+    pub(crate) fn spawn(&mut self, arguments: &[&str]) {
         let log = File::create(self.home.path().join("log")).unwrap();
         let mut command = self.prepared(&["serve"]);
         command.args(arguments).stdout(log.try_clone().unwrap()).stderr(log);
         self.process = Some(command.spawn().unwrap());
+    }
+
+    pub(crate) fn wait_until_ready(&mut self) {
         let port = self.plain_port();
         self.wait_for("readiness", |server| {
             let ended = server.process.as_mut().unwrap().try_wait().unwrap();
             assert!(ended.is_none(), "the server ended: {}", server.log());
             try_get(port, None, "/readyz", None).is_ok_and(|answer| answer.status == 200)
         });
+    }
+
+    /// SIGTERM; returns when the server has stopped accepting.
+    pub(crate) fn begin_to_stop(&mut self) {
+        self.signal(Signal::TERM);
+        self.wait_for("the end of listening", |server| connect(server.api_port()).is_err());
     }
 
     /// Runs another command with the same settings.
@@ -202,6 +217,20 @@ pub(crate) fn get(port: u16, root: Option<&str>, path: &str, token: Option<&str>
 pub(crate) fn silence(port: u16) -> usize {
     let mut stream = connect(port).unwrap();
     io::copy(&mut stream, &mut io::sink()).map_or(0, |bytes| usize::try_from(bytes).unwrap())
+}
+
+/// A request over plain HTTP whose body never comes; returns once the server works on it.
+pub(crate) fn stuck_request(port: u16, token: &str) -> TcpStream {
+    let mut stream = connect(port).unwrap();
+    let request = format!(
+        "POST /v1/vaults HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n\
+         Content-Type: application/json\r\nContent-Length: 10\r\nExpect: 100-continue\r\n\r\n"
+    );
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = [0; 12];
+    stream.read_exact(&mut answer).unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 100");
+    stream
 }
 
 fn try_get(port: u16, root: Option<&str>, path: &str, token: Option<&str>) -> io::Result<Answer> {

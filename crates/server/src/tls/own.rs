@@ -8,6 +8,11 @@ use certwright_domain::time::Timestamp;
 use rustls::sign::CertifiedKey;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::sleep;
+
+/// Pauses, in milliseconds, between attempts while another node is making the service CA.
+const PAUSES_MS: [u64; 5] = [100, 200, 400, 800, 1600];
 
 /// What it takes to have our own certificate renewed.
 pub(crate) struct OwnCertificate {
@@ -46,11 +51,25 @@ impl OwnCertificate {
 
 async fn ask(app: &App, names: &[String], root_path: &PathBuf) -> Result<(CertifiedKey, Timestamp), Error> {
     let failed = |source| Error::App { doing: "make the server's own certificate", source };
-    let ServerCertificate { chain, key, root_pem, renew_at } = app.server_certificate(names).await.map_err(failed)?;
+    let ServerCertificate { chain, key, root_pem, renew_at } = issued(app, names).await.map_err(failed)?;
     let certified = from_parts(&chain, &key)?;
     // The root comes first: whoever sees the new certificate can find what it is trusted by.
     if std::fs::read(root_path).ok().as_deref() != Some(root_pem.as_bytes()) {
         folder::write_file(root_path, root_pem.as_bytes(), 0o644)?;
     }
     Ok((certified, renew_at))
+}
+
+/// Nodes that start together meet half-made things of one another: a conflict is a reason to look again.
+async fn issued(app: &App, names: &[String]) -> Result<ServerCertificate, certwright_app::Error> {
+    for pause in PAUSES_MS.map(Duration::from_millis) {
+        match app.server_certificate(names).await {
+            Err(certwright_app::Error::Conflict { detail, .. }) => {
+                tracing::debug!(reason = detail, "another node makes the service CA; looking again");
+                sleep(pause).await;
+            }
+            other => return other,
+        }
+    }
+    app.server_certificate(names).await
 }

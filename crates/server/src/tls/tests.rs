@@ -1,12 +1,16 @@
 //! Handshakes in memory against our configuration, and files that are and are not fit for it.
 
 use super::*;
+use crate::config::{Origin, Settings, Sources};
+use crate::{background, wiring};
 use rustls::client::ClientConnection;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, NamedGroup, ProtocolVersion, RootCertStore, ServerConnection, SupportedProtocolVersion};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU8, Ordering};
+use tokio::sync::watch;
 
 fn data(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(name)
@@ -32,8 +36,16 @@ fn der(name: &str) -> CertificateDer<'static> {
 
 /// A finished handshake, seen from the client.
 fn handshake(server: &Arc<ServerConfig>, versions: &[&'static SupportedProtocolVersion]) -> ClientConnection {
+    handshake_trusting(server, versions, der("root"))
+}
+
+fn handshake_trusting(
+    server: &Arc<ServerConfig>,
+    versions: &[&'static SupportedProtocolVersion],
+    root: CertificateDer<'static>,
+) -> ClientConnection {
     let mut roots = RootCertStore::empty();
-    roots.add(der("root")).unwrap();
+    roots.add(root).unwrap();
     let mut config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
         .with_protocol_versions(versions)
         .unwrap()
@@ -129,4 +141,77 @@ fn a_key_that_everybody_can_read_is_refused_and_one_for_a_group_is_not() {
             (other, _) => panic!("{mode:o}: {:?}", other.map(|_| ())),
         }
     }
+}
+
+fn settings(home: &Path) -> Settings {
+    let data = home.join("data").display().to_string();
+    Sources::new()
+        .with("data", data, Origin::Flag("data"))
+        .load()
+        .unwrap_or_else(|faults| panic!("{faults:?}"))
+        .settings
+}
+
+/// A handshake that succeeds only when the served chain leads to this root.
+fn trusts(config: &Arc<ServerConfig>, root: &Path) -> CertificateDer<'static> {
+    let root = CertificateDer::from_pem_file(root).unwrap();
+    leaf(&handshake_trusting(config, &[&rustls::version::TLS13], root))
+}
+
+#[tokio::test]
+async fn the_service_cas_certificate_is_trusted_by_its_file_and_renewed_when_due() {
+    let home = tempfile::tempdir().unwrap();
+    let settings = settings(home.path());
+    crate::folder::prepare(settings.data()).unwrap();
+    let store = wiring::open_store(&settings).await.unwrap();
+    assert!(!wiring::migrate(&settings, &store).await.unwrap().is_empty());
+    let wired = wiring::wire(&settings, store.clone()).await.unwrap();
+
+    let names = ["localhost".to_owned(), "127.0.0.1".to_owned()];
+    let (own, renew_at) = OwnCertificate::begin(wired.app.clone(), &settings, &names).await.unwrap();
+    assert!(renew_at > wired.app.now());
+    let hot = own.hot();
+    let config = server_config(Arc::clone(&hot)).unwrap();
+    let first = trusts(&config, &settings.tls_root_path());
+    let root = std::fs::read(settings.tls_root_path()).unwrap();
+
+    // Due at once: the next certificate takes the place of the first, below the same root.
+    let (stop, stopped) = watch::channel(false);
+    let worker = tokio::spawn(background::renewal(own, wired.entropy.clone(), wired.app.now(), stopped));
+    let before = hot.current();
+    while Arc::ptr_eq(&before, &hot.current()) {
+        tokio::task::yield_now().await;
+    }
+    stop.send_replace(true);
+    worker.await.unwrap();
+    assert_ne!(trusts(&config, &settings.tls_root_path()), first);
+    assert_eq!(std::fs::read(settings.tls_root_path()).unwrap(), root);
+    store.close().await;
+}
+
+/// Randomness that counts, so that spreads are known.
+struct Counting(AtomicU8);
+
+impl certwright_domain::ambient::Entropy for Counting {
+    fn fill(&self, buffer: &mut [u8]) {
+        buffer.fill(self.0.fetch_add(1, Ordering::Relaxed));
+    }
+}
+
+#[tokio::test]
+async fn background_work_ends_when_it_is_told_to() {
+    let home = tempfile::tempdir().unwrap();
+    let settings = settings(home.path());
+    crate::folder::prepare(settings.data()).unwrap();
+    let store = wiring::open_store(&settings).await.unwrap();
+    wiring::migrate(&settings, &store).await.unwrap();
+    let wired = wiring::wire(&settings, store.clone()).await.unwrap();
+    let (stop, stopped) = watch::channel(false);
+    // No spread: the first round begins at once.
+    let jobs = tokio::spawn(background::jobs(wired.app.clone(), Arc::new(Counting(AtomicU8::new(0))), stopped));
+    tokio::task::yield_now().await;
+    stop.send_replace(true);
+    jobs.await.unwrap();
+    wired.app.release_leases().await.unwrap();
+    store.close().await;
 }
