@@ -133,8 +133,13 @@ impl App {
         match known {
             Some(ca) => self.renew_service_ca(call, &ca, &reference).await?,
             None => match self.make_service_ca(call).await {
-                // Another node made it meanwhile.
-                Ok(_) | Err(Error::Conflict { code: "name_taken", .. }) => {}
+                Ok(_) => {}
+                Err(conflict @ Error::Conflict { .. }) => {
+                    // Another node that starts at the same time took the name or the key; its CA is as good.
+                    if self.inner.store.read().await?.ca(&reference).await?.is_none() {
+                        return Err(conflict);
+                    }
+                }
                 Err(other) => return Err(other),
             },
         }

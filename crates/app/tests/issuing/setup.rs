@@ -60,6 +60,15 @@ async fn the_servers_own_certificate_comes_from_a_ca_that_only_the_server_uses()
 }
 
 #[tokio::test]
+async fn two_nodes_that_start_at_once_share_one_service_ca() {
+    for (one, other) in TestApp::two_nodes_on_every_database().await {
+        let names = ["localhost".to_owned()];
+        let (a, b) = tokio::join!(one.app.server_certificate(&names), other.app.server_certificate(&names));
+        assert_eq!(a.unwrap().root_pem, b.unwrap().root_pem);
+    }
+}
+
+#[tokio::test]
 async fn quickstart_makes_a_working_hierarchy_and_takes_up_where_it_was_cut() {
     for app in TestApp::on_every_database().await {
         let wish = Quickstart { organization: Some("Corp".into()), dns_name: "first.example.com".into() };
