@@ -9,6 +9,7 @@
 mod bare;
 mod csr;
 mod http;
+mod machine;
 mod measure;
 mod report;
 mod server;

@@ -2,7 +2,7 @@
 
 use crate::http::Connection;
 use crate::server::Server;
-use crate::{Call, Database, bare};
+use crate::{Call, Database, bare, machine};
 use anyhow::{Context, Result};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -27,10 +27,14 @@ pub(crate) struct Measured {
     pub(crate) p99: f64,
     /// What one core does of the bare cryptography per second.
     pub(crate) bare: f64,
-    /// CPU time of the server per certificate, microseconds; without the database server.
+    /// CPU time of the server per certificate, microseconds; without PostgreSQL.
     pub(crate) server_cpu: f64,
+    /// CPU time of PostgreSQL per certificate, microseconds; of every PostgreSQL on the machine.
+    pub(crate) database_cpu: f64,
     /// CPU time of this program per certificate, microseconds.
     pub(crate) client_cpu: f64,
+    /// Share of all cores' time that went to anything else, in percent. Above a few, the other figures are too low.
+    pub(crate) others: f64,
 }
 
 /// Runs one cell.
@@ -57,9 +61,14 @@ pub(crate) async fn run(
 
     tokio::time::sleep_until(from.into()).await;
     let (server_before, client_before) = (server.cpu_time()?, bare::thread_time());
+    let (busy_before, database_before) = machine::busy()?;
     tokio::time::sleep_until(until.into()).await;
     let server_cpu = server.cpu_time()?.saturating_sub(server_before);
     let client_cpu = bare::thread_time().saturating_sub(client_before);
+    let (busy, database_cpu) = machine::busy()?;
+    let others = busy.saturating_sub(busy_before).saturating_sub(server_cpu).saturating_sub(client_cpu);
+    let database_cpu = database_cpu.saturating_sub(database_before);
+    let cores = f64::from(u32::try_from(std::thread::available_parallelism()?.get())?);
 
     let mut took: Vec<Duration> = Vec::new();
     for task in tasks {
@@ -77,7 +86,9 @@ pub(crate) async fn run(
         p99: percentile(99)?,
         bare: 0.0,
         server_cpu: server_cpu.as_secs_f64() * 1e6 / certificates,
+        database_cpu: database_cpu.as_secs_f64() * 1e6 / certificates,
         client_cpu: client_cpu.as_secs_f64() * 1e6 / certificates,
+        others: others.as_secs_f64() * 100.0 / (cores * window.as_secs_f64()),
     })
 }
 

@@ -1,7 +1,7 @@
 //! The real server: started, set up through its API, stopped.
 
 use crate::http::{self, Connection};
-use crate::{Call, Database};
+use crate::{Call, Database, machine};
 use anyhow::{Context, Result, bail, ensure};
 use certwright_client::{Client, health, wire::SecretText};
 use certwright_testkit::postgres;
@@ -91,15 +91,8 @@ impl Server {
 
     /// CPU time of the server process so far (user and system, all threads).
     pub(crate) fn cpu_time(&self) -> Result<Duration> {
-        // proc_pid_stat(5): the name in parentheses may hold spaces; fields 14 and 15 are ticks of user and system time.
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
-        let (_, fields) = stat.rsplit_once(')').context("/proc/…/stat")?;
-        let mut ticks = 0_u64;
-        for field in fields.split_whitespace().skip(11).take(2) {
-            ticks = ticks.saturating_add(field.parse()?);
-        }
-        let per_second = rustix::param::clock_ticks_per_second();
-        Ok(Duration::from_millis(ticks.saturating_mul(1000).checked_div(per_second).context("no ticks")?))
+        Ok(machine::of_process(&stat).context("/proc/…/stat")?.1)
     }
 
     /// Stops it; it must still have been alive.
