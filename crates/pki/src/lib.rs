@@ -1,6 +1,6 @@
 //! X.509: CSRs, certificates and chains. Built with rcgen, read with x509-parser; the only crate that uses either.
 //!
-//! The way of a certificate: [`prepare`] turns an approved content into the exact bytes to be signed ([`Prepared`]),
+//! The way of a certificate: [`prepare()`] turns an approved content into the exact bytes to be signed ([`Prepared`]),
 //! a key signs them elsewhere, and [`Prepared::finish`] puts certificate and signature together, reads the result back,
 //! compares it with what was approved and verifies it against the issuer's key. Only then there is a [`Certificate`].
 //!
