@@ -254,7 +254,7 @@ CREATE TABLE audit_events (
     target_name TEXT NOT NULL,
     request_id TEXT NOT NULL,
     details TEXT NOT NULL
-) STRICT;
+) STRICT, WITHOUT ROWID;
 CREATE INDEX audit_events_by_actor ON audit_events (actor, id);
 CREATE INDEX audit_events_by_action ON audit_events (action, id);
 CREATE INDEX audit_events_by_target ON audit_events (target_id, id);

@@ -23,7 +23,8 @@ pub struct PageRequest {
 pub struct Page<T> {
     /// Items, in the order of the list.
     pub items: Vec<T>,
-    /// Where the next page begins; `None` on the last.
+    /// Where the next page begins; `None` on the last. A page may hold fewer items than asked for, even none, and still
+    /// have a next one: a search for rare rows in a large table ends early and goes on from there.
     pub next: Option<String>,
 }
 

@@ -1,7 +1,7 @@
 //! What only SQLite can get wrong: the file, its settings, its schema in other hands.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-use certwright_store::{Error, Location, NoFaults, Store};
+use certwright_store::{AuditFilter, Error, Location, NoFaults, PageRequest, Store};
 use sqlx::{Connection as _, SqliteConnection};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -145,4 +145,39 @@ async fn corrupt_rows_are_named() {
     let outcome = store.read().await.unwrap().profile(&reference).await;
     assert_eq!(outcome, Err(Error::Corrupt { table: "profiles", column: "document", row: id.to_owned() }));
     store.close().await;
+}
+
+/// Rare rows in a large table: a page ends early and the next one goes on; nothing is lost or told twice.
+#[tokio::test]
+async fn a_search_for_rare_rows_goes_on_where_a_page_ended() {
+    let (_folder, path) = place();
+    let store = open(&path).await;
+    store.migrate().await.unwrap();
+    // The oldest, one in the middle and the newest are rare.
+    sqlx::query(
+        "WITH RECURSIVE n (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM n WHERE n < 300000) \
+         INSERT INTO audit_events (id, at, actor, actor_name, action, target_kind, target_id, target_name, request_id, details) \
+         SELECT printf('audit_%026d', n), n, 'token:a', 'ci', iif(n % 150000 = 0, 'rare', 'common'), 'k', '', '', '', '{}' \
+         FROM n",
+    )
+    .execute(&mut raw(&path).await)
+    .await
+    .unwrap();
+    // Two common filters: neither index alone finds the rare rows.
+    let filter = AuditFilter { actor: Some("token:a".into()), action: Some("rare".into()), ..AuditFilter::default() };
+    let mut reader = store.read().await.unwrap();
+    let mut found = Vec::new();
+    let mut pages = 0;
+    let mut request = PageRequest { limit: 50, after: None };
+    loop {
+        let page = reader.audit_events(&filter, &request).await.unwrap();
+        found.extend(page.items.iter().map(|event| event.at.unix_ms()));
+        pages += 1;
+        match page.next {
+            Some(next) => request.after = Some(next),
+            None => break,
+        }
+    }
+    assert_eq!(found, [300_000, 150_000, 0]);
+    assert!(pages > 1, "no page may look at the whole table");
 }

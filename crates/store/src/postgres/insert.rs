@@ -1,50 +1,77 @@
 //! The batched insert of the issuing path on PostgreSQL: one statement over arrays, whatever the number of rows.
 
-use super::Connection;
+use super::{Connection, Driver};
 use crate::Error;
 use crate::rows::{AUDIT_COLUMNS, ISSUED_COLUMNS, IssuedRow, NameRow};
 use certwright_domain::audit::AuditEvent;
 use certwright_domain::issued::IssuedCertificate;
+use sqlx::postgres::PgArguments;
+use sqlx::query::Query;
 use sqlx::{AssertSqlSafe, SqlSafeStr as _, SqlStr};
 use std::sync::{Arc, LazyLock};
 
-fn unnest(table: &str, columns: &str, types: &[&str]) -> SqlStr {
-    let arrays: Vec<String> = types.iter().zip(1..).map(|(kind, place)| format!("${place}::{kind}[]")).collect();
-    let text = format!("INSERT INTO {table} ({columns}) SELECT * FROM UNNEST({})", arrays.join(", "));
-    // Table, columns and types are literals of this crate.
+type Statement<'q> = Query<'q, Driver, PgArguments>;
+
+const TEXT: &str = "text";
+const NUMBER: &str = "bigint";
+const BYTES: &str = "bytea";
+
+/// A table with its columns and their types.
+struct Table {
+    name: &'static str,
+    columns: &'static str,
+    types: &'static [&'static str],
+}
+
+const ISSUED: Table = Table {
+    name: "issued_certificates",
+    columns: ISSUED_COLUMNS,
+    types: &[
+        TEXT, TEXT, TEXT, TEXT, NUMBER, BYTES, BYTES, BYTES, TEXT, TEXT, TEXT, TEXT, TEXT, TEXT, NUMBER, NUMBER,
+        NUMBER, TEXT, TEXT, TEXT, NUMBER, NUMBER, TEXT, BYTES,
+    ],
+};
+const NAMES: Table = Table { name: "issued_names", columns: "value, issued_id, kind", types: &[TEXT, TEXT, TEXT] };
+const AUDIT: Table = Table {
+    name: "audit_events",
+    columns: AUDIT_COLUMNS,
+    types: &[TEXT, NUMBER, TEXT, TEXT, TEXT, TEXT, TEXT, TEXT, TEXT, TEXT],
+};
+
+impl Table {
+    /// The insert whose first array is parameter number `first`.
+    fn insert(&self, first: usize) -> String {
+        let arrays: Vec<String> =
+            self.types.iter().zip(first..).map(|(kind, place)| format!("${place}::{kind}[]")).collect();
+        format!("INSERT INTO {} ({}) SELECT * FROM UNNEST({})", self.name, self.columns, arrays.join(", "))
+    }
+}
+
+/// Tables, columns and types are literals of this crate.
+fn literal(text: String) -> SqlStr {
     AssertSqlSafe(Arc::<str>::from(text)).into_sql_str()
 }
 
-static ISSUED: LazyLock<SqlStr> = LazyLock::new(|| {
-    const T: &str = "text";
-    const N: &str = "bigint";
-    const B: &str = "bytea";
-    unnest(
-        "issued_certificates",
-        ISSUED_COLUMNS,
-        &[T, T, T, T, N, B, B, B, T, T, T, T, T, T, N, N, N, T, T, T, N, N, T, B],
-    )
+/// The certificates and their names.
+static INSERT_ISSUED: LazyLock<SqlStr> = LazyLock::new(|| {
+    let names = ISSUED.types.len().saturating_add(1);
+    // The main statement comes first: a conflict is told of the certificate, not of its names.
+    literal(format!("WITH names AS ({}) {}", NAMES.insert(names), ISSUED.insert(1)))
 });
-static NAMES: LazyLock<SqlStr> =
-    LazyLock::new(|| unnest("issued_names", "value, issued_id, kind", &["text", "text", "text"]));
-static AUDIT: LazyLock<SqlStr> = LazyLock::new(|| {
-    const T: &str = "text";
-    unnest("audit_events", AUDIT_COLUMNS, &[T, "bigint", T, T, T, T, T, T, T, T])
+static INSERT_AUDIT: LazyLock<SqlStr> = LazyLock::new(|| literal(AUDIT.insert(1)));
+/// All three in one round trip.
+static INSERT_RECORDINGS: LazyLock<SqlStr> = LazyLock::new(|| {
+    let names = ISSUED.types.len().saturating_add(1);
+    let audit = names.saturating_add(NAMES.types.len());
+    let (issued, names, audit) = (ISSUED.insert(1), NAMES.insert(names), AUDIT.insert(audit));
+    literal(format!("WITH issued AS ({issued}), names AS ({names}) {audit}"))
 });
 
-/// Stores rows of the inventory with their names.
-pub(in super::super) async fn insert_issued(
-    connection: &mut Connection,
-    rows: &[IssuedRow<'_>],
-    names: &[NameRow<'_>],
-) -> Result<(), Error> {
+fn bind_issued<'q>(statement: Statement<'q>, rows: &'q [IssuedRow<'_>]) -> Statement<'q> {
     fn all<'r, T>(rows: &'r [IssuedRow<'_>], field: impl Fn(&'r IssuedCertificate) -> T) -> Vec<T> {
         rows.iter().map(|row| field(row.certificate)).collect()
     }
-    if rows.is_empty() {
-        return Ok(());
-    }
-    sqlx::query(ISSUED.clone())
+    statement
         .bind(all(rows, |c| c.id.as_str()))
         .bind(all(rows, |c| c.kind.as_str()))
         .bind(all(rows, |c| c.ca_id.as_str()))
@@ -69,31 +96,20 @@ pub(in super::super) async fn insert_issued(
         .bind(all(rows, |c| c.revocation.map(|r| r.at.unix_ms())))
         .bind(all(rows, |c| c.revocation.map(|r| r.reason.as_str())))
         .bind(all(rows, |c| c.certificate.as_slice()))
-        .execute(&mut *connection)
-        .await
-        .map_err(Error::from_driver)?;
-    if names.is_empty() {
-        return Ok(());
-    }
-    sqlx::query(NAMES.clone())
+}
+
+fn bind_names<'q>(statement: Statement<'q>, names: &'q [NameRow<'_>]) -> Statement<'q> {
+    statement
         .bind(names.iter().map(|name| name.value.as_str()).collect::<Vec<_>>())
         .bind(names.iter().map(|name| name.issued_id).collect::<Vec<_>>())
         .bind(names.iter().map(|name| name.kind).collect::<Vec<_>>())
-        .execute(connection)
-        .await
-        .map(drop)
-        .map_err(Error::from_driver)
 }
 
-/// Stores audit events.
-pub(in super::super) async fn insert_audit(connection: &mut Connection, events: &[&AuditEvent]) -> Result<(), Error> {
-    fn all<'r, T>(events: &[&'r AuditEvent], field: impl Fn(&'r AuditEvent) -> T) -> Vec<T> {
-        events.iter().copied().map(field).collect()
+fn bind_audit<'q>(statement: Statement<'q>, events: &'q [&AuditEvent]) -> Statement<'q> {
+    fn all<'r, T>(events: &'r [&AuditEvent], field: impl Fn(&'r AuditEvent) -> T) -> Vec<T> {
+        events.iter().map(|event| field(event)).collect()
     }
-    if events.is_empty() {
-        return Ok(());
-    }
-    sqlx::query(AUDIT.clone())
+    statement
         .bind(all(events, |e| e.id.as_str()))
         .bind(all(events, |e| e.at.unix_ms()))
         .bind(all(events, |e| e.actor.as_str()))
@@ -104,8 +120,33 @@ pub(in super::super) async fn insert_audit(connection: &mut Connection, events: 
         .bind(all(events, |e| e.target_name.as_str()))
         .bind(all(events, |e| e.request_id.as_str()))
         .bind(all(events, |e| e.details.as_str()))
-        .execute(connection)
-        .await
-        .map(drop)
-        .map_err(Error::from_driver)
+}
+
+async fn execute(connection: &mut Connection, statement: Statement<'_>) -> Result<(), Error> {
+    statement.execute(connection).await.map(drop).map_err(Error::from_driver)
+}
+
+/// Stores rows of the inventory with their names.
+pub(in super::super) async fn insert_issued(
+    connection: &mut Connection,
+    rows: &[IssuedRow<'_>],
+    names: &[NameRow<'_>],
+) -> Result<(), Error> {
+    execute(connection, bind_names(bind_issued(sqlx::query(INSERT_ISSUED.clone()), rows), names)).await
+}
+
+/// Stores audit events.
+pub(in super::super) async fn insert_audit(connection: &mut Connection, events: &[&AuditEvent]) -> Result<(), Error> {
+    execute(connection, bind_audit(sqlx::query(INSERT_AUDIT.clone()), events)).await
+}
+
+/// Stores recordings: rows of the inventory, their names, their audit events.
+pub(in super::super) async fn insert_recordings(
+    connection: &mut Connection,
+    rows: &[IssuedRow<'_>],
+    names: &[NameRow<'_>],
+    events: &[&AuditEvent],
+) -> Result<(), Error> {
+    let statement = bind_issued(sqlx::query(INSERT_RECORDINGS.clone()), rows);
+    execute(connection, bind_audit(bind_names(statement, names), events)).await
 }

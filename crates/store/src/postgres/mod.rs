@@ -4,7 +4,7 @@ mod insert;
 #[path = "../queries/mod.rs"]
 pub(crate) mod queries;
 
-pub(super) use insert::{insert_audit, insert_issued};
+pub(super) use insert::{insert_audit, insert_issued, insert_recordings};
 
 use crate::Error;
 use crate::migrations::Step;
@@ -26,11 +26,12 @@ pub(super) type Row = sqlx::postgres::PgRow;
 pub(super) const BEGIN_WRITE: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
 /// Begins a read transaction: one snapshot.
 pub(super) const BEGIN_READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
-/// Begins a transaction of the group commit. Its shared lock keeps the epoch from moving until it ends; who raises the
-/// epoch takes the exclusive one ([`LOCK_EPOCH`]). Advisory locks queue fairly, so that a stream of recordings cannot
-/// starve a change of configuration, as row locks could.
-pub(super) const BEGIN_RECORD: &str =
-    "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SELECT pg_advisory_xact_lock_shared(4832901770155213)";
+/// Begins a transaction of the group commit and reads the epoch, in one round trip. Its shared lock keeps the epoch from
+/// moving until the end; who raises it takes the exclusive one ([`LOCK_EPOCH`]). Advisory locks queue fairly, so that a
+/// stream of recordings cannot starve a change of configuration, as row locks could. The epoch is a statement of its own:
+/// its snapshot is taken after the lock was granted.
+pub(super) const BEGIN_RECORD: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; \
+     SELECT pg_advisory_xact_lock_shared(4832901770155213); SELECT number FROM epoch WHERE id = 1";
 /// Begins a migration; one node at a time.
 pub(super) const BEGIN_MIGRATION: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL statement_timeout = 0; \
      SET LOCAL lock_timeout = 0; SELECT pg_advisory_xact_lock(4832901770155214)";
@@ -42,6 +43,13 @@ pub(super) const HAS_MIGRATIONS: &str = "SELECT COUNT(*) AS found FROM informati
 /// The table that remembers migrations.
 pub(super) const MAKE_MIGRATIONS: &str = "CREATE TABLE IF NOT EXISTS schema_migrations (number BIGINT NOT NULL PRIMARY KEY, \
      name TEXT COLLATE \"C\" NOT NULL, checksum BYTEA NOT NULL)";
+/// Joins the rows of the inventory, as `t`, to ids `w`, one look-up each. OFFSET 0 keeps the planner from moving the other
+/// conditions inside, where it might answer them by another index, once for every id.
+pub(super) const EACH_ISSUED: &str =
+    " CROSS JOIN LATERAL (SELECT * FROM issued_certificates WHERE id = w.id OFFSET 0) AS t WHERE 1 = 1";
+/// The same for audit events.
+pub(super) const EACH_AUDIT: &str =
+    " CROSS JOIN LATERAL (SELECT * FROM audit_events WHERE id = w.id OFFSET 0) AS t WHERE 1 = 1";
 /// A statement that takes longer is given up; the server's own limit (see `SETTINGS`) comes first when it is there at all.
 pub(super) const STATEMENT_DEADLINE: Duration = Duration::from_secs(6);
 /// Tasks of the group commit: while one waits for the disk, the other sends.

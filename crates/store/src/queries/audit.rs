@@ -1,6 +1,6 @@
 //! The audit trail.
 
-use super::super::insert_audit;
+use super::super::{EACH_AUDIT, insert_audit};
 use super::page::id_after;
 use super::walk::{Position, Walk, page};
 use super::{Driver, Reading, Result, Row, Session, clamp};
@@ -47,15 +47,11 @@ impl Walk for AuditWalk<'_> {
              t.request_id, t.details FROM (",
         );
         drive(query);
-        query.push(") AS w CROSS JOIN audit_events t WHERE t.id = w.id");
+        query.push(") AS w").push(EACH_AUDIT);
         for (column, value) in self.0.iter().skip(1) {
             query.push(" AND t.").push(column).push(" = ").push_bind((*value).to_owned());
         }
         query.push(" ORDER BY t.id DESC");
-    }
-
-    fn is_whole(&self) -> bool {
-        self.0.len() <= 1
     }
 
     fn read(&self, row: &Row) -> Result<StoredAuditEvent> {

@@ -1,8 +1,8 @@
 //! A lane of the group commit: takes what has queued up, stores it in one transaction, answers.
 
-use super::super::{BEGIN_RECORD, LANES, STATEMENT_DEADLINE, insert_audit, insert_issued};
-use super::session::roll_back;
-use super::system::{EPOCH, read_epoch};
+use super::super::{BEGIN_RECORD, LANES, STATEMENT_DEADLINE, insert_recordings};
+use super::session::{roll_back, within};
+use super::system::read_epoch;
 use super::{Connection, Database, Error, Held, Result};
 use crate::recorder::{Intake, Job};
 use crate::rows::issued_rows;
@@ -77,10 +77,10 @@ impl Lane {
 
     /// One transaction. Whatever goes wrong before its commit undoes it.
     async fn attempt(&mut self, recordings: &[Recording], way: Way) -> Result<Vec<Fate>> {
-        let mut held = self.begin().await?;
+        let (mut held, epoch) = self.begin().await?;
         let faults = Arc::clone(&self.faults);
         let work = async {
-            let fates = write(&mut held, recordings, way).await?;
+            let fates = write(&mut held, recordings, epoch, way).await?;
             faults.before(NAME)?;
             execute(&mut held, "COMMIT").await?;
             Ok(fates)
@@ -108,16 +108,17 @@ impl Lane {
     }
 
     /// Begins on the connection kept from the last batch; where that has died meanwhile, on another one.
-    async fn begin(&mut self) -> Result<Held> {
+    /// Brings the epoch, which holds until the transaction ends.
+    async fn begin(&mut self) -> Result<(Held, i64)> {
         if let Some(mut held) = self.held.take() {
             match begin_on(&mut held).await {
-                Ok(()) => return Ok(held),
+                Ok(epoch) => return Ok((held, epoch)),
                 Err(_) => held.discard(),
             }
         }
         let mut held = self.database.writer().await?;
         match begin_on(&mut held).await {
-            Ok(()) => Ok(held),
+            Ok(epoch) => Ok((held, epoch)),
             Err(error) => {
                 held.discard();
                 Err(error)
@@ -126,11 +127,12 @@ impl Lane {
     }
 }
 
-async fn begin_on(held: &mut Held) -> Result<()> {
-    match tokio::time::timeout(STATEMENT_DEADLINE, execute(held, BEGIN_RECORD)).await {
-        Ok(outcome) => outcome,
-        Err(_) => Err(Error::Unavailable("the database did not answer in time".to_owned())),
-    }
+async fn begin_on(held: &mut Held) -> Result<i64> {
+    within(held, async |connection| {
+        let rows = sqlx::raw_sql(BEGIN_RECORD).fetch_all(connection).await?;
+        Ok(read_epoch(rows.last()))
+    })
+    .await?
 }
 
 async fn execute(connection: &mut Connection, statement: &'static str) -> Result<()> {
@@ -138,9 +140,7 @@ async fn execute(connection: &mut Connection, statement: &'static str) -> Result
 }
 
 /// Writes the recordings of the epoch that holds; the others are stale.
-async fn write(connection: &mut Connection, recordings: &[Recording], way: Way) -> Result<Vec<Fate>> {
-    let row = sqlx::query(EPOCH).fetch_optional(&mut *connection).await.map_err(Error::from_driver)?;
-    let epoch = read_epoch(row.as_ref())?;
+async fn write(connection: &mut Connection, recordings: &[Recording], epoch: i64, way: Way) -> Result<Vec<Fate>> {
     let fresh = |recording: &&Recording| recording.epoch == epoch;
     match way {
         Way::Together => {
@@ -180,8 +180,10 @@ async fn insert_guarded(connection: &mut Connection, recording: &Recording) -> R
 }
 
 async fn insert(connection: &mut Connection, recordings: &[&Recording]) -> Result<()> {
+    if recordings.is_empty() {
+        return Ok(());
+    }
     let (rows, names) = issued_rows(recordings.iter().map(|recording| &recording.issued));
-    insert_issued(connection, &rows, &names).await?;
     let events: Vec<_> = recordings.iter().map(|recording| &recording.audit).collect();
-    insert_audit(connection, &events).await
+    insert_recordings(connection, &rows, &names, &events).await
 }

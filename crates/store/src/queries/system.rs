@@ -9,9 +9,6 @@ use certwright_domain::key::SealedBlob;
 use certwright_domain::time::Timestamp;
 use sqlx::Row as _;
 
-/// Reads the epoch.
-pub(super) const EPOCH: &str = "SELECT number FROM epoch WHERE id = 1";
-
 fn read_record(row: &super::Row) -> Result<IdempotencyRecord> {
     let row = Reading::of(row, "idempotency_keys", "idempotency_key")?;
     Ok(IdempotencyRecord {
@@ -46,7 +43,7 @@ pub(super) fn read_epoch(row: Option<&super::Row>) -> Result<i64> {
 #[async_trait]
 impl SystemQueries for Session {
     async fn epoch(&mut self) -> Result<i64> {
-        read_epoch(self.optional(sql(EPOCH)).await?.as_ref())
+        read_epoch(self.optional(sql("SELECT number FROM epoch WHERE id = 1")).await?.as_ref())
     }
 
     async fn bump_epoch(&mut self) -> Result<i64> {

@@ -4,7 +4,7 @@
 //! once would leave the choice of the index to a planner that may sort or scan the whole table for it. So the driving
 //! part is a subquery that reads nothing but the index, in the order of the list, up to a limit: there is one way to run
 //! it. Windows grow while they yield too little, and after [`BUDGET`] rows the page ends early, with a cursor: one call
-//! never costs more than that, however large the table and rare the matches.
+//! never costs more than that, however large the table and rare the matches. (Empty pages get [`LAST_BUDGET`].)
 
 use super::{Driver, Result, Row, Session};
 use crate::Page;
@@ -12,6 +12,8 @@ use sqlx::{QueryBuilder, Row as _};
 
 /// Most index entries that one page looks at.
 const BUDGET: usize = 50_000;
+/// Most that a page without any row yet looks at: an empty page with a next one is a nuisance, if a rare one.
+const LAST_BUDGET: usize = 200_000;
 /// Most index entries of one window.
 const LARGEST_WINDOW: usize = 8_192;
 /// How much larger the next window is.
@@ -34,8 +36,6 @@ pub(super) trait Walk: Send + Sync {
     fn drive(&self, query: &mut QueryBuilder<Driver>, after: Option<&Position>);
     /// Pushes the statement around the driving one, which `drive` pushes: everything a row needs, the other filters, the order.
     fn rows(&self, query: &mut QueryBuilder<Driver>, drive: &mut dyn FnMut(&mut QueryBuilder<Driver>));
-    /// Is every row that drives also a row of the list?
-    fn is_whole(&self) -> bool;
     /// Reads a row.
     fn read(&self, row: &Row) -> Result<Self::Item>;
     /// Where a row stands.
@@ -65,15 +65,11 @@ pub(super) async fn page<W: Walk>(
             let next = items.last().map(|item| list.cursor(&list.position(item)));
             return Ok(Page { items, next });
         }
-        // Fewer rows than the window could hold, and none fell out: the list has ended.
-        if list.is_whole() {
-            return Ok(Page { items, next: None });
-        }
         let Some(end) = window_end(session, list, after.as_ref(), window).await? else {
             return Ok(Page { items, next: None });
         };
         seen = seen.saturating_add(window);
-        if seen >= BUDGET {
+        if seen >= if items.is_empty() { LAST_BUDGET } else { BUDGET } {
             return Ok(Page { items, next: Some(list.cursor(&end)) });
         }
         after = Some(end);

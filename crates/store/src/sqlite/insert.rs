@@ -112,3 +112,14 @@ pub(in super::super) async fn insert_audit(connection: &mut Connection, events: 
         })
         .await
 }
+
+/// Stores recordings: rows of the inventory, their names, their audit events.
+pub(in super::super) async fn insert_recordings(
+    connection: &mut Connection,
+    rows: &[IssuedRow<'_>],
+    names: &[NameRow<'_>],
+    events: &[&AuditEvent],
+) -> Result<(), Error> {
+    insert_issued(connection, rows, names).await?;
+    insert_audit(connection, events).await
+}

@@ -4,7 +4,7 @@ mod insert;
 #[path = "../queries/mod.rs"]
 pub(crate) mod queries;
 
-pub(super) use insert::{insert_audit, insert_issued};
+pub(super) use insert::{insert_audit, insert_issued, insert_recordings};
 
 use crate::Error;
 use crate::migrations::Step;
@@ -31,8 +31,8 @@ pub(super) type Row = sqlx::sqlite::SqliteRow;
 pub(super) const BEGIN_WRITE: &str = "BEGIN IMMEDIATE";
 /// Begins a read transaction: one snapshot.
 pub(super) const BEGIN_READ: &str = "BEGIN";
-/// Begins a transaction of the group commit. The writer's lock keeps the epoch from moving until it ends.
-pub(super) const BEGIN_RECORD: &str = "BEGIN IMMEDIATE";
+/// Begins a transaction of the group commit and reads the epoch, which the writer's lock keeps from moving until the end.
+pub(super) const BEGIN_RECORD: &str = "BEGIN IMMEDIATE; SELECT number FROM epoch WHERE id = 1";
 /// Begins a migration.
 pub(super) const BEGIN_MIGRATION: &str = "BEGIN IMMEDIATE";
 /// Keeps recordings out before the epoch is raised: the writer's lock does so already.
@@ -43,6 +43,10 @@ pub(super) const HAS_MIGRATIONS: &str =
 /// The table that remembers migrations.
 pub(super) const MAKE_MIGRATIONS: &str = "CREATE TABLE IF NOT EXISTS schema_migrations (number INTEGER NOT NULL PRIMARY KEY, \
      name TEXT NOT NULL, checksum BLOB NOT NULL) STRICT";
+/// Joins the rows of the inventory, as `t`, to ids `w`, one look-up each. SQLite keeps the order of a CROSS JOIN.
+pub(super) const EACH_ISSUED: &str = " CROSS JOIN issued_certificates t WHERE t.id = w.id";
+/// The same for audit events.
+pub(super) const EACH_AUDIT: &str = " CROSS JOIN audit_events t WHERE t.id = w.id";
 /// A statement that takes longer is given up. (A local file has no network to lose: generous.)
 pub(super) const STATEMENT_DEADLINE: Duration = Duration::from_secs(60);
 /// Tasks of the group commit: there is one writer.
@@ -122,7 +126,7 @@ impl Database {
             .busy_timeout(BUSY_TIMEOUT)
             .pragma("cache_size", "-65536")
             .pragma("temp_store", "MEMORY")
-            .pragma("wal_autocheckpoint", "4000")
+            .pragma("wal_autocheckpoint", "10000")
             .pragma("journal_size_limit", "67108864")
             .statement_cache_capacity(256)
             .disable_statement_logging();
