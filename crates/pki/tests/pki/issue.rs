@@ -70,7 +70,7 @@ fn a_leaf_says_what_was_approved() {
         "*.b.example.com",
         "10.0.0.5",
         "2001:db8::1",
-        "a@example.com",
+        "example@example.com",
         "spiffe://corp/db",
     ]);
     let approved = approve_leaf(&ca, &["serverAuth", "clientAuth"], subject.clone(), wanted.clone(), &leaf.public);
@@ -82,7 +82,7 @@ fn a_leaf_says_what_was_approved() {
             "X509v3 Basic Constraints: critical\n                CA:FALSE",
             "X509v3 Key Usage: critical\n                Digital Signature\n",
             "X509v3 Extended Key Usage: \n                TLS Web Server Authentication, TLS Web Client Authentication",
-            "X509v3 Subject Alternative Name: \n                DNS:service-a.example.com, DNS:*.b.example.com, IP Address:10.0.0.5, IP Address:2001:DB8:0:0:0:0:0:1, email:a@example.com, URI:spiffe://corp/db",
+            "X509v3 Subject Alternative Name: \n                DNS:service-a.example.com, DNS:*.b.example.com, IP Address:10.0.0.5, IP Address:2001:DB8:0:0:0:0:0:1, email:example@example.com, URI:spiffe://corp/db",
             "OCSP - URI:http://ca.example.com/pki/issuing-1/ocsp",
             "CA Issuers - URI:http://ca.example.com/pki/issuing-1/ca.crt",
             "URI:http://ca.example.com/pki/issuing-1/crl",
