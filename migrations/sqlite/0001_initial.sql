@@ -217,7 +217,7 @@ CREATE INDEX issued_certificates_by_requester_name ON issued_certificates (reque
 CREATE INDEX issued_certificates_by_expiry ON issued_certificates (not_after, id);
 CREATE INDEX issued_certificates_by_renewal ON issued_certificates (renew_at, id);
 CREATE INDEX issued_certificates_by_common_name ON issued_certificates (common_name_lower, id);
-CREATE INDEX issued_certificates_revoked ON issued_certificates (id) WHERE revoked_at IS NOT NULL;
+CREATE INDEX issued_certificates_revoked ON issued_certificates (id, revoked_at) WHERE revoked_at IS NOT NULL;
 
 -- Subject alternative names, for the search by name. No foreign key: the rows are written and deleted with their
 -- certificate, and the check would need one more index on the issuing path.

@@ -19,6 +19,8 @@ mod error;
 mod faults;
 mod migrations;
 mod model;
+#[cfg(test)]
+mod plans;
 mod postgres;
 mod queries_trait;
 mod recorder;

@@ -1,6 +1,8 @@
 //! PostgreSQL: a pool, READ COMMITTED, `synchronous_commit=on`.
 
 mod insert;
+#[cfg(test)]
+mod plans;
 #[path = "../queries/mod.rs"]
 pub(crate) mod queries;
 

@@ -10,7 +10,7 @@ pub(crate) mod migrate;
 mod page;
 mod profiles;
 mod reading;
-mod search;
+pub(crate) mod search;
 mod session;
 mod system;
 mod tokens;

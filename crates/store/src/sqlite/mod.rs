@@ -1,6 +1,8 @@
 //! SQLite: one writer connection, readers apart, everything on disk before a commit returns.
 
 mod insert;
+#[cfg(test)]
+mod plans;
 #[path = "../queries/mod.rs"]
 pub(crate) mod queries;
 

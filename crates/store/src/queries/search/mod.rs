@@ -210,3 +210,14 @@ impl Walk for IssuedWalk<'_> {
         self.order.cursor(position)
     }
 }
+
+/// The drive of this filter's walk, to be explained.
+#[cfg(test)]
+pub(crate) fn explain_drive(explain: &'static str, filter: &IssuedFilter, is_first_page: bool) -> Builder {
+    let (wanted, order) = (Wanted::of(filter), Order::of(filter.sort));
+    let after = Position { at: order.time.map(|_| 1), id: "issued_01JD8XK4M2W7Z3T5V9YQ6B1C0D".to_owned() };
+    let mut query = Builder::new(explain);
+    IssuedWalk::new(&wanted, order, None).drive(&mut query, Some(&after).filter(|_| !is_first_page));
+    query.push(" LIMIT 50");
+    query
+}

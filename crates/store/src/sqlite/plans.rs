@@ -1,0 +1,36 @@
+//! The search stays flat only while every drive reads one index in the order of the list. Here SQLite says what it would do.
+
+use super::{Connection, Database};
+use crate::IssuedFilter;
+use crate::plans::{SORTS, filters};
+use sqlx::Row as _;
+
+/// The steps of the plan.
+async fn plan(connection: &mut Connection, mut statement: sqlx::QueryBuilder<super::Driver>) -> Vec<String> {
+    let rows = statement.build().fetch_all(connection).await.unwrap();
+    rows.iter().map(|row| row.get::<String, _>("detail")).collect()
+}
+
+#[tokio::test]
+async fn every_drive_reads_one_index_in_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = Database::open(&folder.path().join("plans.db")).await.unwrap();
+    super::queries::migrate::run(&database).await.unwrap();
+    let mut reader = database.reader().await.unwrap();
+    for filter in filters() {
+        for sort in SORTS {
+            for is_first_page in [true, false] {
+                let filter = IssuedFilter { sort, ..filter.clone() };
+                let statement = super::queries::search::explain_drive("EXPLAIN QUERY PLAN ", &filter, is_first_page);
+                let steps = plan(&mut reader, statement).await;
+                let [step] = steps.as_slice() else { panic!("{filter:?}: {steps:?}") };
+                assert!(step.contains("COVERING INDEX") || step.contains("PRIMARY KEY"), "{filter:?}: {step}");
+                let ends_somewhere = step.starts_with("SEARCH");
+                let is_the_whole_list = is_first_page && step.starts_with("SCAN");
+                assert!(ends_somewhere || is_the_whole_list, "{filter:?}: {step}");
+            }
+        }
+    }
+    drop(reader);
+    database.close().await;
+}
