@@ -1,8 +1,9 @@
 //! The outermost layer: ids, suspicious paths, the bound on everything in flight, problem documents, metrics.
 
 use crate::Api;
+use crate::leftover;
 use crate::problem::Problem;
-use axum::body::Body;
+use axum::body::{Body, HttpBody};
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use axum::http::{HeaderMap, Response, StatusCode};
@@ -30,6 +31,14 @@ pub(crate) async fn edge(State(api): State<Api>, mut request: Request, next: Nex
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().cloned();
     let private = request.uri().path().starts_with("/v1/");
+    let leftover = match request.body().is_end_stream() {
+        true => None,
+        false => {
+            let (body, leftover) = leftover::share(std::mem::take(request.body_mut()));
+            *request.body_mut() = body;
+            Some(leftover)
+        }
+    };
     let mut response = match admit(&api, &request) {
         Ok(_permit) => next.run(request).await,
         Err(problem) => problem.into_response(),
@@ -37,6 +46,9 @@ pub(crate) async fn edge(State(api): State<Api>, mut request: Request, next: Nex
     if let Some(problem) = problem_of(&mut response) {
         report(&problem, &id);
         problem.write(&mut response, &id);
+        if let Some(leftover) = leftover {
+            leftover.drain().await;
+        }
     }
     let headers = response.headers_mut();
     if let Ok(value) = HeaderValue::from_str(&id) {

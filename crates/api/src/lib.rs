@@ -12,6 +12,7 @@ mod content;
 mod edge;
 mod extract;
 mod guard;
+mod leftover;
 mod negotiate;
 mod openapi;
 mod parse;
