@@ -16,10 +16,15 @@ pub(crate) struct Doors {
 /// Makes the routers.
 pub(crate) fn open(app: &App, settings: &Settings, entropy: Arc<dyn Entropy>) -> Doors {
     let limits = &settings.limits;
+    let clock = app.clone();
+    // Milliseconds first: ids grow with time, so the index of the audit trail by request is appended to, not filled at
+    // random.
     let request_ids = move || {
-        let mut bytes = [0_u8; 16];
-        entropy.fill(&mut bytes);
-        format!("{:032x}", u128::from_be_bytes(bytes))
+        let mut random = [0_u8; 16];
+        entropy.fill(&mut random);
+        let random = u128::from_be_bytes(random) >> 48;
+        let milliseconds = u128::from(clock.now().unix_ms().unsigned_abs()) << 80;
+        format!("{:032x}", milliseconds | random)
     };
     let api = ApiSettings {
         body_limit: limits.body,
