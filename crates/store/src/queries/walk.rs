@@ -13,7 +13,7 @@ use sqlx::{QueryBuilder, Row as _};
 /// Most index entries that one page looks at.
 const BUDGET: usize = 50_000;
 /// Most that a page without any row yet looks at: an empty page with a next one is a nuisance, if a rare one.
-const LAST_BUDGET: usize = 200_000;
+const LAST_BUDGET: usize = 100_000;
 /// Most index entries of one window.
 const LARGEST_WINDOW: usize = 8_192;
 /// How much larger the next window is.

@@ -1,57 +1,169 @@
-//! The batched insert of the issuing path on SQLite: multi-row VALUES. A few fixed row counts, so that every statement is
-//! prepared once.
+//! The batched insert of the issuing path on SQLite: multi-row VALUES.
+//!
+//! Every statement is a trip to the connection's thread and back, which costs more than a row. So a batch is one trip, and
+//! the row counts are few, so that every text is prepared once: a batch is filled up with rows of NULLs, which the
+//! statement leaves out.
 
 use super::{Connection, Driver};
 use crate::Error;
-use crate::rows::{IssuedRow, NameRow};
+use crate::rows::{AUDIT_COLUMNS, ISSUED_COLUMNS, IssuedRow, NameRow};
 use certwright_domain::audit::AuditEvent;
 use sqlx::query::Query;
 use sqlx::sqlite::SqliteArguments;
 use sqlx::{AssertSqlSafe, SqlSafeStr as _, SqlStr};
 use std::collections::BTreeMap;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
-/// Row counts that have a statement, besides every count up to the smallest of them.
-const CHUNKS: [usize; 3] = [64, 32, 16];
+type Statement<'q> = Query<'q, Driver, SqliteArguments>;
 
-/// The statements of one table, by row count.
-struct Bulk(BTreeMap<usize, SqlStr>);
+/// Row counts that have a statement.
+const SIZES: [usize; 9] = [1, 2, 4, 8, 16, 32, 64, 128, 256];
+/// Most rows of one statement.
+const LARGEST: usize = 256;
 
-impl Bulk {
-    fn new(table: &'static str, columns: &'static str) -> Self {
-        let width = columns.split(',').count();
-        let row = format!("({})", vec!["?"; width].join(","));
-        let statement = |rows: usize| {
-            let text = format!("INSERT INTO {table} ({columns}) VALUES {}", vec![row.as_str(); rows].join(","));
-            // Table and columns are literals of this file.
-            (rows, AssertSqlSafe(std::sync::Arc::<str>::from(text)).into_sql_str())
-        };
-        Self((1..=16).chain(CHUNKS).map(statement).collect())
+/// A table with its columns.
+struct Table {
+    name: &'static str,
+    columns: &'static str,
+}
+
+const ISSUED: Table = Table { name: "issued_certificates", columns: ISSUED_COLUMNS };
+const NAMES: Table = Table { name: "issued_names", columns: "value, issued_id, kind" };
+const AUDIT: Table = Table { name: "audit_events", columns: AUDIT_COLUMNS };
+
+impl Table {
+    fn width(&self) -> usize {
+        self.columns.split(',').count()
     }
 
-    /// Inserts the rows, the largest chunks first.
-    async fn insert<T>(
-        &self,
-        connection: &mut Connection,
-        mut rows: &[T],
-        bind: impl for<'q> Fn(Query<'q, Driver, SqliteArguments>, &'q T) -> Query<'q, Driver, SqliteArguments>,
-    ) -> Result<(), Error> {
-        while !rows.is_empty() {
-            let size = CHUNKS.into_iter().find(|chunk| *chunk <= rows.len()).unwrap_or(rows.len());
-            let (Some(statement), Some((now, later))) = (self.0.get(&size), rows.split_at_checked(size)) else {
-                return Err(Error::Driver(format!("no statement for {size} rows")));
-            };
-            let query = now.iter().fold(sqlx::query(statement.clone()), &bind);
-            query.execute(&mut *connection).await.map_err(Error::from_driver)?;
-            rows = later;
+    /// The insert of up to so many rows; none of nothing.
+    fn insert(&self, rows: usize) -> String {
+        if rows == 0 {
+            return String::new();
         }
-        Ok(())
+        let row = format!("({})", vec!["?"; self.width()].join(","));
+        let values = vec![row.as_str(); rows].join(",");
+        format!(
+            "INSERT INTO {} ({}) SELECT * FROM (VALUES {values}) WHERE column1 IS NOT NULL;",
+            self.name, self.columns
+        )
+    }
+
+    /// Fills a statement of `size` rows up.
+    fn pad<'q>(&self, mut statement: Statement<'q>, rows: usize, size: usize) -> Statement<'q> {
+        for _ in 0..size.saturating_sub(rows).saturating_mul(self.width()) {
+            statement = statement.bind(None::<i64>);
+        }
+        statement
     }
 }
 
-static ISSUED: LazyLock<Bulk> = LazyLock::new(|| Bulk::new("issued_certificates", crate::rows::ISSUED_COLUMNS));
-static NAMES: LazyLock<Bulk> = LazyLock::new(|| Bulk::new("issued_names", "value, issued_id, kind"));
-static AUDIT: LazyLock<Bulk> = LazyLock::new(|| Bulk::new("audit_events", crate::rows::AUDIT_COLUMNS));
+/// Row counts of the three tables of one statement.
+type Counts = (usize, usize, usize);
+
+/// The smallest size that holds so many rows.
+fn size(rows: usize) -> usize {
+    if rows == 0 { 0 } else { SIZES.into_iter().find(|size| *size >= rows).unwrap_or(LARGEST) }
+}
+
+/// Every statement that is ever run: certificates with names, events, and both together.
+static STATEMENTS: LazyLock<BTreeMap<Counts, SqlStr>> = LazyLock::new(|| {
+    let none_or_some = || [0].into_iter().chain(SIZES);
+    let mut counts: Vec<Counts> = Vec::new();
+    for names in none_or_some() {
+        counts.push((0, names, 0));
+        counts.extend(SIZES.into_iter().flat_map(|rows| [(rows, names, 0), (rows, names, rows)]));
+    }
+    counts.extend(SIZES.map(|events| (0, 0, events)));
+    counts
+        .into_iter()
+        .map(|(rows, names, events)| {
+            let text = [ISSUED.insert(rows), NAMES.insert(names), AUDIT.insert(events)].concat();
+            // Tables and columns are literals of this crate.
+            ((rows, names, events), AssertSqlSafe(Arc::<str>::from(text)).into_sql_str())
+        })
+        .collect()
+});
+
+fn bind_issued<'q>(mut statement: Statement<'q>, rows: &'q [IssuedRow<'_>]) -> Statement<'q> {
+    for row in rows {
+        let c = row.certificate;
+        statement = statement
+            .bind(c.id.as_str())
+            .bind(c.kind.as_str())
+            .bind(c.ca_id.as_str())
+            .bind(c.ca_name.as_str())
+            .bind(i64::from(c.ca_version))
+            .bind(c.serial.as_bytes())
+            .bind(c.fingerprint.0.as_slice())
+            .bind(c.spki_sha256.0.as_slice())
+            .bind(c.subject.as_str())
+            .bind(c.common_name.as_str())
+            .bind(row.common_name_lower.as_str())
+            .bind(row.names.as_str())
+            .bind(c.profile.as_str())
+            .bind(c.key_algorithm.as_str())
+            .bind(c.validity.not_before().unix_ms())
+            .bind(c.validity.not_after().unix_ms())
+            .bind(c.renew_at.unix_ms())
+            .bind(c.requester.as_str())
+            .bind(c.requester_name.as_str())
+            .bind(c.request_id.as_str())
+            .bind(c.issued_at.unix_ms())
+            .bind(c.revocation.map(|r| r.at.unix_ms()))
+            .bind(c.revocation.map(|r| r.reason.as_str()))
+            .bind(c.certificate.as_slice());
+    }
+    statement
+}
+
+fn bind_names<'q>(mut statement: Statement<'q>, names: &'q [NameRow<'_>]) -> Statement<'q> {
+    for name in names {
+        statement = statement.bind(name.value.as_str()).bind(name.issued_id).bind(name.kind);
+    }
+    statement
+}
+
+fn bind_audit<'q>(mut statement: Statement<'q>, events: &'q [&AuditEvent]) -> Statement<'q> {
+    for event in events {
+        statement = statement
+            .bind(event.id.as_str())
+            .bind(event.at.unix_ms())
+            .bind(event.actor.as_str())
+            .bind(event.actor_name.as_str())
+            .bind(event.action)
+            .bind(event.target_kind)
+            .bind(event.target_id.as_str())
+            .bind(event.target_name.as_str())
+            .bind(event.request_id.as_str())
+            .bind(event.details.as_str());
+    }
+    statement
+}
+
+/// Stores recordings: rows of the inventory, their names, their audit events.
+pub(in super::super) async fn insert_recordings(
+    connection: &mut Connection,
+    mut rows: &[IssuedRow<'_>],
+    mut names: &[NameRow<'_>],
+    mut events: &[&AuditEvent],
+) -> Result<(), Error> {
+    while !(rows.is_empty() && names.is_empty() && events.is_empty()) {
+        let (rows_now, rows_later) = rows.split_at(rows.len().min(LARGEST));
+        let (names_now, names_later) = names.split_at(names.len().min(LARGEST));
+        let (events_now, events_later) = events.split_at(events.len().min(LARGEST));
+        let counts = (size(rows_now.len()), size(names_now.len()), size(events_now.len()));
+        let Some(text) = STATEMENTS.get(&counts) else {
+            return Err(Error::Driver(format!("no statement for {counts:?} rows")));
+        };
+        let statement = ISSUED.pad(bind_issued(sqlx::query(text.clone()), rows_now), rows_now.len(), counts.0);
+        let statement = NAMES.pad(bind_names(statement, names_now), names_now.len(), counts.1);
+        let statement = AUDIT.pad(bind_audit(statement, events_now), events_now.len(), counts.2);
+        statement.execute(&mut *connection).await.map_err(Error::from_driver)?;
+        (rows, names, events) = (rows_later, names_later, events_later);
+    }
+    Ok(())
+}
 
 /// Stores rows of the inventory with their names.
 pub(in super::super) async fn insert_issued(
@@ -59,67 +171,10 @@ pub(in super::super) async fn insert_issued(
     rows: &[IssuedRow<'_>],
     names: &[NameRow<'_>],
 ) -> Result<(), Error> {
-    ISSUED
-        .insert(connection, rows, |query, row| {
-            let c = row.certificate;
-            query
-                .bind(c.id.as_str())
-                .bind(c.kind.as_str())
-                .bind(c.ca_id.as_str())
-                .bind(c.ca_name.as_str())
-                .bind(i64::from(c.ca_version))
-                .bind(c.serial.as_bytes())
-                .bind(c.fingerprint.0.as_slice())
-                .bind(c.spki_sha256.0.as_slice())
-                .bind(c.subject.as_str())
-                .bind(c.common_name.as_str())
-                .bind(row.common_name_lower.as_str())
-                .bind(row.names.as_str())
-                .bind(c.profile.as_str())
-                .bind(c.key_algorithm.as_str())
-                .bind(c.validity.not_before().unix_ms())
-                .bind(c.validity.not_after().unix_ms())
-                .bind(c.renew_at.unix_ms())
-                .bind(c.requester.as_str())
-                .bind(c.requester_name.as_str())
-                .bind(c.request_id.as_str())
-                .bind(c.issued_at.unix_ms())
-                .bind(c.revocation.map(|r| r.at.unix_ms()))
-                .bind(c.revocation.map(|r| r.reason.as_str()))
-                .bind(c.certificate.as_slice())
-        })
-        .await?;
-    NAMES
-        .insert(connection, names, |query, name| query.bind(name.value.as_str()).bind(name.issued_id).bind(name.kind))
-        .await
+    insert_recordings(connection, rows, names, &[]).await
 }
 
 /// Stores audit events.
 pub(in super::super) async fn insert_audit(connection: &mut Connection, events: &[&AuditEvent]) -> Result<(), Error> {
-    AUDIT
-        .insert(connection, events, |query, event| {
-            query
-                .bind(event.id.as_str())
-                .bind(event.at.unix_ms())
-                .bind(event.actor.as_str())
-                .bind(event.actor_name.as_str())
-                .bind(event.action)
-                .bind(event.target_kind)
-                .bind(event.target_id.as_str())
-                .bind(event.target_name.as_str())
-                .bind(event.request_id.as_str())
-                .bind(event.details.as_str())
-        })
-        .await
-}
-
-/// Stores recordings: rows of the inventory, their names, their audit events.
-pub(in super::super) async fn insert_recordings(
-    connection: &mut Connection,
-    rows: &[IssuedRow<'_>],
-    names: &[NameRow<'_>],
-    events: &[&AuditEvent],
-) -> Result<(), Error> {
-    insert_issued(connection, rows, names).await?;
-    insert_audit(connection, events).await
+    insert_recordings(connection, &[], &[], events).await
 }

@@ -26,7 +26,7 @@ type Builder = QueryBuilder<Driver>;
 /// A source of so few rows is taken whole.
 const FEW: usize = 2_000;
 /// The ids of a source of so many rows are sorted to drive an order by id.
-const MANY: usize = 100_000;
+const MANY: usize = 300_000;
 
 /// A page of the search.
 pub(super) async fn run(
