@@ -65,9 +65,13 @@ pub(crate) async fn run(
     tokio::time::sleep_until(until.into()).await;
     let server_cpu = server.cpu_time()?.saturating_sub(server_before);
     let client_cpu = bare::thread_time().saturating_sub(client_before);
-    let (busy, database_cpu) = machine::busy()?;
-    let others = busy.saturating_sub(busy_before).saturating_sub(server_cpu).saturating_sub(client_cpu);
-    let database_cpu = database_cpu.saturating_sub(database_before);
+    let (busy, database) = machine::busy()?;
+    let mut others = busy.saturating_sub(busy_before).saturating_sub(server_cpu).saturating_sub(client_cpu);
+    let mut database_cpu = database.saturating_sub(database_before);
+    if !server.has_postgres() {
+        // Whose PostgreSQL it may be, it is not ours.
+        others = others.saturating_add(std::mem::take(&mut database_cpu));
+    }
     let cores = f64::from(u32::try_from(std::thread::available_parallelism()?.get())?);
 
     let mut took: Vec<Duration> = Vec::new();

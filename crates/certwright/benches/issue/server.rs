@@ -24,7 +24,7 @@ pub(crate) struct Server {
     token: String,
     connector: TlsConnector,
     // Dropped after the process has been stopped, in this order.
-    _postgres: Option<postgres::DatabaseGuard>,
+    postgres: Option<postgres::DatabaseGuard>,
     _folder: tempfile::TempDir,
 }
 
@@ -62,7 +62,7 @@ impl Server {
         make_cas(&client).await?;
         let child = starting.0.take().context("the server is gone")?;
         let connector = http::connector(&ca_pem)?;
-        Ok(Self { child, port, token, connector, _postgres: guard, _folder: folder })
+        Ok(Self { child, port, token, connector, postgres: guard, _folder: folder })
     }
 
     /// Opens a connection to the API.
@@ -93,6 +93,11 @@ impl Server {
     pub(crate) fn cpu_time(&self) -> Result<Duration> {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
         Ok(machine::of_process(&stat).context("/proc/…/stat")?.1)
+    }
+
+    /// Is its database PostgreSQL?
+    pub(crate) fn has_postgres(&self) -> bool {
+        self.postgres.is_some()
     }
 
     /// Stops it; it must still have been alive.
