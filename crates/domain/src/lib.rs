@@ -13,6 +13,7 @@ pub mod dn;
 pub mod id;
 pub mod issued;
 pub mod key;
+pub mod managed;
 pub mod name;
 pub mod profile;
 pub mod public_key;

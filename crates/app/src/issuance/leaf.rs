@@ -163,7 +163,7 @@ impl App {
             profile: work.profile.1.name().to_string(),
             key_algorithm,
             validity: certificate.validity,
-            renew_at: renew_at(&certificate.validity, None),
+            renew_at: renew_at(&certificate.validity, None, &certificate.serial),
             requester: call.caller.id(),
             requester_name: call.caller.name().to_owned(),
             request_id: call.request_id.clone(),
