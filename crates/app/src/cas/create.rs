@@ -284,6 +284,9 @@ impl App {
             created_at: now,
             deletion_at: None,
             revision: 1,
+            renewal: None,
+            next_renewal_at: None,
+            renewal_failures: 0,
         }
     }
 }

@@ -3,6 +3,7 @@
 
 mod audit;
 mod cas;
+mod certificates;
 mod issued;
 mod keys;
 pub(crate) mod lane;

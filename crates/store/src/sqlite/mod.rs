@@ -39,6 +39,8 @@ pub(super) const BEGIN_RECORD: &str = "BEGIN IMMEDIATE; SELECT number FROM epoch
 pub(super) const BEGIN_MIGRATION: &str = "BEGIN IMMEDIATE";
 /// Keeps recordings out before the epoch is raised: the writer's lock does so already.
 pub(super) const LOCK_EPOCH: &str = "SELECT 1";
+/// Keeps the epoch from moving until the transaction ends: the writer's lock does so already.
+pub(super) const HOLD_EPOCH: &str = "SELECT 1";
 /// Is there a table that remembers migrations?
 pub(super) const HAS_MIGRATIONS: &str =
     "SELECT COUNT(*) AS found FROM sqlite_master WHERE type = 'table' AND name = 'schema_migrations'";
@@ -54,8 +56,10 @@ pub(super) const STATEMENT_DEADLINE: Duration = Duration::from_secs(60);
 /// Tasks of the group commit: there is one writer.
 pub(super) const LANES: usize = 1;
 /// The migrations.
-pub(super) const MIGRATIONS: &[Step] =
-    &[Step { number: 1, name: "0001_initial", sql: include_str!("../../../../migrations/sqlite/0001_initial.sql") }];
+pub(super) const MIGRATIONS: &[Step] = &[
+    Step { number: 1, name: "0001_initial", sql: include_str!("../../../../migrations/sqlite/0001_initial.sql") },
+    Step { number: 2, name: "0002_certificates", sql: include_str!("../../../../migrations/sqlite/0002_certificates.sql") },
+];
 
 /// Waiting for the writer or a reader longer than this is [`Error::Unavailable`].
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);

@@ -2,6 +2,7 @@
 
 mod audit;
 mod cas;
+mod certificates;
 mod issued;
 mod keys;
 mod profiles;
