@@ -1,4 +1,4 @@
--- Managed certificates: the resource, its versions, and what was tried to renew it. Twin: sqlite/0002_certificates.sql.
+-- Managed certificates: the resource, its versions, and what was tried to renew it. Twin: sqlite/0004_certificates.sql.
 
 CREATE TABLE certificates (
     -- immutable
