@@ -1,13 +1,14 @@
 //! The statements that both databases answer. Every method runs in the transaction (or read snapshot) it is called on.
 
 use crate::{
-    AuditFilter, CaFilter, Error, IdempotencyRecord, Intent, IssuedFilter, KeyFilter, KeyVersionToRewrap, Page,
-    PageRequest,
+    AuditFilter, CaFilter, Error, EventFilter, IdempotencyRecord, Intent, IssuedFilter, KeyFilter, KeyVersionToRewrap,
+    Page, PageRequest,
 };
 use async_trait::async_trait;
 use certwright_domain::audit::{AuditEvent, StoredAuditEvent};
 use certwright_domain::ca::{Ca, CaVersion};
-use certwright_domain::id::{CaId, IntentId, IssuedId, KeyId, TokenId, VaultId};
+use certwright_domain::event::Event;
+use certwright_domain::id::{CaId, EventId, IntentId, IssuedId, KeyId, TokenId, VaultId};
 use certwright_domain::issued::IssuedCertificate;
 use certwright_domain::key::{Key, KeyVersion, SealedBlob, Vault, VaultKeyVersion};
 use certwright_domain::name::{Reference, ResourceName};
@@ -21,7 +22,15 @@ type Result<T> = std::result::Result<T, Error>;
 
 /// Everything a transaction can do.
 pub trait Queries:
-    SystemQueries + VaultQueries + KeyQueries + CaQueries + ProfileQueries + IssuedQueries + TokenQueries + AuditQueries
+    SystemQueries
+    + VaultQueries
+    + KeyQueries
+    + CaQueries
+    + ProfileQueries
+    + IssuedQueries
+    + TokenQueries
+    + AuditQueries
+    + EventQueries
 {
 }
 impl<T> Queries for T where
@@ -33,6 +42,7 @@ impl<T> Queries for T where
         + IssuedQueries
         + TokenQueries
         + AuditQueries
+        + EventQueries
 {
 }
 
@@ -229,4 +239,15 @@ pub trait AuditQueries: Send {
     async fn insert_audit(&mut self, event: &AuditEvent) -> Result<()>;
     /// Events, newest first.
     async fn audit_events(&mut self, filter: &AuditFilter, page: &PageRequest) -> Result<Page<StoredAuditEvent>>;
+}
+
+/// Events: the outbox.
+#[async_trait]
+pub trait EventQueries: Send {
+    /// Stores an event, with a delivery to every webhook that is enabled and wants its kind (none wants `webhook.test`).
+    async fn insert_event(&mut self, event: &Event) -> Result<()>;
+    /// By id.
+    async fn event(&mut self, id: &EventId) -> Result<Option<Event>>;
+    /// Events, newest first.
+    async fn events(&mut self, filter: &EventFilter, page: &PageRequest) -> Result<Page<Event>>;
 }

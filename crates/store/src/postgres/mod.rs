@@ -57,8 +57,10 @@ pub(super) const STATEMENT_DEADLINE: Duration = Duration::from_secs(6);
 /// Tasks of the group commit: while one waits for the disk, the other sends.
 pub(super) const LANES: usize = 2;
 /// The migrations.
-pub(super) const MIGRATIONS: &[Step] =
-    &[Step { number: 1, name: "0001_initial", sql: include_str!("../../../../migrations/postgres/0001_initial.sql") }];
+pub(super) const MIGRATIONS: &[Step] = &[
+    Step { number: 1, name: "0001_initial", sql: include_str!("../../../../migrations/postgres/0001_initial.sql") },
+    Step { number: 3, name: "0003_events", sql: include_str!("../../../../migrations/postgres/0003_events.sql") },
+];
 
 /// Getting a connection longer than this is [`Error::Unavailable`].
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);

@@ -3,6 +3,7 @@
 
 mod audit;
 mod cas;
+mod events;
 mod issued;
 mod keys;
 pub(crate) mod lane;

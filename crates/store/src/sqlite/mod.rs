@@ -54,8 +54,10 @@ pub(super) const STATEMENT_DEADLINE: Duration = Duration::from_secs(60);
 /// Tasks of the group commit: there is one writer.
 pub(super) const LANES: usize = 1;
 /// The migrations.
-pub(super) const MIGRATIONS: &[Step] =
-    &[Step { number: 1, name: "0001_initial", sql: include_str!("../../../../migrations/sqlite/0001_initial.sql") }];
+pub(super) const MIGRATIONS: &[Step] = &[
+    Step { number: 1, name: "0001_initial", sql: include_str!("../../../../migrations/sqlite/0001_initial.sql") },
+    Step { number: 3, name: "0003_events", sql: include_str!("../../../../migrations/sqlite/0003_events.sql") },
+];
 
 /// Waiting for the writer or a reader longer than this is [`Error::Unavailable`].
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);

@@ -2,6 +2,7 @@
 
 mod audit;
 mod cas;
+mod events;
 mod issued;
 mod keys;
 mod profiles;
