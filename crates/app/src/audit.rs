@@ -1,10 +1,12 @@
-//! Audit events of the use cases, and their list.
+//! Audit events and events of the use cases, and the list of the former.
 use crate::{App, Call, Error, Permission};
 use certwright_domain::audit::{AuditEvent, StoredAuditEvent};
-use certwright_domain::id::AuditId;
+use certwright_domain::event::{Event, EventKind};
+use certwright_domain::id::{AuditId, EventId};
 use certwright_store::{AuditFilter, Page, PageRequest};
 
 /// What was changed.
+#[derive(Clone, Copy)]
 pub(crate) struct Target<'a> {
     pub(crate) kind: &'static str,
     pub(crate) id: &'a str,
@@ -34,6 +36,22 @@ impl crate::Inner {
             target_name: target.name.to_owned(),
             request_id: call.request_id.clone(),
             details: serde_json::Value::Object(details).to_string(),
+        }
+    }
+
+    /// An event of `call` for the operators' webhooks, to be inserted in the transaction of the change; `details` are
+    /// facts as pairs, never a secret.
+    pub(crate) fn event(&self, call: &Call, kind: EventKind, target: Target<'_>, details: &[(&str, &str)]) -> Event {
+        let at = self.clock.now();
+        Event {
+            id: EventId::new(at, self.id_entropy()),
+            kind,
+            at,
+            subject_kind: target.kind.to_owned(),
+            subject_id: target.id.to_owned(),
+            subject_name: target.name.to_owned(),
+            request_id: call.request_id.clone(),
+            details: details.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
         }
     }
 }

@@ -2,6 +2,7 @@
 use crate::audit::Target;
 use crate::change::by_id;
 use crate::{App, Call, Error, Permission};
+use certwright_domain::event::EventKind;
 use certwright_domain::id::IssuedId;
 use certwright_domain::issued::{IssuedCertificate, IssuedKind};
 use certwright_domain::revocation::{Revocation, RevocationReason};
@@ -69,6 +70,7 @@ impl App {
         ];
         let target = Target { kind: "issued-certificate", id: &serial, name: &row.common_name };
         tx.insert_audit(&self.inner.audit(call, "issued-certificate.revoke", target, &details)).await?;
+        tx.insert_event(&self.inner.event(call, EventKind::CertificateRevoked, target, &details)).await?;
         match call.dry_run {
             true => tx.rollback().await?,
             false => tx.commit().await?,

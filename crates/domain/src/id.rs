@@ -93,6 +93,26 @@ id!(/// Id of a managed certificate.
     CertificateId, "certificate");
 id!(/// Id of an attempt to renew something.
     AttemptId, "attempt");
+id!(/// Id of an event.
+    EventId, "event");
+id!(/// Id of a webhook.
+    WebhookId, "webhook");
+id!(/// Id of the delivery of an event, unique within its webhook.
+    DeliveryId, "delivery");
+
+impl DeliveryId {
+    /// The id of the delivery of an event: the same for every webhook, so that an event has one delivery to each.
+    pub fn of(event: &EventId) -> Self {
+        let ulid = event.0.strip_prefix(EventId::PREFIX).unwrap_or_default();
+        Self(format!("{}{ulid}", Self::PREFIX))
+    }
+
+    /// The event that is delivered.
+    pub fn event(&self) -> EventId {
+        let ulid = self.0.strip_prefix(Self::PREFIX).unwrap_or_default();
+        EventId(format!("{}{ulid}", EventId::PREFIX))
+    }
+}
 
 #[cfg(test)]
 mod tests;

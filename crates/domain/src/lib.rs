@@ -10,6 +10,7 @@ pub mod audit;
 pub mod ca;
 pub mod constraints;
 pub mod dn;
+pub mod event;
 pub mod id;
 pub mod issued;
 pub mod key;

@@ -234,11 +234,7 @@ pub fn deletion_time(now: Timestamp, at: Option<Timestamp>) -> Result<Timestamp,
 }
 
 /// The rule for a certificate of this lifetime, from its two parts; `None` where neither is given.
-pub fn rule_for(
-    interval: Option<Span>,
-    advance: Option<Span>,
-    lifetime: Span,
-) -> Result<Option<RenewalRule>, Invalid> {
+pub fn rule_for(interval: Option<Span>, advance: Option<Span>, lifetime: Span) -> Result<Option<RenewalRule>, Invalid> {
     match (interval, advance) {
         (None, None) => Ok(None),
         _ => RenewalRule::new(interval, advance, lifetime).map(Some),

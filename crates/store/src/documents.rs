@@ -141,6 +141,16 @@ pub(crate) fn read_chain(text: &str) -> Option<Vec<Vec<u8>>> {
     encoded.iter().map(|der| STANDARD.decode(der).ok()).collect()
 }
 
+/// Pairs of texts, in order.
+pub(crate) fn write_pairs(pairs: &[(String, String)]) -> String {
+    json(&pairs)
+}
+
+/// Pairs of texts from text.
+pub(crate) fn read_pairs(text: &str) -> Option<Vec<(String, String)>> {
+    serde_json::from_str(text).ok()
+}
+
 /// Names as text, each with its kind in front: `dns:example.com`.
 pub(crate) fn write_names(names: &[San]) -> String {
     json(&names.iter().map(|name| format!("{}:{name}", name.kind())).collect::<Vec<_>>())

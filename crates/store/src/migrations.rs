@@ -7,7 +7,7 @@ use sqlx::{SqlSafeStr, SqlStr};
 /// One numbered step, embedded in the program.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Step {
-    /// Number, from 1 without gaps.
+    /// Number; later steps have higher ones.
     pub(crate) number: i64,
     /// Name of the file without its ending.
     pub(crate) name: &'static str,

@@ -3,6 +3,7 @@
 use certwright_domain::algorithm::KeyAlgorithm;
 use certwright_domain::audit::AuditEvent;
 use certwright_domain::ca::{CaState, CaType};
+use certwright_domain::event::EventKind;
 use certwright_domain::id::{CaId, IntentId, VaultId};
 use certwright_domain::issued::{IssuedCertificate, IssuedKind, IssuedStatus};
 use certwright_domain::key::{KeyState, SealedBlob};
@@ -128,6 +129,15 @@ pub enum VersionSelector {
     Number(u32),
     /// The one of this name.
     Named(ResourceName),
+}
+
+/// Filter of the list of events.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct EventFilter {
+    /// Only this kind.
+    pub kind: Option<EventKind>,
+    /// Only those of the resource with this id.
+    pub subject_id: Option<String>,
 }
 
 /// Filter of the audit list; newest first.

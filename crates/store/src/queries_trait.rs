@@ -1,13 +1,14 @@
 //! The statements that both databases answer. Every method runs in the transaction (or read snapshot) it is called on.
 
 use crate::{
-    AuditFilter, CaFilter, CertificateFilter, Error, IdempotencyRecord, Intent, IssuedFilter, KeyFilter,
+    AuditFilter, CaFilter, CertificateFilter, Error, EventFilter, IdempotencyRecord, Intent, IssuedFilter, KeyFilter,
     KeyVersionToRewrap, Page, PageRequest, VersionSelector,
 };
 use async_trait::async_trait;
 use certwright_domain::audit::{AuditEvent, StoredAuditEvent};
 use certwright_domain::ca::{Ca, CaVersion};
-use certwright_domain::id::{CaId, CertificateId, IntentId, IssuedId, KeyId, TokenId, VaultId};
+use certwright_domain::event::Event;
+use certwright_domain::id::{CaId, CertificateId, EventId, IntentId, IssuedId, KeyId, TokenId, VaultId};
 use certwright_domain::issued::IssuedCertificate;
 use certwright_domain::key::{Key, KeyVersion, SealedBlob, Vault, VaultKeyVersion};
 use certwright_domain::managed::{CertificateVersion, ManagedCertificate, RenewalAttempt};
@@ -31,6 +32,7 @@ pub trait Queries:
     + IssuedQueries
     + TokenQueries
     + AuditQueries
+    + EventQueries
 {
 }
 impl<T> Queries for T where
@@ -43,6 +45,7 @@ impl<T> Queries for T where
         + IssuedQueries
         + TokenQueries
         + AuditQueries
+        + EventQueries
 {
 }
 
@@ -300,4 +303,15 @@ pub trait AuditQueries: Send {
     async fn insert_audit(&mut self, event: &AuditEvent) -> Result<()>;
     /// Events, newest first.
     async fn audit_events(&mut self, filter: &AuditFilter, page: &PageRequest) -> Result<Page<StoredAuditEvent>>;
+}
+
+/// Events: the outbox.
+#[async_trait]
+pub trait EventQueries: Send {
+    /// Stores an event, with a delivery to every webhook that is enabled and wants its kind (none wants `webhook.test`).
+    async fn insert_event(&mut self, event: &Event) -> Result<()>;
+    /// By id.
+    async fn event(&mut self, id: &EventId) -> Result<Option<Event>>;
+    /// Events, newest first.
+    async fn events(&mut self, filter: &EventFilter, page: &PageRequest) -> Result<Page<Event>>;
 }

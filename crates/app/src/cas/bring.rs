@@ -9,6 +9,7 @@ use crate::change::{by_id, name_conflict};
 use crate::vaults::{find_vault, newest_vault_key, still_newest, usable_vault, vault_key};
 use crate::{App, Call, Error, Permission};
 use certwright_domain::ca::{Ca, CaState, CaType, CaVersion};
+use certwright_domain::event::EventKind;
 use certwright_domain::id::KeyId;
 use certwright_domain::key::{Key, KeyState, KeyVersion, Protection, VaultKeyVersion};
 use certwright_domain::name::Reference;
@@ -157,7 +158,8 @@ impl App {
         self.check_in_time(&foreign.certificate)?;
         fill_version(&mut version, &foreign.certificate);
         version.chain = foreign.chain;
-        if ca.versions.current.is_none() {
+        let first = ca.versions.current.is_none();
+        if first {
             ca.versions.current = Some(version.number);
             ca.state = CaState::Active;
             ca.rules.path_length = foreign.certificate.ca.flatten();
@@ -173,6 +175,8 @@ impl App {
         tx.install_ca_version(&version).await?;
         tx.update_ca(&ca).await?;
         tx.insert_audit(&audit).await?;
+        let kind = if first { EventKind::CaIssued } else { EventKind::CaRenewed };
+        self.inner.tell_of_ca(&mut **tx, call, kind, &ca, Some(&version), &[]).await?;
         tx.commit().await?;
         let mut read = self.inner.store.read().await?;
         if call.dry_run {

@@ -11,6 +11,7 @@ use crate::vaults::{find_vault, usable_vault};
 use crate::{App, Call, Error, Permission};
 use certwright_domain::algorithm::SignatureAlgorithm;
 use certwright_domain::ca::{Ca, CaRules, CaState, CaType, CaVersion, RevocationSettings};
+use certwright_domain::event::EventKind;
 use certwright_domain::id::CaId;
 use certwright_domain::key::{Key, KeyState};
 use certwright_domain::name::{Reference, ResourceName};
@@ -235,7 +236,11 @@ impl App {
             ],
         );
         tx.insert_audit(&audit).await?;
-        Ok(())
+        match version.certificate {
+            Some(_) => self.inner.tell_of_ca(&mut **tx, call, EventKind::CaIssued, ca, Some(version), &[]).await,
+            // It waits for its certificate.
+            None => Ok(()),
+        }
     }
 
     /// Looks up vault and key, refuses keys that cannot become a CA's, and opens the newest version for signing.

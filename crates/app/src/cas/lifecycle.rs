@@ -6,7 +6,8 @@ use super::{CaView, UpdateCa};
 use crate::audit::Target;
 use crate::change::{Change, by_id, name_conflict, refuse_final_deletion, require_if_match};
 use crate::{App, Call, Caller, Error, Permission};
-use certwright_domain::ca::{Ca, CaState};
+use certwright_domain::ca::{Ca, CaState, CaVersion};
+use certwright_domain::event::EventKind;
 use certwright_domain::key::{KeyState, deletion_time};
 use certwright_domain::name::Reference;
 use certwright_domain::revocation::{Revocation, RevocationReason};
@@ -48,7 +49,7 @@ impl App {
             changes.push(("state", ca.state.to_string()));
         }
         let facts: Vec<(&str, &str)> = changes.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        self.write_ca(call, "ca.update", ca, &facts).await
+        self.write_ca(call, "ca.update", ca, &facts, None).await
     }
 
     /// Takes a version into use.
@@ -74,7 +75,8 @@ impl App {
             None => return refuse("version_deprecated", "is deprecated", "Renew the CA to get a new version."),
             Some(pointers) => ca.versions = pointers,
         }
-        self.write_ca(call, "ca.make-current", ca, &[("version", &number.to_string())]).await
+        let kind = Some((EventKind::CaVersionMadeCurrent, &version));
+        self.write_ca(call, "ca.make-current", ca, &[("version", &number.to_string())], kind).await
     }
 
     /// Marks a version's certificate as revoked; roots and certificates that we did not sign are refused.
@@ -112,6 +114,8 @@ impl App {
         let mut tx = self.inner.begin_change(call, "ca.revoke").await?;
         tx.revoke_ca_version(&ca.id, number, &revocation).await?;
         tx.revoke_issued(issued, &revocation).await?;
+        let (kind, why) = (EventKind::CaRevoked, [("reason", reason.as_str())]);
+        self.inner.tell_of_ca(&mut **tx, call, kind, &ca, Some(&version), &why).await?;
         let facts = [("version", number.to_string()), ("reason", reason.to_string())];
         let facts: Vec<(&str, &str)> = facts.iter().map(|(name, value)| (*name, value.as_str())).collect();
         self.finish_ca(call, "ca.revoke", tx, &ca, &facts).await?;
@@ -152,7 +156,7 @@ impl App {
         ca.state_before_deletion = Some(ca.state);
         ca.state = CaState::PendingDeletion;
         ca.deletion_at = Some(at);
-        self.write_ca(call, "ca.schedule-deletion", ca, &[("deletionAt", &at.to_string())]).await
+        self.write_ca(call, "ca.schedule-deletion", ca, &[("deletionAt", &at.to_string())], None).await
     }
 
     /// Cancels a scheduled deletion; the CA goes back to the state it had.
@@ -182,20 +186,25 @@ impl App {
         }
         ca.state = ca.state_before_deletion.take().unwrap_or(CaState::Disabled);
         ca.deletion_at = None;
-        self.write_ca(call, "ca.cancel-deletion", ca, &[]).await
+        self.write_ca(call, "ca.cancel-deletion", ca, &[], None).await
     }
 
-    /// Writes a changed CA (compare-and-swap on its revision) with its audit event, and reads it back.
+    /// Writes a changed CA (compare-and-swap on its revision) with its audit event and, where there is one, the event
+    /// about a version, and reads it back.
     async fn write_ca(
         &self,
         call: &Call,
         action: &'static str,
         ca: Ca,
         facts: &[(&str, &str)],
+        event: Option<(EventKind, &CaVersion)>,
     ) -> Result<CaView, Error> {
         not_the_servers_own(call, &ca)?;
         let mut tx = self.inner.begin_change(call, action).await?;
         tx.update_ca(&ca).await.map_err(|error| name_conflict(error, "CA", &ca.name))?;
+        if let Some((kind, version)) = event {
+            self.inner.tell_of_ca(&mut **tx, call, kind, &ca, Some(version), &[]).await?;
+        }
         self.finish_ca(call, action, tx, &ca, facts).await?;
         let mut read = self.inner.store.read().await?;
         if call.dry_run {

@@ -2,6 +2,7 @@
 
 mod bring;
 mod create;
+mod events;
 mod lifecycle;
 mod read;
 mod renew;

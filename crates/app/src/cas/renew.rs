@@ -10,6 +10,7 @@ use crate::issuance::AuthorityPlan;
 use crate::vaults::{newest_vault_key, still_newest, vault_key};
 use crate::{App, Call, Error, Permission};
 use certwright_domain::ca::{Ca, CaState, CaType, CaVersion};
+use certwright_domain::event::EventKind;
 use certwright_domain::key::{KeyVersion, VaultKeyVersion};
 use certwright_domain::name::Reference;
 use certwright_domain::rules::{CaRequest, Decision, decide_root, decide_subordinate};
@@ -95,6 +96,11 @@ impl App {
         tx.update_ca(&renewed).await?;
         signed.record(&mut tx).await?;
         tx.insert_audit(&self.renewal_event(call, &renewed, &version)).await?;
+        self.inner.tell_of_ca(&mut **tx, call, EventKind::CaRenewed, &renewed, Some(&version), &[]).await?;
+        if renew.make_current {
+            let kind = EventKind::CaVersionMadeCurrent;
+            self.inner.tell_of_ca(&mut **tx, call, kind, &renewed, Some(&version), &[]).await?;
+        }
         tx.commit().await?;
         let mut read = self.inner.store.read().await?;
         let renewed = find(&mut read, &by_id(renewed.id.as_str())?).await?;

@@ -4,6 +4,7 @@ use super::{BATCH, JobReport};
 use crate::audit::Target;
 use crate::{App, Call, Error};
 use certwright_domain::ca::{Ca, CaState};
+use certwright_domain::event::EventKind;
 use certwright_domain::key::{Key, KeyState, Vault, VaultState};
 
 /// The outcome of one deletion: false when the row was changed meanwhile (its deletion was cancelled, or another node
@@ -44,6 +45,7 @@ impl App {
         change.update_ca(&ca).await?;
         let target = Target { kind: "ca", id: ca.id.as_str(), name: ca.name.as_str() };
         change.insert_audit(&self.inner.audit(call, "ca.delete", target, &[])).await?;
+        self.inner.tell_of_ca(&mut **change, call, EventKind::CaDeleted, &ca, None, &[]).await?;
         change.commit().await?;
         Ok(true)
     }

@@ -13,6 +13,7 @@
 mod common;
 
 mod cas;
+mod events;
 mod idempotency;
 mod issued;
 mod jobs;

@@ -61,7 +61,12 @@ pub(super) const LANES: usize = 2;
 /// The migrations.
 pub(super) const MIGRATIONS: &[Step] = &[
     Step { number: 1, name: "0001_initial", sql: include_str!("../../../../migrations/postgres/0001_initial.sql") },
-    Step { number: 4, name: "0004_certificates", sql: include_str!("../../../../migrations/postgres/0004_certificates.sql") },
+    Step { number: 3, name: "0003_events", sql: include_str!("../../../../migrations/postgres/0003_events.sql") },
+    Step {
+        number: 4,
+        name: "0004_certificates",
+        sql: include_str!("../../../../migrations/postgres/0004_certificates.sql"),
+    },
 ];
 
 /// Getting a connection longer than this is [`Error::Unavailable`].

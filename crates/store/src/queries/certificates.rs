@@ -175,15 +175,15 @@ impl Session {
 #[async_trait]
 impl CertificateQueries for Session {
     async fn insert_certificate(&mut self, certificate: &ManagedCertificate) -> Result<()> {
-        let statement = sql("INSERT INTO certificates (id, revision, name, state, state_before_deletion, ca_id, wish, \
+        let statement =
+            sql("INSERT INTO certificates (id, revision, name, state, state_before_deletion, ca_id, wish, \
              renewal_interval, renewal_advance, renewal_automatic, renewal_key, exportable, current_version, \
              previous_version, latest_version, next_attempt_at, overdue_at, failures, deletion_at, kind, created_at) \
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)")
-        .bind(certificate.id.as_str())
-        .bind(certificate.revision);
-        let statement = bind_mutable(statement, certificate)
-            .bind(certificate.kind.as_str())
-            .bind(certificate.created_at.unix_ms());
+            .bind(certificate.id.as_str())
+            .bind(certificate.revision);
+        let statement =
+            bind_mutable(statement, certificate).bind(certificate.kind.as_str()).bind(certificate.created_at.unix_ms());
         self.execute(statement).await.map(drop)
     }
 
@@ -393,8 +393,10 @@ impl CertificateQueries for Session {
     async fn certificate_keys(&mut self, id: &CertificateId) -> Result<Vec<KeyId>> {
         let rows = self
             .all(
-                sql("SELECT DISTINCT key_id FROM certificate_versions WHERE certificate_id = $1 AND key_id IS NOT NULL")
-                    .bind(id.as_str()),
+                sql(
+                    "SELECT DISTINCT key_id FROM certificate_versions WHERE certificate_id = $1 AND key_id IS NOT NULL",
+                )
+                .bind(id.as_str()),
             )
             .await?;
         rows.iter()

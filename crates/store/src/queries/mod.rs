@@ -4,6 +4,7 @@
 mod audit;
 mod cas;
 mod certificates;
+mod events;
 mod issued;
 mod keys;
 pub(crate) mod lane;

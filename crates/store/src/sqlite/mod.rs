@@ -58,7 +58,12 @@ pub(super) const LANES: usize = 1;
 /// The migrations.
 pub(super) const MIGRATIONS: &[Step] = &[
     Step { number: 1, name: "0001_initial", sql: include_str!("../../../../migrations/sqlite/0001_initial.sql") },
-    Step { number: 4, name: "0004_certificates", sql: include_str!("../../../../migrations/sqlite/0004_certificates.sql") },
+    Step { number: 3, name: "0003_events", sql: include_str!("../../../../migrations/sqlite/0003_events.sql") },
+    Step {
+        number: 4,
+        name: "0004_certificates",
+        sql: include_str!("../../../../migrations/sqlite/0004_certificates.sql"),
+    },
 ];
 
 /// Waiting for the writer or a reader longer than this is [`Error::Unavailable`].

@@ -5,8 +5,9 @@ use certwright_domain::audit::AuditEvent;
 use certwright_domain::ca::{Ca, CaRules, CaState, CaType, CaVersion, RevocationSettings};
 use certwright_domain::constraints::{NameConstraints, RawSubtrees};
 use certwright_domain::dn::{Attribute, AttributeType, DistinguishedName};
+use certwright_domain::event::{Event, EventKind};
 use certwright_domain::id::{
-    AuditId, CaId, CertificateId, IdEntropy, IntentId, IssuedId, KeyId, ProfileId, TokenId, VaultId,
+    AuditId, CaId, CertificateId, EventId, IdEntropy, IntentId, IssuedId, KeyId, ProfileId, TokenId, VaultId,
 };
 use certwright_domain::issued::{IssuedCertificate, IssuedKind};
 use certwright_domain::key::{Key, KeyState, KeyVersion, Protection, SealedBlob, Vault, VaultKeyVersion, VaultState};
@@ -349,6 +350,19 @@ pub(crate) fn audit(number: u32) -> AuditEvent {
         target_name: String::new(),
         request_id: format!("request-{number}"),
         details: format!("{{\"number\":{number},\"text\":\"ü\\u0000\"}}"),
+    }
+}
+
+pub(crate) fn event(number: u32, kind: EventKind) -> Event {
+    Event {
+        id: EventId::new(now(), entropy(number)),
+        kind,
+        at: now(),
+        subject_kind: "ca".to_owned(),
+        subject_id: format!("subject-{number}"),
+        subject_name: "a name".to_owned(),
+        request_id: format!("request-{number}"),
+        details: vec![("text".to_owned(), "ü\0\"".to_owned()), ("another".to_owned(), number.to_string())],
     }
 }
 

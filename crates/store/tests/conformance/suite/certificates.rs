@@ -112,11 +112,8 @@ async fn the_jobs_lists_hold_what_has_come() {
     failing.next_attempt_at = Some(now());
     assert_eq!(tx.due_certificates(now(), 10).await.unwrap(), [due, failing]);
     assert_eq!(tx.cas_to_renew(now(), 10).await.unwrap(), []);
-    ca.renewal = Some(CaRenewal {
-        key: CaRenewalKey::Rotate,
-        advance_period: days(30),
-        make_current_after: Some(days(7)),
-    });
+    ca.renewal =
+        Some(CaRenewal { key: CaRenewalKey::Rotate, advance_period: days(30), make_current_after: Some(days(7)) });
     ca.next_renewal_at = Some(now());
     ca.renewal_failures = 2;
     tx.update_ca(&ca).await.unwrap();
@@ -203,7 +200,8 @@ async fn keys_of_versions_are_counted_and_destroyed_one_by_one() {
     assert_eq!(tx.certificate_key_uses(&key.id, 2).await.unwrap(), 1);
     assert_eq!(tx.certificate_keys(&web.id).await.unwrap(), [key.id.clone()]);
     tx.destroy_key_version(&key.id, 1).await.unwrap();
-    let left: Vec<bool> = tx.key_versions(&key.id).await.unwrap().iter().map(|v| v.sealed != SealedBlob(vec![])).collect();
+    let left: Vec<bool> =
+        tx.key_versions(&key.id).await.unwrap().iter().map(|v| v.sealed != SealedBlob(vec![])).collect();
     assert_eq!(left, [true, false], "newest first");
 }
 

@@ -1,0 +1,98 @@
+//! Events: the outbox.
+
+use super::page::{id_after, one_more};
+use super::{Driver, Reading, Result, Row, Session, clamp, name_page, sql};
+use crate::{EventFilter, EventQueries, Page, PageRequest, cursor, documents};
+use async_trait::async_trait;
+use certwright_domain::event::{Event, EventKind};
+use certwright_domain::id::{DeliveryId, EventId};
+use sqlx::QueryBuilder;
+
+const LIST: &str = "events";
+
+macro_rules! select_event {
+    ($rest:literal) => {
+        concat!("SELECT id, kind, at, subject_kind, subject_id, subject_name, request_id, details FROM events ", $rest)
+    };
+}
+
+fn read_event(row: &Row) -> Result<Event> {
+    let row = Reading::of(row, "events", "id")?;
+    Ok(Event {
+        id: row.parse("id", EventId::parse)?,
+        kind: row.parse("kind", EventKind::parse)?,
+        at: row.time("at")?,
+        subject_kind: row.text("subject_kind")?,
+        subject_id: row.text("subject_id")?,
+        subject_name: row.text("subject_name")?,
+        request_id: row.text("request_id")?,
+        details: row.document("details", documents::read_pairs)?,
+    })
+}
+
+impl Session {
+    async fn insert_event_row(&mut self, event: &Event) -> Result<()> {
+        self.execute(
+            sql("INSERT INTO events (id, kind, at, subject_kind, subject_id, subject_name, request_id, details) \
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8)")
+            .bind(event.id.as_str())
+            .bind(event.kind.as_str())
+            .bind(event.at.unix_ms())
+            .bind(&event.subject_kind)
+            .bind(&event.subject_id)
+            .bind(&event.subject_name)
+            .bind(&event.request_id)
+            .bind(documents::write_pairs(&event.details)),
+        )
+        .await
+        .map(drop)
+    }
+}
+
+#[async_trait]
+impl EventQueries for Session {
+    async fn insert_event(&mut self, event: &Event) -> Result<()> {
+        self.insert_event_row(event).await?;
+        if event.kind == EventKind::WebhookTest {
+            return Ok(());
+        }
+        let delivery = DeliveryId::of(&event.id);
+        self.execute(
+            sql("INSERT INTO webhook_deliveries \
+                 (webhook_id, id, event_id, created_at, state, attempts, next_attempt_at, revision) \
+                 SELECT id, $1, $2, $3, 'PENDING', 0, $3, 1 FROM webhooks \
+                 WHERE enabled = 1 AND (kinds = '' OR kinds LIKE $4)")
+            .bind(delivery.as_str())
+            .bind(event.id.as_str())
+            .bind(event.at.unix_ms())
+            .bind(format!("%,{},%", event.kind)),
+        )
+        .await
+        .map(drop)
+    }
+
+    async fn event(&mut self, id: &EventId) -> Result<Option<Event>> {
+        let row = self.optional(sql(select_event!("WHERE id = $1")).bind(id.as_str())).await?;
+        row.as_ref().map(read_event).transpose()
+    }
+
+    async fn events(&mut self, filter: &EventFilter, page: &PageRequest) -> Result<Page<Event>> {
+        // No row holds a NUL, and PostgreSQL would refuse the statement.
+        if filter.subject_id.as_ref().is_some_and(|id| id.contains('\0')) {
+            return Ok(Page { items: Vec::new(), next: None });
+        }
+        let after = id_after(LIST, page)?;
+        let mut query = QueryBuilder::<Driver>::new(select_event!("WHERE "));
+        if let Some(kind) = filter.kind {
+            query.push("kind = ").push_bind(kind.as_str()).push(" AND ");
+        }
+        if let Some(subject) = &filter.subject_id {
+            query.push("subject_id = ").push_bind(subject.clone()).push(" AND ");
+        }
+        // `~` sorts after every id.
+        query.push("id < ").push_bind(after.unwrap_or_else(|| "~".to_owned()));
+        query.push(" ORDER BY id DESC LIMIT ").push_bind(one_more(clamp(page)));
+        let events = self.built(query).await?.iter().map(read_event).collect::<Result<_>>()?;
+        Ok(name_page(events, page, |event: &Event| cursor::encode(LIST, &[event.id.as_str()])))
+    }
+}
