@@ -10,6 +10,7 @@
 pub mod access;
 mod audit;
 mod cas;
+mod certificates;
 mod change;
 mod context;
 mod error;
@@ -26,9 +27,17 @@ mod trust;
 mod vaults;
 
 pub use access::{Call, Caller, Permission};
-pub use cas::{CaView, ImportCa, Install, NewCa, NewCaKind, NewRules, OwnKey, RenewCa, UpdateCa, VersionView};
+pub use cas::{
+    CaView, ImportCa, Install, NewCa, NewCaKind, NewRules, OwnKey, RefusedRenewal, RenewCa, UpdateCa, VersionView,
+};
+pub use certificates::{
+    Bundle, CertificateRequest, CertificateVersionView, CertificateView, Content, EnsureOutcome, Ensured,
+    ImportedCertificate, RenewCertificate, RenewalRequest, UpdateCertificate, WishRequest,
+};
 pub use certwright_pki::{Csr, read_private_key_pem, to_pem, to_pkcs7};
-pub use certwright_store::{AuditFilter, CaFilter, IssuedFilter, IssuedSort, KeyFilter, Page, PageRequest};
+pub use certwright_store::{
+    AuditFilter, CaFilter, CertificateFilter, IssuedFilter, IssuedSort, KeyFilter, Page, PageRequest, VersionSelector,
+};
 pub use error::{Error, Pointed};
 pub use idempotency::{IdempotencyStart, StoredResponse};
 pub use issuance::{IssueRequest, Issued, SignRequest, Subject, Trial};
@@ -89,6 +98,7 @@ pub(crate) struct Inner {
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) settings: Settings,
     pub(crate) context: context::Context,
+    pub(crate) locks: certificates::Locks,
 }
 
 impl App {
@@ -105,6 +115,7 @@ impl App {
                 entropy,
                 settings,
                 context: context::Context::new(),
+                locks: certificates::Locks::new(),
             }),
         }
     }

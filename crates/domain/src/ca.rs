@@ -7,7 +7,7 @@ use crate::id::{CaId, IssuedId, KeyId, VaultId};
 use crate::name::ResourceName;
 use crate::revocation::Revocation;
 use crate::serial::{Serial, Sha256};
-use crate::stage::VersionPointers;
+use crate::stage::{Stage, VersionPointers};
 use crate::time::{Span, Timestamp};
 use crate::validity::Validity;
 
@@ -113,6 +113,30 @@ impl CaRenewal {
         let waits = self.make_current_after.unwrap_or(Span::ZERO).ms().saturating_add(self.advance_period.ms());
         let due = validity.not_after().minus(longest).minus(Span::from_ms(waits));
         due.max(validity.not_before().plus(Span::from_ms(validity.length().ms() / 2)))
+    }
+}
+
+impl std::fmt::Display for CaRenewal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "advancePeriod {} key {}", self.advance_period, self.key)?;
+        match self.make_current_after {
+            Some(wait) => write!(f, " makeCurrentAfter {wait}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Ca {
+    /// When the job is to look at the CA next; `None`: never. `current`: its version in use; `latest`: its newest.
+    pub fn next_renewal(&self, current: Option<&CaVersion>, latest: Option<&CaVersion>) -> Option<Timestamp> {
+        let rule = self.renewal.filter(|_| self.state == CaState::Active)?;
+        let waiting = latest.filter(|version| {
+            version.certificate.is_some() && self.versions.stages(version.number, false).contains(&Stage::Pending)
+        });
+        match waiting {
+            Some(version) => rule.make_current_after.map(|wait| version.created_at.plus(wait)),
+            None => current.and_then(|version| version.validity).map(|validity| rule.due_at(&validity, &self.rules)),
+        }
     }
 }
 

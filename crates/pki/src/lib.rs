@@ -12,6 +12,7 @@ extern crate self as certwright_pki;
 
 mod ca_csr;
 mod certificate;
+mod chain;
 mod check;
 mod constraints;
 mod contents;
@@ -34,6 +35,7 @@ pub use certificate::{
     Certificate, MAX_CERTIFICATE_BYTES, MAX_CERTIFICATES, check_ca_certificate, check_issued_by, read_certificate,
     read_certificates,
 };
+pub use chain::order_chain;
 pub use csr::{Csr, MAX_CSR_BYTES, parse_csr};
 pub use key::{read_public_key, verify_signature};
 pub use pem::{read_private_key_pem, to_pem};
