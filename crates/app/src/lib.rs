@@ -34,7 +34,7 @@ pub use certificates::{
     Bundle, CertificateRequest, CertificateVersionView, CertificateView, Content, EnsureOutcome, Ensured,
     ImportedCertificate, RenewCertificate, RenewalRequest, UpdateCertificate, WishRequest,
 };
-pub use certwright_pki::{Csr, read_private_key_pem, to_pem, to_pkcs7};
+pub use certwright_pki::{Csr, read_certificate, read_private_key_pem, to_pem, to_pkcs7};
 pub use certwright_store::{
     AuditFilter, CaFilter, CertificateFilter, IssuedFilter, IssuedSort, KeyFilter, Page, PageRequest, VersionSelector,
 };

@@ -64,8 +64,7 @@ impl App {
         };
         let (_, profile) = wish_reference(wish)?;
         let reference = by_id(certificate.id.as_str())?;
-        let current =
-            self.inner.store.read().await?.certificate_version(&reference, &VersionSelector::Current).await?;
+        let current = self.inner.store.read().await?.certificate_version(&reference, &VersionSelector::Current).await?;
         let so_far = current.map(|(_, version)| version.validity);
         let leaf = self.sample_leaf(wish, wish.renewed_validity(so_far.as_ref())).await?;
         match self.judge_leaf_under(facts, &profile, leaf).await {
