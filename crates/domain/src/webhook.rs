@@ -174,7 +174,7 @@ mod tests {
     const START: i64 = 1_800_000_000;
 
     fn at(seconds: i64) -> Timestamp {
-        Timestamp::from_unix_s(START + seconds)
+        Timestamp::from_unix_s(START.saturating_add(seconds))
     }
 
     fn delivery() -> Delivery {

@@ -17,6 +17,7 @@ mod system;
 mod tokens;
 mod vaults;
 mod walk;
+mod webhooks;
 
 pub(crate) use session::Session;
 
