@@ -4,6 +4,7 @@
 //! transaction of its own. A step that fails leaves its rows for the next round and does not stop the others.
 
 mod deletion;
+mod events;
 mod housekeeping;
 mod rewrap;
 
@@ -30,6 +31,10 @@ pub struct JobReport {
     pub idempotency_forgotten: u64,
     /// Expired rows aged out.
     pub aged_out: u64,
+    /// Secrets of webhooks put under the newest root key.
+    pub webhooks_rewrapped: u64,
+    /// Events forgotten, with their deliveries.
+    pub events_forgotten: u64,
 }
 
 impl App {
@@ -44,11 +49,13 @@ impl App {
         let outcomes = [
             self.rewrap_vault_keys(&call, &mut report).await,
             self.rewrap_keys(&call, &mut report).await,
+            self.rewrap_webhook_secrets(&call, &mut report).await,
             self.retire_root_keys(&call).await,
             self.finish_deletions(&call, &mut report).await,
             self.report_abandoned_intents(&call).await,
             self.forget_idempotency_keys(&mut report).await,
             self.age_out(&call, &mut report).await,
+            self.forget_events(&mut report).await,
         ];
         match outcomes.into_iter().find_map(Result::err) {
             Some(error) => Err(error),

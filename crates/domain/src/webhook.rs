@@ -31,6 +31,13 @@ pub struct Webhook {
     pub revision: i64,
 }
 
+impl Webhook {
+    /// Does it get events of this kind? None gets `webhook.test`, which goes to one webhook by name.
+    pub fn wants(&self, kind: EventKind) -> bool {
+        kind != EventKind::WebhookTest && (self.kinds.is_empty() || self.kinds.contains(&kind))
+    }
+}
+
 named_enum! {
     /// State of a delivery.
     DeliveryState, "invalid_delivery_state", "state of a delivery" {
@@ -158,6 +165,13 @@ impl Delivery {
             None => (DeliveryState::Failed, None),
         };
         Self { state, next_attempt_at, last_status: status, last_error: error, ..self }
+    }
+
+    /// Given up, because its event is not kept any more.
+    #[must_use]
+    pub fn without_event(self) -> Self {
+        let last_error = Some("the event is not kept any more".to_owned());
+        Self { state: DeliveryState::Failed, next_attempt_at: None, last_error, ..self }
     }
 
     /// Sent again by hand: as if it were new.

@@ -39,7 +39,7 @@ async fn a_webhook_is_read_as_written_and_changed_by_compare_and_swap() {
     reads_back(&mut tx, &two).await;
     assert_eq!(tx.count_webhooks().await.unwrap(), 2);
     let page = tx.webhooks(&first(1)).await.unwrap();
-    assert_eq!(page.items, [one.clone()]);
+    assert_eq!(page.items, std::slice::from_ref(&one));
     let page = tx.webhooks(&after(1, page.next)).await.unwrap();
     assert_eq!((page.items, page.next), (vec![two.clone()], None));
 
@@ -67,7 +67,7 @@ async fn secrets_are_re_wrapped_and_keep_their_root_key() {
     let old = webhook(1, "one", &[]);
     tx.insert_webhook(&old).await.unwrap();
     assert_eq!(tx.root_key_usage().await.unwrap(), [("root-1".to_owned(), 1)]);
-    assert_eq!(tx.webhooks_not_under("root-2", 10).await.unwrap(), [old.clone()]);
+    assert_eq!(tx.webhooks_not_under("root-2", 10).await.unwrap(), std::slice::from_ref(&old));
     let new = Webhook { secret: SealedBlob(vec![2, 2]), root_key_id: "root-2".to_owned(), ..old.clone() };
     tx.rewrap_webhook(&old, &new).await.unwrap();
     reads_back(&mut tx, &new).await;
@@ -104,7 +104,7 @@ async fn due_deliveries_are_found_by_webhook_until_they_are_settled() {
     }
     let before = now().minus(Span::from_s(1));
     assert!(tx.webhooks_due(before, 10).await.unwrap().is_empty());
-    assert_eq!(tx.webhooks_due(now(), 10).await.unwrap(), [one.id.clone()]);
+    assert_eq!(tx.webhooks_due(now(), 10).await.unwrap(), std::slice::from_ref(&one.id));
     let due = tx.deliveries_due(&one.id, now(), 2).await.unwrap();
     let ids: Vec<DeliveryId> = (1..=2).map(|n| DeliveryId::of(&event(n, EventKind::CaIssued).id)).collect();
     assert_eq!(due.iter().map(|it| it.id.clone()).collect::<Vec<_>>(), ids);
