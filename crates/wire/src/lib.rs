@@ -7,6 +7,7 @@
 mod audit;
 mod ca;
 mod common;
+mod event;
 mod issue;
 mod issued;
 mod key;
@@ -24,14 +25,17 @@ pub use ca::{
     RenewCa, Revocation, Subtrees, UpdateCa, UpdateCaRules, UpdateCrl, UpdateOcsp, UpdateRevocation,
 };
 pub use common::{DryRun, Empty, List, Name, Revoke, RuleVerdict, ScheduleDeletion, SecretText, Validity};
+pub use event::{
+    Delivery, Event, EventSubject, EventWithDeliveries, NewWebhook, UpdateWebhook, Webhook, WebhookWithSecret,
+};
 pub use issue::{Issue, IssuedAnswer, Sign, Trial};
 pub use issued::IssuedCertificate;
 pub use key::{Key, KeyVersion, KeyVersions, NewKey, PublicKey, UpdateKey};
 pub use problem::{Problem, ProblemError};
 pub use profile::{NameLimits, NewProfile, Profile, ReplaceProfile};
 pub use query::{
-    AuditQuery, CaQuery, ChainQuery, FormatQuery, IssueQuery, IssuedQuery, KeyQuery, PageQuery, PublicKeyQuery,
-    SignQuery, WriteQuery,
+    AuditQuery, CaQuery, ChainQuery, DeliveryQuery, EventQuery, FormatQuery, IssueQuery, IssuedQuery, KeyQuery,
+    PageQuery, PublicKeyQuery, SignQuery, WriteQuery,
 };
 pub use subject::{Subject, SubjectAttribute, Values};
 pub use system::{Health, RootKey, RootKeys, Trust, TrustedRoot};

@@ -199,3 +199,32 @@ query! {
         request_id: String,
     }
 }
+
+query! {
+    /// Filter of the list of events; all given parts must match.
+    EventQuery {
+        /// Items per page, 1 to 500; default 50.
+        #[param(minimum = 1, maximum = 500, example = 50)]
+        limit: u32,
+        /// `nextCursor` of the page before.
+        cursor: String,
+        /// Only this kind.
+        #[param(example = "ca.renewed")]
+        kind: String,
+        /// Only events about the resource with this id.
+        subject: String,
+    }
+}
+
+query! {
+    /// Filter of the list of deliveries.
+    DeliveryQuery {
+        /// Items per page, 1 to 500; default 50.
+        #[param(minimum = 1, maximum = 500, example = 50)]
+        limit: u32,
+        /// `nextCursor` of the page before.
+        cursor: String,
+        /// Only this state: `PENDING`, `DELIVERED`, `FAILED`.
+        state: String,
+    }
+}

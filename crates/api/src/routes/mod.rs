@@ -2,6 +2,7 @@
 
 mod audit;
 mod cas;
+mod events;
 mod health;
 mod issue;
 mod issued;
@@ -12,6 +13,7 @@ mod root_key;
 mod tokens;
 mod trust;
 mod vaults;
+mod webhooks;
 
 use crate::Api;
 use crate::problem::Problem;
@@ -29,6 +31,8 @@ pub(crate) fn guarded() -> OpenApiRouter<Api> {
         .merge(profiles::routes())
         .merge(tokens::routes())
         .merge(audit::routes())
+        .merge(events::routes())
+        .merge(webhooks::routes())
         .merge(root_key::routes())
 }
 

@@ -1,9 +1,11 @@
 //! Domain types to wire types.
 
 mod ca;
+mod events;
 mod issued;
 
 pub(crate) use ca::{ca, ca_version, verdicts};
+pub(crate) use events::{delivery, event, event_with, webhook, webhook_with_secret};
 pub(crate) use issued::{answer, inventory, trial};
 
 use certwright_app::{KeyView, RootKeyStatus, TrustedRoot, to_pem};
