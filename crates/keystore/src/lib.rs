@@ -5,6 +5,7 @@
 //! is moved to another row does not open. Several root keys and vault-key versions may open, the newest seals.
 //! This crate does no SQL: it takes and returns [`SealedBlob`]s.
 
+pub mod container;
 mod der;
 mod files;
 mod generator;
