@@ -1,5 +1,7 @@
 """nginx takes a renewed certificate by reload, and no connection is dropped."""
 
+import os
+import shutil
 import socket
 import ssl
 import subprocess
@@ -10,6 +12,8 @@ from pathlib import Path
 from harness.case import ServerCase
 
 BLOB = 600_000
+# Debian puts it where the PATH of ordinary users does not look.
+NGINX = shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/sbin") or "nginx"
 
 CONFIG = """
 daemon off; pid {folder}/nginx.pid; error_log {folder}/error.log; worker_processes 1; user root;
@@ -48,7 +52,7 @@ class Nginx(ServerCase):
         root = self.curl.get("/v1/trust?format=pem", token=None).text
         self.trust = ssl.create_default_context(cadata=root)
         self.fetch()
-        self.nginx = subprocess.Popen(["nginx", "-c", self.folder / "nginx.conf"])
+        self.nginx = subprocess.Popen([NGINX, "-c", self.folder / "nginx.conf"])
         self.addCleanup(self.nginx.wait, 30)
         self.addCleanup(self.nginx.terminate)
         self.wait_for(lambda: self.serial() is not None)
@@ -92,7 +96,7 @@ class Nginx(ServerCase):
         self.wait_for(lambda: got)
         renewed = self.assert_status(self.curl.post("/v1/certificates/nginx/renew", {}), 200).json
         self.fetch()
-        subprocess.run(["nginx", "-c", self.folder / "nginx.conf", "-s", "reload"], check=True)
+        subprocess.run([NGINX, "-c", self.folder / "nginx.conf", "-s", "reload"], check=True)
         self.wait_for(lambda: self.serial() != before)
         self.assertTrue(download.is_alive(), "the download must still be under way for this to show anything")
         self.assertEqual(self.serial(), renewed["version"]["serial"])

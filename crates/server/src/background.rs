@@ -88,6 +88,9 @@ fn told(report: JobReport) {
     tracing::info!(
         vault_keys_rewrapped = report.vault_keys_rewrapped,
         keys_rewrapped = report.keys_rewrapped,
+        renewed = report.renewed,
+        renewals_failed = report.renewals_failed,
+        cas_renewed = report.cas_renewed,
         deleted = report.deleted,
         idempotency_forgotten = report.idempotency_forgotten,
         aged_out = report.aged_out,

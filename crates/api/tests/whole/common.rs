@@ -128,6 +128,11 @@ impl TestApp {
         self.ask("GET", path).send().await
     }
 
+    /// The same for a path made on the spot.
+    pub(crate) async fn get_owned(&self, path: String) -> Reply {
+        self.get(&path).await
+    }
+
     pub(crate) async fn post(&self, path: &str, body: Value) -> Reply {
         self.ask("POST", path).json(&body).send().await
     }

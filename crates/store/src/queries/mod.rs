@@ -3,7 +3,7 @@
 
 mod audit;
 mod cas;
-mod certificates;
+pub(crate) mod certificates;
 mod events;
 mod issued;
 mod keys;

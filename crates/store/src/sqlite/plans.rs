@@ -34,3 +34,18 @@ async fn every_drive_reads_one_index_in_order() {
     drop(reader);
     database.close().await;
 }
+
+#[tokio::test]
+async fn a_bundle_is_one_indexed_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = Database::open(&folder.path().join("plans.db")).await.unwrap();
+    super::queries::migrate::run(&database).await.unwrap();
+    let mut reader = database.reader().await.unwrap();
+    let mut statement = sqlx::QueryBuilder::new("EXPLAIN QUERY PLAN ");
+    statement.push(super::queries::certificates::VERSION_BY_NAME);
+    let steps = plan(&mut reader, statement).await;
+    assert_eq!(steps.len(), 3, "{steps:?}");
+    assert!(steps.iter().all(|step| step.starts_with("SEARCH") && step.contains("USING INDEX")), "{steps:?}");
+    drop(reader);
+    database.close().await;
+}
