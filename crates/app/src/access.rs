@@ -32,6 +32,12 @@ permissions! {
     CaManage = "certificate-authorities:manage",
     /// Have a CA sign end-entity certificates.
     CaIssue = "certificate-authority-delegates:use",
+    /// List and read managed certificates, without their keys.
+    CertificateRead = "leaf-certificates:read",
+    /// Make, change, renew, delete managed certificates.
+    CertificateManage = "leaf-certificates:manage",
+    /// Read the private keys of managed certificates that are exportable.
+    CertificateKeyRead = "leaf-certificate-bundles:read",
     /// Search the inventory.
     IssuedRead = "issued-certificates:read",
     /// Revoke issued certificates.

@@ -3,9 +3,11 @@
 //! The lease spares double work; what keeps double work harmless is that every step is a compare-and-swap in a
 //! transaction of its own. A step that fails leaves its rows for the next round and does not stop the others.
 
+mod ca_renewal;
 mod deletion;
 mod events;
 mod housekeeping;
+mod renewal;
 mod rewrap;
 
 use crate::{App, Call, Error};
@@ -25,7 +27,13 @@ pub struct JobReport {
     pub vault_keys_rewrapped: u64,
     /// Private keys put under their vault's newest key.
     pub keys_rewrapped: u64,
-    /// Vaults, keys and CAs whose deletion became final.
+    /// Certificates renewed.
+    pub renewed: u64,
+    /// Certificates and CAs that could not be renewed.
+    pub renewals_failed: u64,
+    /// CAs renewed, and versions of CAs taken into use.
+    pub cas_renewed: u64,
+    /// Vaults, keys, CAs and certificates whose deletion became final.
     pub deleted: u64,
     /// Idempotency keys forgotten.
     pub idempotency_forgotten: u64,
@@ -47,6 +55,9 @@ impl App {
         }
         let call = Call::system(format!("jobs/{}/{}", self.inner.settings.node, self.now().unix_ms()));
         let outcomes = [
+            self.renew_due_cas(&call, &mut report).await,
+            self.renew_due_certificates(&call, &mut report).await,
+            self.tell_overdue_certificates(&call).await,
             self.rewrap_vault_keys(&call, &mut report).await,
             self.rewrap_keys(&call, &mut report).await,
             self.rewrap_webhook_secrets(&call, &mut report).await,
@@ -54,6 +65,7 @@ impl App {
             self.finish_deletions(&call, &mut report).await,
             self.report_abandoned_intents(&call).await,
             self.forget_idempotency_keys(&mut report).await,
+            self.forget_attempts().await,
             self.age_out(&call, &mut report).await,
             self.forget_events(&mut report).await,
         ];

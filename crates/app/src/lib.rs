@@ -10,6 +10,7 @@
 pub mod access;
 mod audit;
 mod cas;
+mod certificates;
 mod change;
 mod context;
 mod error;
@@ -29,10 +30,17 @@ mod vaults;
 mod webhooks;
 
 pub use access::{Call, Caller, Permission};
-pub use cas::{CaView, ImportCa, Install, NewCa, NewCaKind, NewRules, OwnKey, RenewCa, UpdateCa, VersionView};
-pub use certwright_pki::{Csr, read_private_key_pem, to_pem, to_pkcs7};
+pub use cas::{
+    CaView, ImportCa, Install, NewCa, NewCaKind, NewRules, OwnKey, RefusedRenewal, RenewCa, UpdateCa, VersionView,
+};
+pub use certificates::{
+    Brought, Bundle, CertificateRequest, CertificateVersionView, CertificateView, Content, EnsureOutcome, Ensured,
+    ImportedCertificate, KeyFile, RenewCertificate, RenewalRequest, UpdateCertificate, WishRequest,
+};
+pub use certwright_pki::{Csr, read_certificate, read_private_key_pem, to_pem, to_pkcs7};
 pub use certwright_store::{
-    AuditFilter, CaFilter, EventFilter, IssuedFilter, IssuedSort, KeyFilter, Page, PageRequest,
+    AuditFilter, CaFilter, CertificateFilter, EventFilter, IssuedFilter, IssuedSort, KeyFilter, Page, PageRequest,
+    VersionSelector,
 };
 pub use error::{Error, Pointed};
 pub use idempotency::{IdempotencyStart, StoredResponse};
@@ -123,6 +131,7 @@ pub(crate) struct Inner {
     pub(crate) delivering: webhooks::Delivering,
     pub(crate) settings: Settings,
     pub(crate) context: context::Context,
+    pub(crate) locks: certificates::Locks,
 }
 
 impl App {
@@ -141,6 +150,7 @@ impl App {
                 delivering: webhooks::Delivering::default(),
                 settings,
                 context: context::Context::new(),
+                locks: certificates::Locks::new(),
             }),
         }
     }

@@ -7,7 +7,7 @@ use crate::id::{CaId, IssuedId, KeyId, VaultId};
 use crate::name::ResourceName;
 use crate::revocation::Revocation;
 use crate::serial::{Serial, Sha256};
-use crate::stage::VersionPointers;
+use crate::stage::{Stage, VersionPointers};
 use crate::time::{Span, Timestamp};
 use crate::validity::Validity;
 
@@ -80,6 +80,66 @@ impl Default for RevocationSettings {
     }
 }
 
+named_enum! {
+    /// Which key a CA's renewal certifies.
+    CaRenewalKey, "invalid_renewal_key", "renewal key" {
+        /// The one in use.
+        Same = "SAME",
+        /// A new version of the master key.
+        Rotate = "ROTATE",
+    }
+}
+
+/// When a CA is renewed without being asked, and what becomes of the new version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CaRenewal {
+    /// With which key.
+    pub key: CaRenewalKey,
+    /// How long before what it issues would be cut short.
+    pub advance_period: Span,
+    /// The new version is taken into use this long after it was made; `None`: when someone says so.
+    pub make_current_after: Option<Span>,
+}
+
+impl CaRenewal {
+    /// When the CA with this certificate and these rules is due: as long before its end as the longest certificate that it
+    /// may issue lasts, earlier by the advance period and by the wait until the new version is taken into use; so nothing
+    /// that it issues is ever cut short. A CA that lives too short for that is due in the middle of its life.
+    pub fn due_at(&self, validity: &Validity, rules: &CaRules) -> Timestamp {
+        let longest = match rules.path_length {
+            Some(0) => rules.leaf_max_validity,
+            _ => rules.leaf_max_validity.max(rules.subordinate_max_validity),
+        };
+        let waits = self.make_current_after.unwrap_or(Span::ZERO).ms().saturating_add(self.advance_period.ms());
+        let due = validity.not_after().minus(longest).minus(Span::from_ms(waits));
+        due.max(validity.not_before().plus(Span::from_ms(validity.length().ms() / 2)))
+    }
+}
+
+impl std::fmt::Display for CaRenewal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "advancePeriod {} key {}", self.advance_period, self.key)?;
+        match self.make_current_after {
+            Some(wait) => write!(f, " makeCurrentAfter {wait}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Ca {
+    /// When the job is to look at the CA next; `None`: never. `current`: its version in use; `latest`: its newest.
+    pub fn next_renewal(&self, current: Option<&CaVersion>, latest: Option<&CaVersion>) -> Option<Timestamp> {
+        let rule = self.renewal.filter(|_| self.state == CaState::Active)?;
+        let waiting = latest.filter(|version| {
+            version.certificate.is_some() && self.versions.stages(version.number, false).contains(&Stage::Pending)
+        });
+        match waiting {
+            Some(version) => rule.make_current_after.map(|wait| version.created_at.plus(wait)),
+            None => current.and_then(|version| version.validity).map(|validity| rule.due_at(&validity, &self.rules)),
+        }
+    }
+}
+
 /// A CA.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ca {
@@ -115,6 +175,12 @@ pub struct Ca {
     pub deletion_at: Option<Timestamp>,
     /// Grows with every change; the ETag.
     pub revision: i64,
+    /// How it is renewed without being asked; `None`: it is not.
+    pub renewal: Option<CaRenewal>,
+    /// When the job looks at it next: to renew it, or to take a new version into use.
+    pub next_renewal_at: Option<Timestamp>,
+    /// Failed attempts since the last success.
+    pub renewal_failures: u32,
 }
 
 /// One version of a CA: a certificate (or a CSR waiting for one).
@@ -172,4 +238,33 @@ pub struct IssuerFacts {
     pub revoked: bool,
     /// SHA-256 of the issuer's SubjectPublicKeyInfo: no leaf may carry a CA's key.
     pub spki_sha256: Sha256,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ca_is_renewed_before_what_it_issues_is_cut_short() {
+        let start = Timestamp::parse("2026-01-01T00:00:00Z").unwrap();
+        let years = |n: i64| Validity::new(start, start.plus(Span::from_days(365 * n))).unwrap();
+        let rules = |path_length| CaRules {
+            leaf_max_validity: Span::from_days(90),
+            subordinate_max_validity: Span::from_days(730),
+            path_length,
+            name_constraints: None,
+        };
+        let rule = |after| CaRenewal {
+            key: CaRenewalKey::Same,
+            advance_period: Span::from_days(30),
+            make_current_after: after,
+        };
+        let before = |validity: &Validity, due: Timestamp| validity.not_after().ms_since(due) / 86_400_000;
+        let five = years(5);
+        assert_eq!(before(&five, rule(None).due_at(&five, &rules(Some(0)))), 120);
+        assert_eq!(before(&five, rule(Some(Span::from_days(7))).due_at(&five, &rules(Some(0)))), 127);
+        assert_eq!(before(&five, rule(None).due_at(&five, &rules(None))), 760);
+        let one = years(1);
+        assert_eq!(before(&one, rule(None).due_at(&one, &rules(None))), 182, "the middle of its life");
+    }
 }

@@ -89,6 +89,10 @@ id!(/// Id of an audit event.
     AuditId, "audit");
 id!(/// Id of a signing intent (a CA certificate about to be signed).
     IntentId, "intent");
+id!(/// Id of a managed certificate.
+    CertificateId, "certificate");
+id!(/// Id of an attempt to renew something.
+    AttemptId, "attempt");
 id!(/// Id of an event.
     EventId, "event");
 id!(/// Id of a webhook.

@@ -47,14 +47,23 @@ pub const DELETION_DAYS: (i64, i64) = (7, 30);
 
 /// When a deletion that was asked for at `now` becomes final. `at`: the wish; `None` means the longest wait.
 pub fn deletion_time(now: Timestamp, at: Option<Timestamp>) -> Result<Timestamp, Invalid> {
-    let (min, max) = (now.plus(Span::from_days(DELETION_DAYS.0)), now.plus(Span::from_days(DELETION_DAYS.1)));
+    deletion_between(now, at, DELETION_DAYS)
+}
+
+/// The same between any two numbers of days.
+pub(crate) fn deletion_between(
+    now: Timestamp,
+    at: Option<Timestamp>,
+    (shortest, longest): (i64, i64),
+) -> Result<Timestamp, Invalid> {
+    let (min, max) = (now.plus(Span::from_days(shortest)), now.plus(Span::from_days(longest)));
     match at {
         None => Ok(max),
         // A minute of grace at both ends: callers compute "7 days from now" on their own clocks.
         Some(at) if at.plus(Span::from_minutes(1)) >= min && at <= max.plus(Span::from_minutes(1)) => Ok(at),
         Some(at) => Err(Invalid::new(
             "invalid_deletion_time",
-            format!("The deletion time {at} is not between 7 and 30 days from now."),
+            format!("The deletion time {at} is not between {shortest} and {longest} days from now."),
             format!("Choose a time between {min} and {max}."),
         )),
     }

@@ -16,6 +16,7 @@ pub mod http_url;
 pub mod id;
 pub mod issued;
 pub mod key;
+pub mod managed;
 pub mod name;
 pub mod profile;
 pub mod public_key;

@@ -1,5 +1,6 @@
 //! When a certificate is due for renewal: one function, one truth.
 
+use crate::serial::Serial;
 use crate::time::{Span, Timestamp};
 use crate::validity::Validity;
 use crate::violation::Invalid;
@@ -56,13 +57,27 @@ impl RenewalRule {
     }
 }
 
-/// When a certificate is due: `min(notBefore + interval, notAfter − advancePeriod)`. Without a rule: after two thirds
-/// of its lifetime, as ACME clients do.
+/// When a certificate is due, wherever that is shown, acted upon or told to a client: the time that its rule names
+/// ([`due_by_rule`]), and a little later by a share that its serial decides, so that a thousand certificates made in one
+/// minute are not renewed in one minute. The share is below a hundredth of the lifetime and below a tenth of what is left
+/// after the rule's time; a certificate is never due before its rule says so.
+pub fn renew_at(validity: &Validity, rule: Option<&RenewalRule>, serial: &Serial) -> Timestamp {
+    let due = due_by_rule(validity, rule);
+    let left = validity.not_after().ms_since(due);
+    let most = (validity.length().ms() / 100).min(left / 10).max(0);
+    // Serials are random: their last four octets are an even share of the whole.
+    let share = serial.as_bytes().iter().rev().take(4).fold(0_u32, |share, byte| (share << 8) | u32::from(*byte));
+    let later = i128::from(most).saturating_mul(i128::from(share)) >> 32;
+    due.plus(Span::from_ms(i64::try_from(later).unwrap_or(0))).floor_to_second().max(due)
+}
+
+/// The time that a rule names: `min(notBefore + interval, notAfter − advancePeriod)`. Without a rule: after two thirds of
+/// the lifetime, as ACME clients do.
 ///
 /// The answer always lies inside the validity. A rule is made for a lifetime, but a certificate may turn out shorter (its
 /// issuer ends first); a part of the rule that does not fit the certificate in hand is left out, because it would be due
 /// only after the end, or at once and after each renewal again.
-pub fn renew_at(validity: &Validity, rule: Option<&RenewalRule>) -> Timestamp {
+pub fn due_by_rule(validity: &Validity, rule: Option<&RenewalRule>) -> Timestamp {
     let fits = |span: &Span| *span < validity.length();
     let by_interval = rule.and_then(|r| r.interval).filter(fits).map(|interval| validity.not_before().plus(interval));
     let by_advance = rule.and_then(|r| r.advance_period).filter(fits).map(|ahead| validity.not_after().minus(ahead));

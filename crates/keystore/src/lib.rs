@@ -5,6 +5,7 @@
 //! is moved to another row does not open. Several root keys and vault-key versions may open, the newest seals.
 //! This crate does no SQL: it takes and returns [`SealedBlob`]s.
 
+pub mod container;
 mod der;
 mod files;
 mod generator;
@@ -116,6 +117,8 @@ pub trait KeyStore: Send + Sync {
     async fn import_key(&self, vault_key: &VaultKey, place: &KeyPlace, der: &SecretBytes) -> Result<NewKey, Error>;
     /// The algorithm of a private key in PKCS#8, PKCS#1 or SEC1 DER.
     fn inspect_private_key(&self, der: &SecretBytes) -> Result<KeyAlgorithm, Error>;
+    /// The public key (DER SubjectPublicKeyInfo) of a private key in PKCS#8, PKCS#1 or SEC1 DER.
+    fn public_key_of(&self, der: &SecretBytes) -> Result<Vec<u8>, Error>;
     /// Opens a key for signing.
     async fn signer(
         &self,
@@ -123,6 +126,13 @@ pub trait KeyStore: Send + Sync {
         place: &KeyPlace,
         sealed: &SealedBlob,
     ) -> Result<Arc<dyn Signer>, Error>;
+    /// Opens a key for handing it out (PKCS#8 DER). Whether it may be handed out is for the caller to judge.
+    async fn export_key(
+        &self,
+        vault_key: &VaultKey,
+        place: &KeyPlace,
+        sealed: &SealedBlob,
+    ) -> Result<SecretBytes, Error>;
     /// The same key under another version of its vault's key.
     async fn rewrap_key(
         &self,

@@ -195,6 +195,10 @@ impl KeyStore for SoftwareKeyStore {
         Ok(Material::import(der.expose())?.algorithm())
     }
 
+    fn public_key_of(&self, der: &SecretBytes) -> Result<Vec<u8>, Error> {
+        Ok(Material::import(der.expose())?.public_key().to_vec())
+    }
+
     async fn signer(
         &self,
         vault_key: &VaultKey,
@@ -206,6 +210,15 @@ impl KeyStore for SoftwareKeyStore {
         }
         let pkcs8 = self.open_key(vault_key, place, sealed)?;
         Ok(Arc::new(SoftwareSigner(Arc::new(Material::from_pkcs8(place.algorithm, pkcs8.expose())?))))
+    }
+
+    async fn export_key(
+        &self,
+        vault_key: &VaultKey,
+        place: &KeyPlace,
+        sealed: &SealedBlob,
+    ) -> Result<SecretBytes, Error> {
+        self.open_key(vault_key, place, sealed)
     }
 
     async fn rewrap_key(

@@ -12,6 +12,7 @@ extern crate self as certwright_pki;
 
 mod ca_csr;
 mod certificate;
+mod chain;
 mod check;
 mod constraints;
 mod contents;
@@ -34,9 +35,10 @@ pub use certificate::{
     Certificate, MAX_CERTIFICATE_BYTES, MAX_CERTIFICATES, check_ca_certificate, check_issued_by, read_certificate,
     read_certificates,
 };
+pub use chain::order_chain;
 pub use csr::{Csr, MAX_CSR_BYTES, parse_csr};
 pub use key::{read_public_key, verify_signature};
-pub use pem::{read_private_key_pem, to_pem};
+pub use pem::{PemHeap, read_pem_heap, read_private_key_pem, to_pem};
 pub use pkcs7::to_pkcs7;
 pub use prepare::{Issuer, Prepared, Urls, prepare};
 

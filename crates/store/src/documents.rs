@@ -1,6 +1,10 @@
 //! What is stored as JSON text: subjects, name constraints, profiles, chains, names. The types are private to storage;
 //! reading goes through the constructors of `domain`, so that a row is never trusted more than a request.
 
+mod wish;
+
+pub(crate) use wish::{read_wish, write_wish};
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use certwright_domain::constraints::{NameConstraints, RawSubtrees};

@@ -7,6 +7,8 @@ use certwright_domain::event::EventKind;
 use certwright_domain::id::{CaId, IntentId, VaultId};
 use certwright_domain::issued::{IssuedCertificate, IssuedKind, IssuedStatus};
 use certwright_domain::key::{KeyState, SealedBlob};
+use certwright_domain::managed::{CertificateKind, CertificateState};
+use certwright_domain::name::ResourceName;
 use certwright_domain::serial::{Serial, Sha256};
 use certwright_domain::time::Timestamp;
 
@@ -98,6 +100,35 @@ pub struct IssuedFilter {
     pub sort: IssuedSort,
     /// Also certificates of the server's own CA.
     pub include_system: bool,
+}
+
+/// Filter of the list of managed certificates.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CertificateFilter {
+    /// Only this kind.
+    pub kind: Option<CertificateKind>,
+    /// Only this state; without it, everything but `DELETED`.
+    pub state: Option<CertificateState>,
+    /// Only those issued by this CA.
+    pub ca_id: Option<CaId>,
+}
+
+/// Which version of a managed certificate.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum VersionSelector {
+    /// The one in use.
+    #[default]
+    Current,
+    /// The one in use before that.
+    Previous,
+    /// The newest.
+    Latest,
+    /// The newest, where it was made after the current one.
+    Pending,
+    /// This number.
+    Number(u32),
+    /// The one of this name.
+    Named(ResourceName),
 }
 
 /// Filter of the list of events.

@@ -1,16 +1,19 @@
 //! The statements that both databases answer. Every method runs in the transaction (or read snapshot) it is called on.
 
 use crate::{
-    AuditFilter, CaFilter, Error, EventFilter, IdempotencyRecord, Intent, IssuedFilter, KeyFilter, KeyVersionToRewrap,
-    Page, PageRequest,
+    AuditFilter, CaFilter, CertificateFilter, Error, EventFilter, IdempotencyRecord, Intent, IssuedFilter, KeyFilter,
+    KeyVersionToRewrap, Page, PageRequest, VersionSelector,
 };
 use async_trait::async_trait;
 use certwright_domain::audit::{AuditEvent, StoredAuditEvent};
 use certwright_domain::ca::{Ca, CaVersion};
 use certwright_domain::event::Event;
-use certwright_domain::id::{CaId, DeliveryId, EventId, IntentId, IssuedId, KeyId, TokenId, VaultId, WebhookId};
+use certwright_domain::id::{
+    CaId, CertificateId, DeliveryId, EventId, IntentId, IssuedId, KeyId, TokenId, VaultId, WebhookId,
+};
 use certwright_domain::issued::IssuedCertificate;
 use certwright_domain::key::{Key, KeyVersion, SealedBlob, Vault, VaultKeyVersion};
+use certwright_domain::managed::{CertificateVersion, ManagedCertificate, RenewalAttempt};
 use certwright_domain::name::{Reference, ResourceName};
 use certwright_domain::profile::StoredProfile;
 use certwright_domain::revocation::Revocation;
@@ -27,6 +30,7 @@ pub trait Queries:
     + VaultQueries
     + KeyQueries
     + CaQueries
+    + CertificateQueries
     + ProfileQueries
     + IssuedQueries
     + TokenQueries
@@ -40,6 +44,7 @@ impl<T> Queries for T where
         + VaultQueries
         + KeyQueries
         + CaQueries
+        + CertificateQueries
         + ProfileQueries
         + IssuedQueries
         + TokenQueries
@@ -57,6 +62,9 @@ pub trait SystemQueries: Send {
     async fn epoch(&mut self) -> Result<i64>;
     /// Raises the epoch by one and returns it.
     async fn bump_epoch(&mut self) -> Result<i64>;
+    /// The configuration epoch, which stays what it is until the transaction ends: for what is recorded outside of the
+    /// group commit. Call it first in a transaction.
+    async fn hold_epoch(&mut self) -> Result<i64>;
     /// A small named value.
     async fn meta(&mut self, name: &str) -> Result<Option<Vec<u8>>>;
     /// Stores a small named value, replacing an older one.
@@ -147,6 +155,8 @@ pub trait KeyQueries: Send {
     ) -> Result<Vec<KeyVersionToRewrap>>;
     /// Writes `sealed` and `vault_key_version` if it is still sealed under `old_vault_key_version`.
     async fn rewrap_key_version(&mut self, version: &KeyVersion, old_vault_key_version: u32) -> Result<()>;
+    /// Empties the sealed bytes of one version.
+    async fn destroy_key_version(&mut self, key_id: &KeyId, number: u32) -> Result<()>;
     /// Empties the sealed bytes of every version of a deleted key.
     async fn destroy_key_material(&mut self, key_id: &KeyId) -> Result<()>;
 }
@@ -165,6 +175,8 @@ pub trait CaQueries: Send {
     async fn update_ca(&mut self, ca: &Ca) -> Result<()>;
     /// CAs whose deletion time has come.
     async fn cas_to_delete(&mut self, now: Timestamp, limit: u32) -> Result<Vec<Ca>>;
+    /// CAs whose next renewal (or activation) is due, the longest overdue first.
+    async fn cas_to_renew(&mut self, now: Timestamp, limit: u32) -> Result<Vec<Ca>>;
     /// Stores a version.
     async fn insert_ca_version(&mut self, version: &CaVersion) -> Result<()>;
     /// Versions, newest first.
@@ -182,6 +194,60 @@ pub trait CaQueries: Send {
     async fn live_leaves(&mut self, ca_id: &CaId, now: Timestamp, at_most: u32) -> Result<u64>;
     /// SHA-256 of every SubjectPublicKeyInfo that any CA version certifies.
     async fn ca_public_keys(&mut self) -> Result<Vec<Sha256>>;
+}
+
+/// Managed certificates, their versions, and what was tried to renew them.
+#[async_trait]
+pub trait CertificateQueries: Send {
+    /// Stores a certificate.
+    async fn insert_certificate(&mut self, certificate: &ManagedCertificate) -> Result<()>;
+    /// A certificate by id or name (names of deleted ones do not count; ids of deleted ones do).
+    async fn certificate(&mut self, reference: &Reference) -> Result<Option<ManagedCertificate>>;
+    /// Certificates by name.
+    async fn certificates(
+        &mut self,
+        filter: &CertificateFilter,
+        page: &PageRequest,
+    ) -> Result<Page<ManagedCertificate>>;
+    /// Writes everything that is mutable of the row that still has `certificate.revision`, and raises the revision.
+    /// Becoming `DELETED` sets the name free.
+    async fn update_certificate(&mut self, certificate: &ManagedCertificate) -> Result<()>;
+    /// Certificates that the renewal job shall look at, the longest waiting first.
+    async fn due_certificates(&mut self, now: Timestamp, limit: u32) -> Result<Vec<ManagedCertificate>>;
+    /// Certificates whose overdue renewal is to be told.
+    async fn overdue_certificates(&mut self, now: Timestamp, limit: u32) -> Result<Vec<ManagedCertificate>>;
+    /// Certificates whose deletion time has come.
+    async fn certificates_to_delete(&mut self, now: Timestamp, limit: u32) -> Result<Vec<ManagedCertificate>>;
+    /// Has the job look at once at those of the CA whose last attempt failed; returns how many.
+    async fn wake_certificates(&mut self, ca_id: &CaId, now: Timestamp) -> Result<u64>;
+    /// Counts certificates issued by this CA that are neither deleted nor scheduled for it.
+    async fn live_certificates(&mut self, ca_id: &CaId) -> Result<u64>;
+    /// Stores a version (without its revocation, which is the inventory's).
+    async fn insert_certificate_version(&mut self, version: &CertificateVersion) -> Result<()>;
+    /// Versions, newest first.
+    async fn certificate_versions(
+        &mut self,
+        id: &CertificateId,
+        page: &PageRequest,
+    ) -> Result<Page<CertificateVersion>>;
+    /// A version together with its certificate, in one indexed read. Certificates that are deleted do not count.
+    async fn certificate_version(
+        &mut self,
+        reference: &Reference,
+        selector: &VersionSelector,
+    ) -> Result<Option<(ManagedCertificate, CertificateVersion)>>;
+    /// Deletes a version's row.
+    async fn delete_certificate_version(&mut self, id: &CertificateId, number: u32) -> Result<()>;
+    /// Counts the versions that rest on this version of a key.
+    async fn certificate_key_uses(&mut self, key_id: &KeyId, key_version: u32) -> Result<u64>;
+    /// The keys that the certificate's versions rest on, or once rested on.
+    async fn certificate_keys(&mut self, id: &CertificateId) -> Result<Vec<KeyId>>;
+    /// Stores an attempt to renew.
+    async fn insert_attempt(&mut self, attempt: &RenewalAttempt) -> Result<()>;
+    /// Attempts, newest first.
+    async fn attempts(&mut self, subject_id: &str, page: &PageRequest) -> Result<Page<RenewalAttempt>>;
+    /// Deletes attempts made before `before`, at most `limit`; returns how many.
+    async fn purge_attempts(&mut self, before: Timestamp, limit: u32) -> Result<u64>;
 }
 
 /// Operators' own profiles (the built-in ones have no row).
@@ -214,6 +280,10 @@ pub trait IssuedQueries: Send {
     async fn search_issued(&mut self, filter: &IssuedFilter, page: &PageRequest) -> Result<Page<IssuedCertificate>>;
     /// Marks as revoked; [`Error::Stale`] when it is already.
     async fn revoke_issued(&mut self, id: &IssuedId, revocation: &Revocation) -> Result<()>;
+    /// Blocks a public key for ever; `epoch`: the one that the transaction raised. Blocked already: nothing happens.
+    async fn block_key(&mut self, spki: &Sha256, epoch: i64, at: Timestamp) -> Result<()>;
+    /// SHA-256 of every SubjectPublicKeyInfo that was blocked under a later epoch than this one.
+    async fn compromised_keys(&mut self, since: i64) -> Result<Vec<Sha256>>;
     /// Deletes leaf rows that expired before `before` and were never revoked, at most `limit`; returns how many.
     async fn purge_expired(&mut self, before: Timestamp, limit: u32) -> Result<u64>;
 }

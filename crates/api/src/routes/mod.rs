@@ -2,6 +2,7 @@
 
 mod audit;
 mod cas;
+mod certificates;
 mod events;
 mod health;
 mod issue;
@@ -26,6 +27,7 @@ pub(crate) fn guarded() -> OpenApiRouter<Api> {
         .merge(vaults::routes())
         .merge(keys::routes())
         .merge(cas::routes())
+        .merge(certificates::routes())
         .merge(issue::routes())
         .merge(issued::routes())
         .merge(profiles::routes())

@@ -45,6 +45,9 @@ impl App {
     pub(crate) async fn make_ca(&self, call: &Call, new: NewCa, system: bool) -> Result<CaView, Error> {
         let NewCa { name, kind, rules, revocation } = new;
         check_rules(&rules)?;
+        if rules.renewal.is_some() && !matches!(kind, NewCaKind::Root(..) | NewCaKind::Subordinate(..)) {
+            return Err(not_renewable_by_rule());
+        }
         self.refuse_taken_name(&name).await?;
         let blank = Blank { name, rules, revocation, system };
         match kind {
@@ -212,6 +215,9 @@ impl App {
         version: &CaVersion,
         key: Option<Key>,
     ) -> Result<(), Error> {
+        let mut ca = ca.clone();
+        ca.next_renewal_at = ca.next_renewal(Some(version), Some(version));
+        let ca = &ca;
         tx.insert_ca(ca).await.map_err(|error| name_conflict(error, "CA", &ca.name))?;
         tx.insert_ca_version(version).await?;
         if let Some(mut key) = key {
@@ -284,11 +290,14 @@ impl App {
             signature_algorithm: None,
             subject: Default::default(),
             rules,
+            renewal: blank.rules.renewal,
             revocation: blank.revocation,
             versions: VersionPointers { current: Some(1), previous: None, latest: 1 },
             created_at: now,
             deletion_at: None,
             revision: 1,
+            next_renewal_at: None,
+            renewal_failures: 0,
         }
     }
 }
@@ -353,6 +362,18 @@ pub(super) fn fill_version(version: &mut CaVersion, certificate: &Certificate) {
     version.fingerprint = Some(certificate.fingerprint);
     version.spki_sha256 = Some(certificate.public_key.spki_sha256);
     version.validity = Some(certificate.validity);
+}
+
+/// The refusal of a renewal rule on a CA whose certificate is not made here.
+pub(super) fn not_renewable_by_rule() -> Error {
+    Error::invalid(
+        "/renewal",
+        Invalid::new(
+            "ca_not_renewable",
+            "Only CAs of type ROOT and SUBORDINATE can be renewed by rule; the certificates of others are made elsewhere.",
+            "Leave `renewal` out.",
+        ),
+    )
 }
 
 /// Lifetimes in rules must be of some use.

@@ -1,17 +1,18 @@
 //! Changing, switching, revoking and deleting CAs.
 
-use super::create::check_lifetime;
+use super::create::{check_lifetime, not_renewable_by_rule};
 use super::read::{find, find_version, view};
 use super::{CaView, UpdateCa};
 use crate::audit::Target;
 use crate::change::{Change, by_id, name_conflict, refuse_final_deletion, require_if_match};
 use crate::{App, Call, Caller, Error, Permission};
-use certwright_domain::ca::{Ca, CaState, CaVersion};
+use certwright_domain::ca::{Ca, CaState, CaType, CaVersion};
 use certwright_domain::event::EventKind;
 use certwright_domain::key::{KeyState, deletion_time};
 use certwright_domain::name::Reference;
 use certwright_domain::revocation::{Revocation, RevocationReason};
 use certwright_domain::time::Timestamp;
+use certwright_store::Queries;
 
 impl App {
     /// Changes rules or state; `if_match` is required.
@@ -44,12 +45,22 @@ impl App {
             changes.push(("crl", format!("{} {}", revocation.crl_enabled, revocation.crl_lifetime)));
             ca.revocation = revocation;
         }
+        if let Some(renewal) = update.renewal {
+            if renewal.is_some() && !matches!(ca.ca_type, CaType::Root | CaType::Subordinate) {
+                return Err(not_renewable_by_rule());
+            }
+            changes.push(("renewal", renewal.map_or_else(|| "none".to_owned(), |rule| rule.to_string())));
+            ca.renewal = renewal;
+            ca.renewal_failures = 0;
+        }
         if let Some(enabled) = update.enabled {
             ca.state = switched(&ca, enabled)?;
             changes.push(("state", ca.state.to_string()));
         }
         let facts: Vec<(&str, &str)> = changes.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        self.write_ca(call, "ca.update", ca, &facts, None).await
+        let refused = if call.dry_run { self.refused_renewals(&ca).await? } else { Vec::new() };
+        let view = self.write_ca(call, "ca.update", ca, &facts, None).await?;
+        Ok(CaView { refused_renewals: refused, ..view })
     }
 
     /// Takes a version into use.
@@ -144,12 +155,16 @@ impl App {
             ));
         }
         let (children, leaves) = (read.live_children(&ca.id).await?, read.live_leaves(&ca.id, now, 1_000).await?);
-        if children > 0 || leaves > 0 {
+        let managed = read.live_certificates(&ca.id).await?;
+        if children > 0 || leaves > 0 || managed > 0 {
             let many = if leaves >= 1_000 { "1000 or more".to_owned() } else { leaves.to_string() };
             return Err(Error::conflict(
                 "ca_in_use",
-                format!("CA {} has {children} live subordinate CAs and {many} live certificates.", ca.name),
-                "Delete the subordinate CAs, and revoke the certificates or wait until they expire.",
+                format!(
+                    "CA {} has {children} live subordinate CAs, {managed} managed certificates and {many} live certificates.",
+                    ca.name
+                ),
+                "Delete the subordinate CAs and the managed certificates, and revoke the live ones or wait until they expire.",
             ));
         }
         drop(read);
@@ -195,12 +210,15 @@ impl App {
         &self,
         call: &Call,
         action: &'static str,
-        ca: Ca,
+        mut ca: Ca,
         facts: &[(&str, &str)],
         event: Option<(EventKind, &CaVersion)>,
     ) -> Result<CaView, Error> {
         not_the_servers_own(call, &ca)?;
         let mut tx = self.inner.begin_change(call, action).await?;
+        schedule(&mut **tx, &mut ca).await?;
+        // What this CA refused yesterday it may sign today.
+        tx.wake_certificates(&ca.id, self.now()).await?;
         tx.update_ca(&ca).await.map_err(|error| name_conflict(error, "CA", &ca.name))?;
         if let Some((kind, version)) = event {
             self.inner.tell_of_ca(&mut **tx, call, kind, &ca, Some(version), &[]).await?;
@@ -227,6 +245,17 @@ impl App {
         tx.insert_audit(&audit).await?;
         tx.commit().await
     }
+}
+
+/// Says when the renewal job looks at the CA next.
+pub(super) async fn schedule(queries: &mut dyn Queries, ca: &mut Ca) -> Result<(), Error> {
+    let current = match ca.versions.current {
+        Some(number) => queries.ca_version(&ca.id, number).await?,
+        None => None,
+    };
+    let latest = queries.ca_version(&ca.id, ca.versions.latest).await?;
+    ca.next_renewal_at = ca.next_renewal(current.as_ref(), latest.as_ref());
+    Ok(())
 }
 
 /// Refuses operators' changes to the server's own CA.

@@ -5,10 +5,13 @@ mod create;
 mod events;
 mod lifecycle;
 mod read;
+mod refusals;
 mod renew;
 
+pub use refusals::RefusedRenewal;
+
 use certwright_domain::algorithm::SignatureAlgorithm;
-use certwright_domain::ca::{Ca, CaVersion, RevocationSettings};
+use certwright_domain::ca::{Ca, CaRenewal, CaVersion, RevocationSettings};
 use certwright_domain::constraints::NameConstraints;
 use certwright_domain::dn::DistinguishedName;
 use certwright_domain::name::{Reference, ResourceName};
@@ -41,6 +44,8 @@ pub struct NewRules {
     pub path_length: Option<u8>,
     /// Default: none.
     pub name_constraints: Option<NameConstraints>,
+    /// How it is renewed without being asked (`ROOT` and `SUBORDINATE` only). Default: it is not.
+    pub renewal: Option<CaRenewal>,
 }
 
 /// The types of CA and what each needs.
@@ -99,6 +104,8 @@ pub struct UpdateCa {
     pub enabled: Option<bool>,
     /// Revocation settings.
     pub revocation: Option<RevocationSettings>,
+    /// How it is renewed without being asked; inside `None`: not at all.
+    pub renewal: Option<Option<CaRenewal>>,
 }
 
 /// A certificate signed elsewhere for our CSR.
@@ -136,6 +143,8 @@ pub struct CaView {
     pub version: Option<VersionView>,
     /// Verdicts of the rules, where rules were asked (making, renewing).
     pub verdicts: Vec<Verdict>,
+    /// Managed certificates whose next renewal a change would refuse; filled by the trial of a change.
+    pub refused_renewals: Vec<RefusedRenewal>,
 }
 
 /// A version with its stages.

@@ -114,7 +114,7 @@ pub(super) async fn view_with(
     }
     let (issuer_name, vault_name, key_name) = names;
     let version = version.map(|version| staged(&ca, version));
-    Ok(CaView { ca, issuer_name, vault_name, key_name, version, verdicts })
+    Ok(CaView { ca, issuer_name, vault_name, key_name, version, verdicts, refused_renewals: Vec::new() })
 }
 
 fn no_certificate(ca: &Ca) -> Error {

@@ -1,17 +1,18 @@
 //! New versions of CAs.
 
 use super::create::{SigningKey, blank_version, fill_version};
-use super::lifecycle::not_the_servers_own;
+use super::lifecycle::{not_the_servers_own, schedule};
 use super::read::{find, find_version, view_with};
 use super::{CaView, RenewCa};
 use crate::audit::Target;
 use crate::change::by_id;
 use crate::issuance::AuthorityPlan;
 use crate::vaults::{newest_vault_key, still_newest, vault_key};
-use crate::{App, Call, Error, Permission};
+use crate::{App, Call, Caller, Error, Permission};
 use certwright_domain::ca::{Ca, CaState, CaType, CaVersion};
 use certwright_domain::event::EventKind;
 use certwright_domain::key::{KeyVersion, VaultKeyVersion};
+use certwright_domain::managed::AttemptOutcome;
 use certwright_domain::name::Reference;
 use certwright_domain::rules::{CaRequest, Decision, decide_root, decide_subordinate};
 use certwright_keystore::KeyPlace;
@@ -93,7 +94,17 @@ impl App {
         }
         let mut tx = self.inner.begin_change(call, "ca.renew").await?;
         tx.insert_ca_version(&version).await?;
+        renewed.renewal_failures = 0;
+        schedule(&mut **tx, &mut renewed).await?;
         tx.update_ca(&renewed).await?;
+        let attempt = self.renewal_attempt(
+            renewed.id.as_str(),
+            AttemptOutcome::Renewed,
+            Some(number),
+            if call.caller == Caller::system() { "RENEWAL_DUE" } else { "REQUESTED" }.to_owned(),
+        );
+        tx.insert_attempt(&attempt).await?;
+        tx.wake_certificates(&renewed.id, self.now()).await?;
         signed.record(&mut tx).await?;
         tx.insert_audit(&self.renewal_event(call, &renewed, &version)).await?;
         self.inner.tell_of_ca(&mut **tx, call, EventKind::CaRenewed, &renewed, Some(&version), &[]).await?;

@@ -1,21 +1,24 @@
 //! End-entity certificates: `issue` and `sign`.
 
-use super::{IssueRequest, Issued, SignRequest, Trial};
+use super::{IssueRequest, Issued, SignRequest, Subject, Trial};
 use crate::audit::Target;
 use crate::context::IssuerContext;
 use crate::{App, Call, Caller, Error, Permission};
 use certwright_domain::algorithm::{KeyAlgorithm, KeyFamily};
+use certwright_domain::audit::AuditEvent;
+use certwright_domain::ca::IssuerFacts;
 use certwright_domain::id::IssuedId;
 use certwright_domain::issued::{IssuedCertificate, IssuedKind};
 use certwright_domain::name::Reference;
 use certwright_domain::profile::{KeyHolder, Profile};
 use certwright_domain::public_key::PublicKey;
-use certwright_domain::renewal::renew_at;
-use certwright_domain::rules::{Approved, Decision, LeafRequest, decide_leaf};
+use certwright_domain::renewal::{RenewalRule, renew_at};
+use certwright_domain::rules::{Approved, Decision, KeyStanding, LeafRequest, decide_leaf};
 use certwright_domain::serial::Serial;
-use certwright_domain::violation::Invalid;
-use certwright_pki::{Certificate, Issuer, parse_csr, prepare, read_public_key};
-use certwright_store::Recording;
+use certwright_domain::validity::RequestedValidity;
+use certwright_domain::violation::{Invalid, Verdict, Violation};
+use certwright_pki::{Certificate, Csr, Issuer, parse_csr, prepare, read_public_key};
+use certwright_store::{Recording, Tx};
 use std::sync::Arc;
 
 /// How often a decision is made anew because the configuration changed under it.
@@ -27,12 +30,28 @@ struct Signed {
     row: IssuedCertificate,
 }
 
+/// A certificate that is signed and checked, for a resource that is written in the same transaction. Nothing of it may
+/// leave the process before that transaction is durable.
+pub(crate) struct SignedLeaf {
+    signed: Signed,
+    epoch: i64,
+    above: Vec<Vec<u8>>,
+}
+
+/// The outcome of the rules for a managed certificate.
+pub(crate) struct Judged {
+    /// Every rule with its verdict.
+    pub(crate) verdicts: Vec<Verdict>,
+    /// What was approved: validity, subject and names as they would be certified; or every broken rule.
+    pub(crate) outcome: Result<Approved, Vec<Violation>>,
+}
+
 /// A request with everything but the decision.
 struct Work {
     request: LeafRequest,
     profile: Arc<(i64, Profile)>,
     issuer: Arc<IssuerContext>,
-    is_ca_key: bool,
+    standing: KeyStanding,
     /// The one epoch under which CA, profile and the list of CA keys were read.
     epoch: i64,
 }
@@ -86,6 +105,61 @@ impl App {
         Ok(trial(&work, decision, ignored))
     }
 
+    /// Judges a request without signing anything.
+    pub(crate) async fn judge_leaf(
+        &self,
+        call: &Call,
+        ca: &Reference,
+        profile: &Reference,
+        request: LeafRequest,
+    ) -> Result<Judged, Error> {
+        let work = self.prepare_work(call, ca, Some(profile), request).await?;
+        let decision = self.decide(&work);
+        Ok(Judged { verdicts: decision.verdicts().to_vec(), outcome: decision.into_result() })
+    }
+
+    /// Judges a request under the facts of an issuer as they would be after a change.
+    pub(crate) async fn judge_leaf_under(
+        &self,
+        facts: &IssuerFacts,
+        profile: &Reference,
+        request: LeafRequest,
+    ) -> Result<Vec<Violation>, Error> {
+        let profile = self.issuing_profile(Some(profile)).await?;
+        let standing = self.key_standing(&request.public_key.spki_sha256).await?;
+        let limits = &self.inner.settings.limits;
+        let decision = decide_leaf(&profile.1, facts, request, standing, limits, self.inner.clock.now());
+        Ok(decision.into_result().err().unwrap_or_default())
+    }
+
+    /// Judges and signs. `rule`: the renewal rule that the row's due time follows.
+    pub(crate) async fn sign_leaf(
+        &self,
+        call: &Call,
+        ca: &Reference,
+        profile: &Reference,
+        request: LeafRequest,
+        rule: Option<&RenewalRule>,
+    ) -> Result<SignedLeaf, Error> {
+        let work = self.prepare_work(call, ca, Some(profile), request).await?;
+        self.recheck_caller(call, work.epoch).await?;
+        let approved = self.decide(&work).into_result().map_err(Error::Rejected)?;
+        let mut signed = self.sign_approved(call, &work, approved).await?;
+        signed.row.renew_at = renew_at(&signed.row.validity, rule, &signed.row.serial);
+        Ok(SignedLeaf { signed, epoch: work.epoch, above: work.issuer.ca_chain.clone() })
+    }
+
+    /// A public key of this algorithm to judge with before one is made: one for each algorithm, made once.
+    pub(crate) async fn sample_key(&self, algorithm: KeyAlgorithm) -> Result<PublicKey, Error> {
+        if let Some(known) = self.inner.context.sample_key(algorithm) {
+            return Ok(known);
+        }
+        let made = self.inner.keys.create_leaf_key(algorithm).await?;
+        let public_key = read_public_key(&made.public_key)?;
+        self.inner.context.keep_sample_key(algorithm, public_key.clone());
+        Ok(public_key)
+    }
+
     async fn run(
         &self,
         call: &Call,
@@ -120,9 +194,9 @@ impl App {
             let epoch = self.working_epoch().await?;
             let issuer = self.issuer_for(call, ca).await?;
             let profile = self.issuing_profile(profile).await?;
-            let is_ca_key = self.is_ca_key(&request.public_key.spki_sha256).await?;
+            let standing = self.key_standing(&request.public_key.spki_sha256).await?;
             if issuer.epoch == epoch && profile.0 == epoch && self.inner.context.epoch() == epoch {
-                return Ok(Work { request, profile, issuer, is_ca_key, epoch });
+                return Ok(Work { request, profile, issuer, standing, epoch });
             }
         }
         Err(Error::Unavailable { detail: "the configuration kept changing".into(), retry_after_s: 1 })
@@ -131,7 +205,7 @@ impl App {
     fn decide(&self, work: &Work) -> Decision {
         let limits = &self.inner.settings.limits;
         let now = self.inner.clock.now();
-        decide_leaf(&work.profile.1, &work.issuer.facts, work.request.clone(), work.is_ca_key, limits, now)
+        decide_leaf(&work.profile.1, &work.issuer.facts, work.request.clone(), work.standing, limits, now)
     }
 
     async fn sign_approved(&self, call: &Call, work: &Work, approved: Approved) -> Result<Signed, Error> {
@@ -163,7 +237,7 @@ impl App {
             profile: work.profile.1.name().to_string(),
             key_algorithm,
             validity: certificate.validity,
-            renew_at: renew_at(&certificate.validity, None),
+            renew_at: renew_at(&certificate.validity, None, &certificate.serial),
             requester: call.caller.id(),
             requester_name: call.caller.name().to_owned(),
             request_id: call.request_id.clone(),
@@ -177,19 +251,7 @@ impl App {
     /// Stores the certificate with its audit event; only what is on disk becomes an [`Issued`].
     async fn record(&self, call: &Call, work: &Work, signed: Signed) -> Result<Issued, certwright_store::Error> {
         let Signed { certificate, row } = signed;
-        let serial = row.serial.to_string();
-        let audit = self.inner.audit(
-            call,
-            "certificate.issue",
-            Target { kind: "issued-certificate", id: row.id.as_str(), name: &row.common_name },
-            &[
-                ("serial", &serial),
-                ("fingerprint", &row.fingerprint.to_string()),
-                ("ca", row.ca_id.as_str()),
-                ("profile", &row.profile),
-                ("notAfter", &row.validity.not_after().to_string()),
-            ],
-        );
+        let audit = self.issue_audit(call, &row);
         self.inner.recorder.record(Recording { issued: row.clone(), audit, epoch: work.epoch }).await?;
         metrics::counter!("certwright_certificates_issued_total").increment(1);
         let ca_chain = work.issuer.ca_chain.clone();
@@ -198,9 +260,32 @@ impl App {
         Ok(Issued { row, chain, ca_chain, private_key: None, ignored_extensions: Vec::new() })
     }
 
-    /// The key algorithm that `issue` will use.
+    fn issue_audit(&self, call: &Call, row: &IssuedCertificate) -> AuditEvent {
+        self.inner.audit(
+            call,
+            "certificate.issue",
+            Target { kind: "issued-certificate", id: row.id.as_str(), name: &row.common_name },
+            &[
+                ("serial", &row.serial.to_string()),
+                ("fingerprint", &row.fingerprint.to_string()),
+                ("ca", row.ca_id.as_str()),
+                ("profile", &row.profile),
+                ("notAfter", &row.validity.not_after().to_string()),
+            ],
+        )
+    }
+
     async fn leaf_algorithm(&self, request: &IssueRequest) -> Result<KeyAlgorithm, Error> {
-        match request.key_algorithm {
+        self.key_algorithm_for(request.profile.as_ref(), request.key_algorithm).await
+    }
+
+    /// The algorithm of a key that we make: as asked, or the default of the profile.
+    pub(crate) async fn key_algorithm_for(
+        &self,
+        profile: Option<&Reference>,
+        asked: Option<KeyAlgorithm>,
+    ) -> Result<KeyAlgorithm, Error> {
+        match asked {
             Some(algorithm) if algorithm.is_asymmetric() => Ok(algorithm),
             Some(algorithm) => Err(Error::invalid(
                 "/keyAlgorithm",
@@ -211,7 +296,7 @@ impl App {
                 ),
             )),
             None => {
-                let profile = self.issuing_profile(request.profile.as_ref()).await?;
+                let profile = self.issuing_profile(profile).await?;
                 let allowed = profile.1.key_algorithms();
                 let preferred = allowed.contains(&KeyAlgorithm::EcdsaP256).then_some(KeyAlgorithm::EcdsaP256);
                 Ok(preferred.or_else(|| allowed.first().copied()).unwrap_or(KeyAlgorithm::EcdsaP256))
@@ -219,7 +304,7 @@ impl App {
         }
     }
 
-    /// Judges a request in which we make the key, with a sample key of that kind: one for each algorithm, made once.
+    /// Judges a request in which we make the key, with a sample key of that kind.
     async fn trial_of_issue(
         &self,
         call: &Call,
@@ -228,15 +313,7 @@ impl App {
         algorithm: KeyAlgorithm,
     ) -> Result<(Work, Decision), Error> {
         self.issuer_for(call, ca).await?;
-        let sample = match self.inner.context.sample_key(algorithm) {
-            Some(known) => known,
-            None => {
-                let made = self.inner.keys.create_leaf_key(algorithm).await?;
-                let public_key = read_public_key(&made.public_key)?;
-                self.inner.context.keep_sample_key(algorithm, public_key.clone());
-                public_key
-            }
-        };
+        let sample = self.sample_key(algorithm).await?;
         let profile = request.profile.clone();
         let work = self.prepare_work(call, ca, profile.as_ref(), service_request(request, sample)).await?;
         let decision = self.decide(&work);
@@ -244,7 +321,7 @@ impl App {
     }
 
     /// The CA that is to sign; the server's own CA signs for the server alone.
-    async fn issuer_for(&self, call: &Call, ca: &Reference) -> Result<Arc<IssuerContext>, Error> {
+    pub(crate) async fn issuer_for(&self, call: &Call, ca: &Reference) -> Result<Arc<IssuerContext>, Error> {
         let issuer = self.issuer(ca).await?;
         match issuer.ca.system && call.caller != Caller::system() {
             true => Err(Error::not_found("CA", ca)),
@@ -262,6 +339,31 @@ impl App {
         Err(Error::Unauthenticated { detail: "The token is unknown, expired or revoked.".into() })
     }
 }
+
+impl SignedLeaf {
+    /// The row of the inventory.
+    pub(crate) fn row(&self) -> &IssuedCertificate {
+        &self.signed.row
+    }
+
+    /// DER certificates above it, nearest first, with the root where it is known.
+    pub(crate) fn above(&self) -> &[Vec<u8>] {
+        &self.above
+    }
+
+    /// Writes the inventory row and its audit event. Refuses as stale what was decided under another configuration than
+    /// the one that holds until the transaction ends: call it first.
+    pub(crate) async fn record(&self, app: &App, call: &Call, tx: &mut Tx<'_>) -> Result<(), certwright_store::Error> {
+        if tx.hold_epoch().await? != self.epoch {
+            return Err(certwright_store::Error::Stale { what: STALE_EPOCH });
+        }
+        tx.insert_issued(std::slice::from_ref(&self.signed.row)).await?;
+        tx.insert_audit(&app.issue_audit(call, &self.signed.row)).await
+    }
+}
+
+/// What [`SignedLeaf::record`] names when the configuration changed meanwhile: the decision is to be made anew.
+pub(crate) const STALE_EPOCH: &str = "epoch";
 
 fn trial(work: &Work, decision: Decision, ignored_extensions: Vec<String>) -> Trial {
     let verdicts = decision.verdicts().to_vec();
@@ -291,17 +393,27 @@ fn service_request(request: IssueRequest, public_key: PublicKey) -> LeafRequest 
 }
 
 fn csr_request(request: SignRequest) -> Result<(LeafRequest, Vec<String>), Error> {
-    let csr = parse_csr(&request.csr).map_err(|error| match error {
+    let csr = read_csr(&request.csr)?;
+    let ignored = csr.ignored_extensions.clone();
+    Ok((csr_leaf(csr, request.subject, request.validity), ignored))
+}
+
+/// A CSR, its fault pointed at.
+pub(crate) fn read_csr(bytes: &[u8]) -> Result<Csr, Error> {
+    parse_csr(bytes).map_err(|error| match error {
         certwright_pki::Error::Invalid(invalid) => Error::invalid("/csr", invalid),
         other => other.into(),
-    })?;
-    let leaf = LeafRequest {
-        subject: request.subject.subject.unwrap_or(csr.subject),
-        names: request.subject.names.unwrap_or(csr.names),
+    })
+}
+
+/// The request that a CSR comes to; subject and names given beside it replace its own.
+pub(crate) fn csr_leaf(csr: Csr, wished: Subject, validity: RequestedValidity) -> LeafRequest {
+    LeafRequest {
+        subject: wished.subject.unwrap_or(csr.subject),
+        names: wished.names.unwrap_or(csr.names),
         public_key: csr.public_key,
         key_holder: KeyHolder::Requester,
-        validity: request.validity,
+        validity,
         asks_for_ca: csr.asks_for_ca,
-    };
-    Ok((leaf, csr.ignored_extensions))
+    }
 }

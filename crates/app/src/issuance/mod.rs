@@ -7,6 +7,7 @@ mod authority;
 mod leaf;
 
 pub(crate) use authority::AuthorityPlan;
+pub(crate) use leaf::{STALE_EPOCH, SignedLeaf, csr_leaf, read_csr};
 
 use certwright_domain::algorithm::KeyAlgorithm;
 use certwright_domain::dn::DistinguishedName;

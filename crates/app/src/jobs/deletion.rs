@@ -12,8 +12,16 @@ use certwright_domain::key::{Key, KeyState, Vault, VaultState};
 type Done = bool;
 
 impl App {
-    /// Makes deletions final: CAs, then keys, then vaults, so that what rests on another goes first.
+    /// Makes deletions final: certificates, then CAs, then keys, then vaults, so that what rests on another goes first.
     pub(super) async fn finish_deletions(&self, call: &Call, report: &mut JobReport) -> Result<(), Error> {
+        let certificates = self.inner.store.read().await?.certificates_to_delete(self.now(), BATCH).await?;
+        for certificate in certificates {
+            let done = unless_changed(self.delete_certificate(call, certificate).await)?;
+            report.deleted = report.deleted.saturating_add(u64::from(done));
+        }
+        if !self.keep_lease().await? {
+            return Ok(());
+        }
         let cas = self.inner.store.read().await?.cas_to_delete(self.now(), BATCH).await?;
         for ca in cas {
             let done = unless_changed(self.delete_ca(call, ca).await)?;

@@ -61,6 +61,9 @@ fn ca(state: CaState) -> Ca {
         created_at: now(),
         deletion_at: None,
         revision: 1,
+        renewal: None,
+        next_renewal_at: None,
+        renewal_failures: 0,
     }
 }
 

@@ -100,6 +100,11 @@ impl TestApp {
         bytes
     }
 
+    /// The node's time.
+    pub(crate) fn clock_now(&self) -> Timestamp {
+        self.app.now()
+    }
+
     /// The actions of all audit events, in the order of the alphabet: while the clock stands still, events have no other.
     pub(crate) async fn audited(&self) -> Vec<String> {
         let page = PageRequest { limit: 500, after: None };
@@ -202,7 +207,7 @@ const _: fn() = || {
     let _ = TestApp::two_nodes_on_every_database;
     let _ = TestApp::restarted;
     let _ = TestApp::bytes_on_disk;
-    let _ = TestApp::audited;
+    let _ = (TestApp::audited, TestApp::clock_now);
     let _ = |app: &TestApp| (app.store.clone(), Arc::clone(&app.keys), Arc::clone(&app.faults));
     let _ = |app: &TestApp| (app.receivers.posts(), app.receivers.release(), app.receivers.will_answer([]));
     let _ = |post: outbound::Post| (post.header("").len(), post.url, post.body);

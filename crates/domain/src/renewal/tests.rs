@@ -39,9 +39,9 @@ fn the_earlier_of_both_counts() {
         (None, days(15), "2026-03-16T23:59:59Z"),
     ] {
         let rule = RenewalRule::new(interval, advance, Span::from_days(90)).unwrap();
-        assert_eq!(renew_at(&ninety(), Some(&rule)).to_string(), due, "{interval:?} {advance:?}");
+        assert_eq!(due_by_rule(&ninety(), Some(&rule)).to_string(), due, "{interval:?} {advance:?}");
     }
-    assert_eq!(renew_at(&ninety(), None).to_string(), "2026-03-02T00:00:00Z");
+    assert_eq!(due_by_rule(&ninety(), None).to_string(), "2026-03-02T00:00:00Z");
 }
 
 #[test]
@@ -55,7 +55,7 @@ fn a_rule_that_does_not_fit_a_shortened_certificate_is_left_out() {
         (days(5), days(15), "2026-01-06T00:00:00Z"),
     ] {
         let rule = RenewalRule::new(interval, advance, Span::from_days(90)).unwrap();
-        assert_eq!(renew_at(&nine_days, Some(&rule)).to_string(), due);
+        assert_eq!(due_by_rule(&nine_days, Some(&rule)).to_string(), due);
     }
 }
 
@@ -71,7 +71,44 @@ proptest! {
         let start = Timestamp::from_unix_s(start);
         let validity = Validity::new(start, start.plus(Span::from_s(seconds))).unwrap();
         let rule = RenewalRule::new(interval.map(Span::from_ms), advance.map(Span::from_ms), Span::from_ms(lifetime));
-        let due = renew_at(&validity, rule.as_ref().ok());
+        let due = due_by_rule(&validity, rule.as_ref().ok());
         prop_assert!(validity.not_before() <= due && due <= validity.not_after());
+    }
+}
+
+fn serial(last: [u8; 4]) -> Serial {
+    let mut bytes = [1; 20];
+    bytes[16..].copy_from_slice(&last);
+    Serial::from_bytes(&bytes).unwrap()
+}
+
+#[test]
+fn the_spread_is_small_late_and_decided_by_the_serial() {
+    let rule = RenewalRule::new(days(60), days(15), Span::from_days(90)).unwrap();
+    let due = due_by_rule(&ninety(), Some(&rule));
+    let spread = |last| renew_at(&ninety(), Some(&rule), &serial(last)).ms_since(due);
+    assert_eq!(spread([0; 4]), 0);
+    // A hundredth of ninety days: 21 hours 36 minutes.
+    let hundredth = 90 * 86_400 * 10;
+    assert_eq!(spread([0, 0, 0, 0x80]), hundredth / 2);
+    assert!((hundredth - 1000..hundredth).contains(&spread([0xff; 4])));
+    // A tenth of what is left, where that is less.
+    let late = RenewalRule::new(None, Some(Span::from_hours(1)), Span::from_days(90)).unwrap();
+    let due = due_by_rule(&ninety(), Some(&late));
+    let most = renew_at(&ninety(), Some(&late), &serial([0xff; 4])).ms_since(due);
+    assert!((359_000..360_000).contains(&most), "{most}");
+}
+
+proptest! {
+    #[test]
+    fn never_before_the_rules_time_and_never_after_the_end(
+        seconds in 1_i64..400 * 86_400, interval in 300_i64..400 * 86_400, advance in 0_i64..400 * 86_400, last: [u8; 4]
+    ) {
+        let start = Timestamp::parse("2026-01-01T00:00:00Z").unwrap();
+        let validity = Validity::new(start, start.plus(Span::from_s(seconds - 1))).unwrap();
+        let rule = RenewalRule::new(Some(Span::from_s(interval)), Some(Span::from_s(advance)), Span::from_days(500));
+        let rule = rule.ok();
+        let (due, at) = (due_by_rule(&validity, rule.as_ref()), renew_at(&validity, rule.as_ref(), &serial(last)));
+        prop_assert!(due <= at && at <= validity.not_after());
     }
 }

@@ -64,6 +64,9 @@ fn ca() -> Result<Ca, Box<dyn Error>> {
         created_at: now,
         deletion_at: None,
         revision: 1,
+        renewal: None,
+        next_renewal_at: None,
+        renewal_failures: 0,
     })
 }
 

@@ -39,6 +39,8 @@ pub(super) const BEGIN_MIGRATION: &str = "BEGIN ISOLATION LEVEL READ COMMITTED R
      SET LOCAL lock_timeout = 0; SELECT pg_advisory_xact_lock(4832901770155214)";
 /// Keeps recordings out before the epoch is raised, until the transaction ends.
 pub(super) const LOCK_EPOCH: &str = "SELECT pg_advisory_xact_lock(4832901770155213)";
+/// Keeps the epoch from moving until the transaction ends: others may record beside us, nobody may raise it.
+pub(super) const HOLD_EPOCH: &str = "SELECT pg_advisory_xact_lock_shared(4832901770155213)";
 /// Is there a table that remembers migrations?
 pub(super) const HAS_MIGRATIONS: &str = "SELECT COUNT(*) AS found FROM information_schema.tables \
      WHERE table_schema = current_schema() AND table_name = 'schema_migrations'";
@@ -60,6 +62,11 @@ pub(super) const LANES: usize = 2;
 pub(super) const MIGRATIONS: &[Step] = &[
     Step { number: 1, name: "0001_initial", sql: include_str!("../../../../migrations/postgres/0001_initial.sql") },
     Step { number: 3, name: "0003_events", sql: include_str!("../../../../migrations/postgres/0003_events.sql") },
+    Step {
+        number: 4,
+        name: "0004_certificates",
+        sql: include_str!("../../../../migrations/postgres/0004_certificates.sql"),
+    },
 ];
 
 /// Getting a connection longer than this is [`Error::Unavailable`].

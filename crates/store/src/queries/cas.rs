@@ -7,13 +7,13 @@ use crate::documents;
 use crate::{CaFilter, CaQueries, Error, Page, PageRequest};
 use async_trait::async_trait;
 use certwright_domain::algorithm::SignatureAlgorithm;
-use certwright_domain::ca::{Ca, CaRules, CaState, CaType, CaVersion, RevocationSettings};
+use certwright_domain::ca::{Ca, CaRenewal, CaRenewalKey, CaRules, CaState, CaType, CaVersion, RevocationSettings};
 use certwright_domain::id::{CaId, IssuedId, KeyId, VaultId, looks_like_id};
 use certwright_domain::name::{Reference, ResourceName};
 use certwright_domain::revocation::Revocation;
 use certwright_domain::serial::{Serial, Sha256};
 use certwright_domain::stage::VersionPointers;
-use certwright_domain::time::Timestamp;
+use certwright_domain::time::{Span, Timestamp};
 
 macro_rules! select_ca {
     ($rest:literal) => {
@@ -21,7 +21,8 @@ macro_rules! select_ca {
             "SELECT id, name, ca_type, state, state_before_deletion, system, issuer_id, vault_id, key_id, \
              signature_algorithm, subject, leaf_max_validity, subordinate_max_validity, path_length, name_constraints, \
              crl_enabled, crl_lifetime, ocsp_enabled, current_version, previous_version, latest_version, created_at, \
-             deletion_at, revision FROM certificate_authorities ",
+             deletion_at, revision, renewal_key, renewal_advance, renewal_activation, next_renewal_at, renewal_failures \
+             FROM certificate_authorities ",
             $rest
         )
     };
@@ -74,7 +75,19 @@ fn read_ca(row: &super::Row) -> Result<Ca> {
         created_at: row.time("created_at")?,
         deletion_at: row.time_optional("deletion_at")?,
         revision: row.get("revision")?,
+        renewal: read_renewal(&row)?,
+        next_renewal_at: row.time_optional("next_renewal_at")?,
+        renewal_failures: row.number("renewal_failures")?,
     })
+}
+
+fn read_renewal(row: &Reading<'_>) -> Result<Option<CaRenewal>> {
+    let Some(key) = row.parse_optional("renewal_key", CaRenewalKey::parse)? else { return Ok(None) };
+    Ok(Some(CaRenewal {
+        key,
+        advance_period: row.span("renewal_advance")?,
+        make_current_after: row.get::<Option<i64>>("renewal_activation")?.map(Span::from_ms),
+    }))
 }
 
 fn read_version(row: &super::Row) -> Result<CaVersion> {
@@ -104,9 +117,10 @@ impl CaQueries for Session {
             sql("INSERT INTO certificate_authorities (id, name, ca_type, state, state_before_deletion, system, issuer_id, \
                  vault_id, key_id, signature_algorithm, subject, leaf_max_validity, subordinate_max_validity, \
                  path_length, name_constraints, crl_enabled, crl_lifetime, ocsp_enabled, current_version, \
-                 previous_version, latest_version, created_at, deletion_at, revision) \
+                 previous_version, latest_version, created_at, deletion_at, revision, renewal_key, renewal_advance, \
+                 renewal_activation, next_renewal_at, renewal_failures) \
                  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, \
-                 $22, $23, $24)")
+                 $22, $23, $24, $25, $26, $27, $28, $29)")
             .bind(ca.id.as_str())
             .bind(ca.name.as_str())
             .bind(ca.ca_type.as_str())
@@ -130,7 +144,12 @@ impl CaQueries for Session {
             .bind(i64::from(ca.versions.latest))
             .bind(ca.created_at.unix_ms())
             .bind(ca.deletion_at.map(Timestamp::unix_ms))
-            .bind(ca.revision),
+            .bind(ca.revision)
+            .bind(ca.renewal.map(|rule| rule.key.as_str()))
+            .bind(ca.renewal.map(|rule| rule.advance_period.ms()))
+            .bind(ca.renewal.and_then(|rule| rule.make_current_after).map(Span::ms))
+            .bind(ca.next_renewal_at.map(Timestamp::unix_ms))
+            .bind(i64::from(ca.renewal_failures)),
         )
         .await
         .map(drop)
@@ -173,8 +192,9 @@ impl CaQueries for Session {
                 sql("UPDATE certificate_authorities SET name = $3, state = $4, state_before_deletion = $5, \
                      leaf_max_validity = $6, subordinate_max_validity = $7, path_length = $8, name_constraints = $9, \
                      crl_enabled = $10, crl_lifetime = $11, ocsp_enabled = $12, current_version = $13, \
-                     previous_version = $14, latest_version = $15, deletion_at = $16, revision = revision + 1 \
-                     WHERE id = $1 AND revision = $2")
+                     previous_version = $14, latest_version = $15, deletion_at = $16, renewal_key = $17, \
+                     renewal_advance = $18, renewal_activation = $19, next_renewal_at = $20, renewal_failures = $21, \
+                     revision = revision + 1 WHERE id = $1 AND revision = $2")
                 .bind(ca.id.as_str())
                 .bind(ca.revision)
                 .bind(ca.name.as_str())
@@ -190,7 +210,12 @@ impl CaQueries for Session {
                 .bind(ca.versions.current.map(i64::from))
                 .bind(ca.versions.previous.map(i64::from))
                 .bind(i64::from(ca.versions.latest))
-                .bind(ca.deletion_at.map(Timestamp::unix_ms)),
+                .bind(ca.deletion_at.map(Timestamp::unix_ms))
+                .bind(ca.renewal.map(|rule| rule.key.as_str()))
+                .bind(ca.renewal.map(|rule| rule.advance_period.ms()))
+                .bind(ca.renewal.and_then(|rule| rule.make_current_after).map(Span::ms))
+                .bind(ca.next_renewal_at.map(Timestamp::unix_ms))
+                .bind(i64::from(ca.renewal_failures)),
             )
             .await?;
         swapped(rows, "certificate_authorities")
@@ -201,6 +226,19 @@ impl CaQueries for Session {
             .all(
                 sql(select_ca!(
                     "WHERE state = 'PENDING_DELETION' AND deletion_at <= $1 ORDER BY deletion_at, id LIMIT $2"
+                ))
+                .bind(now.unix_ms())
+                .bind(i64::from(limit)),
+            )
+            .await?;
+        rows.iter().map(read_ca).collect()
+    }
+
+    async fn cas_to_renew(&mut self, now: Timestamp, limit: u32) -> Result<Vec<Ca>> {
+        let rows = self
+            .all(
+                sql(select_ca!(
+                    "WHERE next_renewal_at IS NOT NULL AND next_renewal_at <= $1 ORDER BY next_renewal_at, id LIMIT $2"
                 ))
                 .bind(now.unix_ms())
                 .bind(i64::from(limit)),

@@ -224,6 +224,18 @@ impl KeyQueries for Session {
         swapped(rows, "key_versions")
     }
 
+    async fn destroy_key_version(&mut self, key_id: &KeyId, number: u32) -> Result<()> {
+        let empty: &[u8] = &[];
+        self.execute(
+            sql("UPDATE key_versions SET sealed = $3 WHERE key_id = $1 AND number = $2")
+                .bind(key_id.as_str())
+                .bind(i64::from(number))
+                .bind(empty),
+        )
+        .await
+        .map(drop)
+    }
+
     async fn destroy_key_material(&mut self, key_id: &KeyId) -> Result<()> {
         let empty: &[u8] = &[];
         self.execute(sql("UPDATE key_versions SET sealed = $2 WHERE key_id = $1").bind(key_id.as_str()).bind(empty))

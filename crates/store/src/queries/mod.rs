@@ -3,6 +3,7 @@
 
 mod audit;
 mod cas;
+mod certificates;
 mod events;
 mod issued;
 mod keys;

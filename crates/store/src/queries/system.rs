@@ -1,6 +1,6 @@
 //! Epoch, small values, leases, idempotency keys, signing intents.
 
-use super::super::LOCK_EPOCH;
+use super::super::{HOLD_EPOCH, LOCK_EPOCH};
 use super::{Error, Reading, Result, Session, sql, swapped};
 use crate::{IdempotencyRecord, Intent, SystemQueries};
 use async_trait::async_trait;
@@ -50,6 +50,11 @@ impl SystemQueries for Session {
         self.execute(sql(LOCK_EPOCH)).await?;
         let row = self.optional(sql("UPDATE epoch SET number = number + 1 WHERE id = 1 RETURNING number")).await?;
         read_epoch(row.as_ref())
+    }
+
+    async fn hold_epoch(&mut self) -> Result<i64> {
+        self.execute(sql(HOLD_EPOCH)).await?;
+        self.epoch().await
     }
 
     async fn meta(&mut self, name: &str) -> Result<Option<Vec<u8>>> {

@@ -39,6 +39,8 @@ pub(super) const BEGIN_RECORD: &str = "BEGIN IMMEDIATE; SELECT number FROM epoch
 pub(super) const BEGIN_MIGRATION: &str = "BEGIN IMMEDIATE";
 /// Keeps recordings out before the epoch is raised: the writer's lock does so already.
 pub(super) const LOCK_EPOCH: &str = "SELECT 1";
+/// Keeps the epoch from moving until the transaction ends: the writer's lock does so already.
+pub(super) const HOLD_EPOCH: &str = "SELECT 1";
 /// Is there a table that remembers migrations?
 pub(super) const HAS_MIGRATIONS: &str =
     "SELECT COUNT(*) AS found FROM sqlite_master WHERE type = 'table' AND name = 'schema_migrations'";
@@ -57,6 +59,11 @@ pub(super) const LANES: usize = 1;
 pub(super) const MIGRATIONS: &[Step] = &[
     Step { number: 1, name: "0001_initial", sql: include_str!("../../../../migrations/sqlite/0001_initial.sql") },
     Step { number: 3, name: "0003_events", sql: include_str!("../../../../migrations/sqlite/0003_events.sql") },
+    Step {
+        number: 4,
+        name: "0004_certificates",
+        sql: include_str!("../../../../migrations/sqlite/0004_certificates.sql"),
+    },
 ];
 
 /// Waiting for the writer or a reader longer than this is [`Error::Unavailable`].

@@ -8,10 +8,13 @@ use certwright_domain::dn::{Attribute, AttributeType, DistinguishedName};
 use certwright_domain::event::{Event, EventKind};
 use certwright_domain::http_url::HttpUrl;
 use certwright_domain::id::{
-    AuditId, CaId, EventId, IdEntropy, IntentId, IssuedId, KeyId, ProfileId, TokenId, VaultId, WebhookId,
+    AuditId, CaId, CertificateId, EventId, IdEntropy, IntentId, IssuedId, KeyId, ProfileId, TokenId, VaultId, WebhookId,
 };
 use certwright_domain::issued::{IssuedCertificate, IssuedKind};
 use certwright_domain::key::{Key, KeyState, KeyVersion, Protection, SealedBlob, Vault, VaultKeyVersion, VaultState};
+use certwright_domain::managed::{
+    CertificateKind, CertificateState, CertificateVersion, ManagedCertificate, RenewalSettings, VersionReason, Wish,
+};
 use certwright_domain::name::{Reference, ResourceName};
 use certwright_domain::profile::{Profile, RawNameLimits, RawProfile, StoredProfile};
 use certwright_domain::revocation::{Revocation, RevocationReason};
@@ -20,7 +23,7 @@ use certwright_domain::serial::{Serial, Sha256};
 use certwright_domain::stage::VersionPointers;
 use certwright_domain::time::{Span, Timestamp};
 use certwright_domain::token::Token;
-use certwright_domain::validity::Validity;
+use certwright_domain::validity::{RequestedValidity, Validity};
 use certwright_domain::webhook::Webhook;
 use certwright_store::{CommitFaults, Intent, Location, PageRequest, Recording, Store};
 use certwright_testkit::postgres::{DatabaseGuard, fresh_database};
@@ -205,6 +208,9 @@ pub(crate) fn ca(number: u32, called: &str) -> Ca {
         created_at: now(),
         deletion_at: None,
         revision: 1,
+        renewal: None,
+        next_renewal_at: None,
+        renewal_failures: 0,
     }
 }
 
@@ -224,6 +230,64 @@ pub(crate) fn ca_version(ca: &Ca, number: u32) -> CaVersion {
         revocation: None,
         failed: false,
         created_at: now(),
+    }
+}
+
+/// A managed certificate of the CA whose key we hold.
+pub(crate) fn certificate(number: u32, ca: &Ca, called: &str) -> ManagedCertificate {
+    ManagedCertificate {
+        id: CertificateId::new(now(), entropy(number)),
+        name: name(called),
+        kind: CertificateKind::Internal,
+        state: CertificateState::Active,
+        state_before_deletion: None,
+        wish: Some(Wish {
+            ca: ca.id.clone(),
+            profile: name("tls-server"),
+            subject: Some(subject(called)),
+            names: Some(vec![San::parse("a.example.com").unwrap()]),
+            key_algorithm: Some(KeyAlgorithm::EcdsaP256),
+            validity: RequestedValidity::DEFAULT,
+            csr: None,
+        }),
+        renewal: RenewalSettings::default(),
+        exportable: true,
+        versions: VersionPointers { current: Some(1), previous: None, latest: 1 },
+        next_attempt_at: Some(now().plus(days(60))),
+        overdue_at: Some(now().plus(days(75))),
+        failures: 0,
+        created_at: now(),
+        deletion_at: None,
+        revision: 1,
+    }
+}
+
+/// A version of it, of this certificate of the inventory.
+pub(crate) fn certificate_version(
+    of: &ManagedCertificate,
+    number: u32,
+    row: Option<&IssuedCertificate>,
+) -> CertificateVersion {
+    CertificateVersion {
+        certificate_id: of.id.clone(),
+        number,
+        name: None,
+        key: None,
+        csr: None,
+        issued_id: row.map(|row| row.id.clone()),
+        certificate: vec![0x30, 0],
+        chain: vec![vec![1, 2], vec![3]],
+        serial: Serial::from_bytes(&number.to_be_bytes()).unwrap(),
+        fingerprint: sha(number),
+        spki_sha256: sha(7_000_000),
+        subject: "CN=a".to_owned(),
+        names: vec![San::parse("a.example.com").unwrap()],
+        key_algorithm: "ECDSA_P256".to_owned(),
+        validity: Validity::new(now(), now().plus(days(90))).unwrap(),
+        exportable: true,
+        reason: VersionReason::Created,
+        created_at: now(),
+        revocation: None,
     }
 }
 

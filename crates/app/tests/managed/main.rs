@@ -1,0 +1,18 @@
+//! Managed certificates through the use cases, on real stores with real keys and a clock moved by hand.
+
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a helper that fails is a test that fails")]
+
+#[path = "../common/mod.rs"]
+mod common;
+#[path = "../issuing/kit.rs"]
+#[expect(dead_code, reason = "shared with the tests of issuing, which use all of it")]
+mod kit;
+
+mod authorities;
+mod ensure;
+mod import;
+mod lifecycle;
+mod renewal;
+mod simulation;
+mod support;
+mod versions;
