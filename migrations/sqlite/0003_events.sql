@@ -50,4 +50,5 @@ CREATE TABLE webhook_deliveries (
     PRIMARY KEY (webhook_id, id)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX webhook_deliveries_due ON webhook_deliveries (webhook_id, next_attempt_at, id) WHERE state = 'PENDING';
+CREATE INDEX webhook_deliveries_by_state ON webhook_deliveries (webhook_id, state, id);
 CREATE INDEX webhook_deliveries_by_event ON webhook_deliveries (event_id, webhook_id);

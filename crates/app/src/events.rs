@@ -55,7 +55,7 @@ impl App {
         self.send_again(&mut tx, &webhook.id, &known.event_id, Some(known.clone())).await?;
         let details = [("delivery", known.id.as_str()), ("event", known.event_id.as_str())];
         tx.insert_audit(&self.inner.audit(call, "webhook.resend", target(&webhook), &details)).await?;
-        self.end(call, tx).await?;
+        self.finish_resend(call, tx).await?;
         let sent = self.inner.store.read().await?.delivery(&webhook.id, delivery).await?;
         sent.ok_or_else(|| Error::not_found("delivery", delivery))
     }
@@ -76,7 +76,7 @@ impl App {
         let target = Target { kind: "event", id: event.id.as_str(), name: event.kind.as_str() };
         let details = [("webhooks", &*count.to_string())];
         tx.insert_audit(&self.inner.audit(call, "event.resend", target, &details)).await?;
-        self.end(call, tx).await?;
+        self.finish_resend(call, tx).await?;
         with_deliveries(&mut *self.inner.store.read().await?, &event.id).await
     }
 
@@ -95,7 +95,7 @@ impl App {
         Ok(())
     }
 
-    async fn end(&self, call: &Call, tx: Tx<'_>) -> Result<(), Error> {
+    async fn finish_resend(&self, call: &Call, tx: Tx<'_>) -> Result<(), Error> {
         match call.dry_run {
             true => Ok(tx.rollback().await?),
             false => Ok(tx.commit().await?),

@@ -167,6 +167,16 @@ mod tests {
         }
     }
 
+    proptest::proptest! {
+        #[test]
+        fn what_is_read_is_read_again_the_same(text in "(?i)https?://[a-z0-9.:@\\[\\]%-]{0,24}[/?#]?[ -~]{0,12}|.{0,40}") {
+            if let Ok(url) = HttpUrl::parse(&text) {
+                proptest::prop_assert!(url.target().starts_with('/') && !url.authority().contains('@'));
+                proptest::prop_assert_eq!(HttpUrl::parse(&url.to_string()), Ok(url));
+            }
+        }
+    }
+
     #[test]
     fn what_could_be_read_in_two_ways_is_refused() {
         for text in [

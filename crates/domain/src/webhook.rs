@@ -153,7 +153,9 @@ impl Delivery {
     #[must_use]
     pub fn settled(self, outcome: &Outcome, schedule: Schedule, now: Timestamp) -> Self {
         let (status, error, wish) = match outcome {
-            Outcome::Answered { status, retry_after } => (Some(*status), None, *retry_after),
+            // Too many requests, or not now: the statuses that go with a wish.
+            Outcome::Answered { status: status @ (429 | 503), retry_after } => (Some(*status), None, *retry_after),
+            Outcome::Answered { status, .. } => (Some(*status), None, None),
             Outcome::Failed { error } => (None, Some(error.clone()), None),
         };
         let (state, next_attempt_at) = match schedule.pause_after(self.attempts) {
@@ -255,8 +257,15 @@ mod tests {
 
     #[test]
     fn a_receivers_wish_lengthens_the_pause_within_bounds() {
-        for (wish, pause) in [(0, 10), (5, 10), (120, 120), (86_400, 86_400), (1_000_000_000, 86_400)] {
-            let outcome = Outcome::Answered { status: 503, retry_after: Some(Span::from_s(wish)) };
+        for (status, wish, pause) in [
+            (503, 0, 10),
+            (503, 5, 10),
+            (503, 120, 120),
+            (429, 86_400, 86_400),
+            (429, 1_000_000_000, 86_400),
+            (500, 120, 10),
+        ] {
+            let outcome = Outcome::Answered { status, retry_after: Some(Span::from_s(wish)) };
             let tried = delivery().claimed(at(0), at(60)).settled(&outcome, Schedule::default(), at(0));
             assert_eq!(tried.next_attempt_at, Some(at(pause)), "{wish}");
         }

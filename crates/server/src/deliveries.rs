@@ -14,7 +14,7 @@ const LOOK: Duration = Duration::from_secs(2);
 /// The pause after the database failed.
 const AFTER_FAILURE: Duration = Duration::from_secs(5);
 /// How old what we know of our own roots may be.
-const ROOTS: Duration = Duration::from_secs(30);
+const ROOTS: Duration = Duration::from_secs(5);
 /// For requests under way when we are to stop.
 const LAST: Duration = Duration::from_secs(4);
 

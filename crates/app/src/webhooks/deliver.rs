@@ -96,7 +96,7 @@ impl App {
         let mut attempts = JoinSet::new();
         for delivery in due {
             let (app, webhook, secret) = (self.clone(), Arc::clone(&webhook), Arc::clone(&secret));
-            attempts.spawn(async move { app.attempt(&webhook, (*secret).as_ref().ok(), delivery).await });
+            attempts.spawn(async move { app.send_one(&webhook, (*secret).as_ref().ok(), delivery).await });
         }
         let (mut sent, mut failure) = (0_u64, None);
         while let Some(done) = attempts.join_next().await {
@@ -111,7 +111,7 @@ impl App {
     }
 
     /// One attempt; false: another node was faster, or there is nothing to send any more.
-    async fn attempt(
+    async fn send_one(
         &self,
         webhook: &Webhook,
         secret: Option<&SecretBytes>,

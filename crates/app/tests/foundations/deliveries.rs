@@ -101,6 +101,36 @@ async fn a_node_that_dies_between_sending_and_recording_sends_again() {
 }
 
 #[tokio::test]
+async fn wherever_a_node_dies_the_event_arrives() {
+    for app in TestApp::on_every_database().await {
+        app.app.create_vault(&call(), name("v")).await.unwrap();
+        webhook(&app, "hook", &[]).await;
+        let deaths = [
+            ("webhook.claim", When::Before, 0),
+            ("webhook.claim", When::After, 0),
+            ("webhook.record", When::Before, 1),
+            ("webhook.record", When::After, 1),
+        ];
+        for (number, (transaction, when, sent_before)) in deaths.into_iter().enumerate() {
+            root(&app, &format!("root-{number}")).await;
+            let before = app.receivers.posts().len();
+            app.faults.arm(transaction, when);
+            let [hook] = &app.app.webhooks_due().await.unwrap()[..] else { panic!("one webhook") };
+            assert!(app.app.deliver_to(hook).await.is_err(), "{transaction} {when:?}");
+            let sent = &app.receivers.posts()[before..];
+            assert_eq!(sent.len(), sent_before, "{transaction} {when:?}");
+            app.clock.advance(Span::from_s(60));
+            deliver(&app).await;
+            let newest = deliveries(&app, "hook").await[0].clone();
+            assert_eq!(newest.state, DeliveryState::Delivered, "{transaction} {when:?}");
+            let sent = &app.receivers.posts()[before..];
+            assert!(sent.iter().all(|post| post.header("webhook-id") == newest.event_id.as_str()), "{transaction}");
+            assert!((1..=2).contains(&sent.len()), "{transaction} {when:?}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn two_nodes_send_an_event_once() {
     for (one, two) in TestApp::two_nodes_on_every_database().await {
         one.app.create_vault(&call(), name("v")).await.unwrap();

@@ -121,6 +121,55 @@ async fn special_addresses_are_not_connected_to_however_they_are_written() {
         let by_address = matches!(url(format!("http://{host}/")).host(), Host::Ip(_));
         assert_eq!(guarded.check(&url(format!("https://{host}/"))).is_err(), by_address, "{host}: told early");
     }
+    for address in [
+        "0.0.0.0",
+        "10.0.0.1",
+        "100.64.0.1",
+        "127.0.0.1",
+        "127.8.8.8",
+        "169.254.0.1",
+        "169.254.169.254",
+        "172.16.0.1",
+        "172.31.255.254",
+        "192.0.0.8",
+        "192.0.2.1",
+        "192.88.99.1",
+        "192.168.0.1",
+        "198.18.0.1",
+        "198.51.100.1",
+        "203.0.113.1",
+        "224.0.0.1",
+        "240.0.0.1",
+        "255.255.255.255",
+        "::",
+        "::1",
+        "::127.0.0.1",
+        "::ffff:127.0.0.1",
+        "::ffff:10.0.0.1",
+        "::ffff:0:127.0.0.1",
+        "64:ff9b::127.0.0.1",
+        "64:ff9b::169.254.169.254",
+        "64:ff9b:1::1",
+        "100::1",
+        "2001::1",
+        "2001:db8::1",
+        "2002:7f00:1::1",
+        "2002:a9fe:a9fe::1",
+        "3fff::1",
+        "5f00::1",
+        "fc00::1",
+        "fd00:ec2::254",
+        "fe80::1",
+        "fec0::1",
+        "ff02::1",
+    ] {
+        // By name, and beside an address that would pass.
+        for answers in [vec![address], vec!["8.8.8.8", address]] {
+            let guarded = guarded(&[], Scripted::new(&[&answers]));
+            let answer = post(&guarded, &format!("http://inside.example.com:{port}/")).await;
+            assert!(matches!(answer, Err(OutboundError::Denied(_))), "{answers:?}: {answer:?}");
+        }
+    }
     assert!(!was_connected(&canary).await);
 }
 

@@ -208,10 +208,13 @@ async fn background_work_ends_when_it_is_told_to() {
     let wired = wiring::wire(&settings, store.clone()).await.unwrap();
     let (stop, stopped) = watch::channel(false);
     // No spread: the first round begins at once.
-    let jobs = tokio::spawn(background::jobs(wired.app.clone(), Arc::new(Counting(AtomicU8::new(0))), stopped));
+    let entropy = Arc::new(Counting(AtomicU8::new(0)));
+    let jobs = tokio::spawn(background::jobs(wired.app.clone(), entropy, stopped.clone()));
+    let deliveries = tokio::spawn(crate::deliveries::run(wired.app.clone(), wired.trust, stopped));
     tokio::task::yield_now().await;
     stop.send_replace(true);
     jobs.await.unwrap();
+    deliveries.await.unwrap();
     wired.app.release_leases().await.unwrap();
     store.close().await;
 }

@@ -217,15 +217,21 @@ impl WebhookQueries for Session {
         state: Option<DeliveryState>,
         page: &PageRequest,
     ) -> Result<Page<Delivery>> {
-        let after = id_after(DELIVERIES, page)?;
+        // `~` sorts after every id.
+        let after = id_after(DELIVERIES, page)?.unwrap_or_else(|| "~".to_owned());
         let mut query = QueryBuilder::<Driver>::new(select_delivery!("WHERE webhook_id = "));
         query.push_bind(webhook_id.as_str().to_owned());
-        if let Some(state) = state {
-            query.push(" AND state = ").push_bind(state.as_str());
+        match state {
+            // Equality would lead SQLite to walk the primary key, past every row of another state.
+            Some(state) => {
+                query.push(" AND (state, id) < (").push_bind(state.as_str()).push(", ").push_bind(after);
+                query.push(") AND state >= ").push_bind(state.as_str()).push(" ORDER BY state DESC, id DESC");
+            }
+            None => {
+                query.push(" AND id < ").push_bind(after).push(" ORDER BY id DESC");
+            }
         }
-        // `~` sorts after every id.
-        query.push(" AND id < ").push_bind(after.unwrap_or_else(|| "~".to_owned()));
-        query.push(" ORDER BY id DESC LIMIT ").push_bind(one_more(clamp(page)));
+        query.push(" LIMIT ").push_bind(one_more(clamp(page)));
         let deliveries = self.built(query).await?.iter().map(read_delivery).collect::<Result<_>>()?;
         Ok(name_page(deliveries, page, |it: &Delivery| cursor::encode(DELIVERIES, &[it.id.as_str()])))
     }

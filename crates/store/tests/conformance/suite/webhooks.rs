@@ -119,6 +119,11 @@ async fn due_deliveries_are_found_by_webhook_until_they_are_settled() {
     tx.update_delivery(&claimed.settled(&outcome, Schedule::default(), now())).await.unwrap();
     let done = tx.deliveries(&one.id, Some(DeliveryState::Delivered), &first(10)).await.unwrap();
     assert_eq!(done.items.iter().map(|it| (it.attempts, it.last_status)).collect::<Vec<_>>(), [(1, Some(204))]);
+    let waiting = tx.deliveries(&one.id, Some(DeliveryState::Pending), &first(1)).await.unwrap();
+    assert_eq!(waiting.items[0].event_id, event(3, EventKind::CaIssued).id);
+    let waiting = tx.deliveries(&one.id, Some(DeliveryState::Pending), &after(1, waiting.next)).await.unwrap();
+    assert_eq!((waiting.items[0].event_id.clone(), waiting.next), (event(2, EventKind::CaIssued).id, None));
+    assert!(tx.deliveries(&one.id, Some(DeliveryState::Failed), &first(1)).await.unwrap().items.is_empty());
     let newest = tx.deliveries(&one.id, None, &first(2)).await.unwrap();
     assert_eq!(newest.items[0].event_id, event(3, EventKind::CaIssued).id);
     let oldest = tx.deliveries(&one.id, None, &after(2, newest.next)).await.unwrap();
