@@ -72,6 +72,15 @@ CREATE TABLE renewal_attempts (
 CREATE INDEX renewal_attempts_by_subject ON renewal_attempts (subject_id, id);
 CREATE INDEX renewal_attempts_age ON renewal_attempts (at, id);
 
+-- Public keys whose private keys are known to others: no certificate may carry them again. Rows are only ever added; the
+-- epoch says what a node has not seen yet.
+CREATE TABLE compromised_keys (
+    spki_sha256 BLOB NOT NULL PRIMARY KEY,
+    epoch INTEGER NOT NULL,
+    at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX compromised_keys_epoch ON compromised_keys (epoch);
+
 -- CAs renew by rule. renewal_key is NULL where there is no rule.
 ALTER TABLE certificate_authorities ADD COLUMN renewal_key TEXT CHECK (renewal_key IN ('SAME', 'ROTATE'));
 ALTER TABLE certificate_authorities ADD COLUMN renewal_advance INTEGER;

@@ -1,7 +1,7 @@
 //! Bodies that are not JSON: PEM, tar archives, CSV.
 
 use crate::problem::Problem;
-use certwright_app::{Error, Issued, to_pem, to_pkcs7};
+use certwright_app::{Bundle, Error, Issued, to_pem, to_pkcs7};
 use certwright_domain::issued::IssuedCertificate;
 use certwright_domain::time::Timestamp;
 
@@ -34,6 +34,19 @@ pub(crate) fn issued_tar(issued: &Issued, now: Timestamp) -> Result<Vec<u8>, Pro
         files.push(("key.pem", 0o600, to_pem("PRIVATE KEY", key.expose())));
     }
     tar_of(&files, now).map_err(|error| Problem::internal(format!("writing a tar archive: {error}")))
+}
+
+/// A bundle as a tar archive: `cert.pem`, `chain.pem`, `ca.pem`, and `key.pem` (0600) where the key was asked for. The files
+/// are as old as the version, so that the same version gives the same bytes.
+pub(crate) fn bundle_tar(bundle: &Bundle, key_pem: Option<String>) -> Result<Vec<u8>, Problem> {
+    let version = &bundle.version;
+    let mut files = vec![
+        ("cert.pem", 0o644, to_pem("CERTIFICATE", &version.certificate)),
+        ("chain.pem", 0o644, pem_chain(bundle.chain())),
+        ("ca.pem", 0o644, pem_chain(&version.chain)),
+    ];
+    files.extend(key_pem.map(|pem| ("key.pem", 0o600, pem)));
+    tar_of(&files, version.created_at).map_err(|error| Problem::internal(format!("writing a tar archive: {error}")))
 }
 
 fn tar_of(files: &[(&str, u32, String)], now: Timestamp) -> std::io::Result<Vec<u8>> {

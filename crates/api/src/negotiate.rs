@@ -14,10 +14,12 @@ pub(crate) enum Format {
     P7,
     Tar,
     Csv,
+    P12,
+    Jks,
 }
 
 impl Format {
-    const ALL: [Self; 6] = [Self::Json, Self::Pem, Self::Der, Self::P7, Self::Tar, Self::Csv];
+    const ALL: [Self; 8] = [Self::Json, Self::Pem, Self::Der, Self::P7, Self::Tar, Self::Csv, Self::P12, Self::Jks];
 
     /// Short name for `?format=`, also the extension of files.
     pub(crate) const fn name(self) -> &'static str {
@@ -28,6 +30,8 @@ impl Format {
             Self::P7 => "p7",
             Self::Tar => "tar",
             Self::Csv => "csv",
+            Self::P12 => "p12",
+            Self::Jks => "jks",
         }
     }
 }
@@ -56,6 +60,21 @@ pub(crate) const ISSUE: &[Offer] = &[JSON, CHAIN_PEM, FILE_PEM, TAR];
 pub(crate) const SIGN: &[Offer] = &[JSON, CHAIN_PEM, FILE_PEM, CERTIFICATE_DER, P7, TAR];
 /// One issued certificate.
 pub(crate) const CERTIFICATE: &[Offer] = &[JSON, CHAIN_PEM, FILE_PEM, CERTIFICATE_DER];
+/// A version of a managed certificate without its key.
+pub(crate) const BUNDLE: &[Offer] = &[JSON, CHAIN_PEM, FILE_PEM, CERTIFICATE_DER, P7, TAR];
+/// The same with its key: only formats that can hold it.
+pub(crate) const BUNDLE_WITH_KEY: &[Offer] = &[JSON, CHAIN_PEM, FILE_PEM, TAR];
+/// The same with a password, in a body.
+pub(crate) const BUNDLE_POSTED: &[Offer] = &[
+    JSON,
+    CHAIN_PEM,
+    FILE_PEM,
+    CERTIFICATE_DER,
+    P7,
+    TAR,
+    offer(Format::P12, "application/pkcs12"),
+    offer(Format::Jks, "application/x-java-keystore"),
+];
 /// A CA's chain.
 pub(crate) const CHAIN: &[Offer] = &[JSON, CHAIN_PEM, FILE_PEM, P7];
 /// The roots.
@@ -188,7 +207,8 @@ mod tests {
     #[test]
     fn what_does_not_exist_is_refused_with_what_does() {
         assert_eq!(ask("text/html", None, SIGN), Err(406));
-        assert_eq!(ask("", Some("jks"), SIGN), Err(400));
+        assert_eq!(ask("", Some("xyz"), SIGN), Err(400));
+        assert_eq!(ask("", Some("jks"), SIGN), Err(406));
         assert_eq!(ask("", Some("csv"), SIGN), Err(406));
         assert_eq!(ask("application/pkix-cert", None, ISSUE), Err(406));
         assert_eq!(ask("", Some("p7"), ISSUE), Err(406));

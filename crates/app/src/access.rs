@@ -52,6 +52,12 @@ permissions! {
     TokenManage = "tokens:manage",
     /// Read the audit trail.
     AuditRead = "audit-events:read",
+    /// Read the history of events.
+    EventRead = "events:read",
+    /// List and read webhooks and their deliveries; administrators' alone: a URL may hold a secret.
+    WebhookRead = "webhooks:read",
+    /// Make, change, delete webhooks, send events again; administrators' alone: it makes the server call others.
+    WebhookManage = "webhooks:manage",
     /// See and rotate root keys.
     SealManage = "root-key:manage",
 }

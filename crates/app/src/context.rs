@@ -13,6 +13,7 @@ use certwright_domain::key::{KeyState, VaultState};
 use certwright_domain::name::Reference;
 use certwright_domain::profile::{DEFAULT_PROFILE, Profile};
 use certwright_domain::public_key::PublicKey;
+use certwright_domain::rules::KeyStanding;
 use certwright_domain::serial::Sha256;
 use certwright_keystore::{KeyPlace, Signer, VaultKey};
 use certwright_pki::{Certificate, Urls, read_certificate};
@@ -27,12 +28,28 @@ pub(crate) struct Context {
     pub(crate) tokens: TokenCache,
     issuers: Cache<String, Arc<IssuerContext>>,
     profiles: Cache<String, Arc<(i64, Profile)>>,
-    ca_keys: RwLock<Option<Arc<CaKeys>>>,
+    known_keys: RwLock<Option<Arc<KnownKeys>>>,
     samples: RwLock<HashMap<KeyAlgorithm, PublicKey>>,
 }
 
-/// The public keys of all CAs, and the epoch they were read under.
-type CaKeys = (i64, HashSet<Sha256>);
+/// Public keys that no certificate of a requester may carry, and the epoch they were read under.
+struct KnownKeys {
+    epoch: i64,
+    of_cas: HashSet<Sha256>,
+    compromised: Arc<HashSet<Sha256>>,
+}
+
+impl KnownKeys {
+    fn standing(&self, spki: &Sha256) -> KeyStanding {
+        if self.of_cas.contains(spki) {
+            KeyStanding::OfCa
+        } else if self.compromised.contains(spki) {
+            KeyStanding::Compromised
+        } else {
+            KeyStanding::Free
+        }
+    }
+}
 
 /// A CA that may sign now, with everything that signing needs.
 pub(crate) struct IssuerContext {
@@ -57,7 +74,7 @@ impl Context {
             tokens: TokenCache::new(),
             issuers: Cache::new(1_000),
             profiles: Cache::new(1_000),
-            ca_keys: RwLock::new(None),
+            known_keys: RwLock::new(None),
             samples: RwLock::new(HashMap::new()),
         }
     }
@@ -133,20 +150,29 @@ impl App {
         Ok(loaded)
     }
 
-    /// Is this the public key of any CA of ours?
-    pub(crate) async fn is_ca_key(&self, spki: &Sha256) -> Result<bool, Error> {
+    /// What is known of a public key.
+    pub(crate) async fn key_standing(&self, spki: &Sha256) -> Result<KeyStanding, Error> {
         let epoch = self.working_epoch().await?;
-        let known = self.inner.context.ca_keys.read().unwrap_or_else(PoisonError::into_inner).clone();
-        if let Some(known) = known.filter(|known| known.0 == epoch) {
-            return Ok(known.1.contains(spki));
+        let known = self.inner.context.known_keys.read().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(known) = known.as_ref().filter(|known| known.epoch == epoch) {
+            return Ok(known.standing(spki));
         }
         let mut read = self.inner.store.read().await?;
         let epoch = read.epoch().await?;
-        let keys: HashSet<Sha256> = read.ca_public_keys().await?.into_iter().collect();
+        let of_cas: HashSet<Sha256> = read.ca_public_keys().await?.into_iter().collect();
+        // Compromised keys are only ever added, each under the epoch that its blocking raised.
+        let since = known.as_ref().map_or(0, |known| known.epoch);
+        let more = read.compromised_keys(since).await?;
+        let compromised = match known {
+            Some(known) if more.is_empty() => Arc::clone(&known.compromised),
+            Some(known) => Arc::new(known.compromised.iter().copied().chain(more).collect()),
+            None => Arc::new(more.into_iter().collect()),
+        };
         self.inner.context.note_epoch(epoch);
-        let found = keys.contains(spki);
-        *self.inner.context.ca_keys.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new((epoch, keys)));
-        Ok(found)
+        let known = Arc::new(KnownKeys { epoch, of_cas, compromised });
+        let standing = known.standing(spki);
+        *self.inner.context.known_keys.write().unwrap_or_else(PoisonError::into_inner) = Some(known);
+        Ok(standing)
     }
 
     async fn load_issuer(&self, reference: &Reference) -> Result<IssuerContext, Error> {

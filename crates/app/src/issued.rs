@@ -38,6 +38,9 @@ impl App {
     ) -> Result<IssuedCertificate, Error> {
         self.authorize(call, Permission::IssuedRevoke)?;
         let mut tx = self.inner.store.begin("issued-certificate.revoke").await?;
+        // What blocks a key is a change of configuration: every node must know before it signs again. First in the
+        // transaction, as every raising of the epoch.
+        let epoch = if reason == RevocationReason::KeyCompromise { Some(tx.bump_epoch().await?) } else { None };
         let mut row = find(&mut *tx, reference).await?;
         if row.kind == IssuedKind::Ca {
             return Err(points_to_the_ca(&mut *tx, &row).await?);
@@ -60,6 +63,9 @@ impl App {
             outcome => outcome?,
         }
         row.revocation = Some(revocation);
+        if let Some(epoch) = epoch {
+            tx.block_key(&row.spki_sha256, epoch, revocation.at).await?;
+        }
         let serial = row.serial.to_string();
         let fingerprint = row.fingerprint.to_string();
         let details = [
@@ -74,6 +80,9 @@ impl App {
         match call.dry_run {
             true => tx.rollback().await?,
             false => tx.commit().await?,
+        }
+        if let Some(epoch) = epoch.filter(|_| !call.dry_run) {
+            self.inner.context.note_epoch(epoch);
         }
         Ok(row)
     }

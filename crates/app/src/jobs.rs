@@ -5,6 +5,7 @@
 
 mod ca_renewal;
 mod deletion;
+mod events;
 mod housekeeping;
 mod renewal;
 mod rewrap;
@@ -38,6 +39,10 @@ pub struct JobReport {
     pub idempotency_forgotten: u64,
     /// Expired rows aged out.
     pub aged_out: u64,
+    /// Secrets of webhooks put under the newest root key.
+    pub webhooks_rewrapped: u64,
+    /// Events forgotten, with their deliveries.
+    pub events_forgotten: u64,
 }
 
 impl App {
@@ -55,12 +60,14 @@ impl App {
             self.tell_overdue_certificates(&call).await,
             self.rewrap_vault_keys(&call, &mut report).await,
             self.rewrap_keys(&call, &mut report).await,
+            self.rewrap_webhook_secrets(&call, &mut report).await,
             self.retire_root_keys(&call).await,
             self.finish_deletions(&call, &mut report).await,
             self.report_abandoned_intents(&call).await,
             self.forget_idempotency_keys(&mut report).await,
             self.forget_attempts().await,
             self.age_out(&call, &mut report).await,
+            self.forget_events(&mut report).await,
         ];
         match outcomes.into_iter().find_map(Result::err) {
             Some(error) => Err(error),

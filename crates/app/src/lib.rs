@@ -14,39 +14,45 @@ mod certificates;
 mod change;
 mod context;
 mod error;
+mod events;
 mod idempotency;
 pub mod issuance;
 mod issued;
 mod jobs;
 mod keys;
+mod outbound;
 mod profiles;
 mod seal;
 mod setup;
 mod tokens;
 mod trust;
 mod vaults;
+mod webhooks;
 
 pub use access::{Call, Caller, Permission};
 pub use cas::{
     CaView, ImportCa, Install, NewCa, NewCaKind, NewRules, OwnKey, RefusedRenewal, RenewCa, UpdateCa, VersionView,
 };
 pub use certificates::{
-    Bundle, CertificateRequest, CertificateVersionView, CertificateView, Content, EnsureOutcome, Ensured,
-    ImportedCertificate, RenewCertificate, RenewalRequest, UpdateCertificate, WishRequest,
+    Brought, Bundle, CertificateRequest, CertificateVersionView, CertificateView, Content, EnsureOutcome, Ensured,
+    ImportedCertificate, KeyFile, RenewCertificate, RenewalRequest, UpdateCertificate, WishRequest,
 };
 pub use certwright_pki::{Csr, read_certificate, read_private_key_pem, to_pem, to_pkcs7};
 pub use certwright_store::{
-    AuditFilter, CaFilter, CertificateFilter, IssuedFilter, IssuedSort, KeyFilter, Page, PageRequest, VersionSelector,
+    AuditFilter, CaFilter, CertificateFilter, EventFilter, IssuedFilter, IssuedSort, KeyFilter, Page, PageRequest,
+    VersionSelector,
 };
 pub use error::{Error, Pointed};
 pub use idempotency::{IdempotencyStart, StoredResponse};
 pub use issuance::{IssueRequest, Issued, SignRequest, Subject, Trial};
 pub use jobs::JobReport;
 pub use keys::{KeyView, NewKey};
+pub use outbound::{Outbound, OutboundAnswer, OutboundError};
 pub use seal::RootKeyStatus;
 pub use setup::{Quickstart, QuickstartReport, ServerCertificate};
 pub use tokens::NewToken;
 pub use trust::TrustedRoot;
+pub use webhooks::{NewWebhook, UpdateWebhook};
 
 use certwright_domain::ambient::{Clock, Entropy};
 use certwright_domain::rules::ServiceLimits;
@@ -65,6 +71,8 @@ pub struct Dependencies {
     pub clock: Arc<dyn Clock>,
     /// Randomness for ids, serials and tokens.
     pub entropy: Arc<dyn Entropy>,
+    /// Requests to others.
+    pub outbound: Arc<dyn Outbound>,
     /// Settings.
     pub settings: Settings,
 }
@@ -82,6 +90,29 @@ pub struct Settings {
     pub idempotency_lifetime: Span,
     /// Age after notAfter at which unrevoked one-shot rows may be deleted; `None`: never.
     pub retention: Option<Span>,
+    /// Events and their deliveries.
+    pub events: EventSettings,
+}
+
+/// Settings of events and their deliveries.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventSettings {
+    /// Where events come from, for their receivers: the server's public URL.
+    pub source: String,
+    /// The pause before the second attempt; the later ones grow with it.
+    pub first_retry: Span,
+    /// Age at which events and their deliveries are deleted.
+    pub retention: Span,
+}
+
+impl Default for EventSettings {
+    fn default() -> Self {
+        Self {
+            source: "https://certwright.invalid".to_owned(),
+            first_retry: Span::from_s(10),
+            retention: Span::from_days(90),
+        }
+    }
 }
 
 /// The application. Cheap to clone.
@@ -96,6 +127,8 @@ pub(crate) struct Inner {
     pub(crate) keys: Arc<dyn KeyStore>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
+    pub(crate) outbound: Arc<dyn Outbound>,
+    pub(crate) delivering: webhooks::Delivering,
     pub(crate) settings: Settings,
     pub(crate) context: context::Context,
     pub(crate) locks: certificates::Locks,
@@ -104,7 +137,7 @@ pub(crate) struct Inner {
 impl App {
     /// Puts the application together. Nothing is read or written yet.
     pub fn new(dependencies: Dependencies) -> Self {
-        let Dependencies { store, keys, clock, entropy, settings } = dependencies;
+        let Dependencies { store, keys, clock, entropy, outbound, settings } = dependencies;
         let recorder = store.recorder();
         Self {
             inner: Arc::new(Inner {
@@ -113,6 +146,8 @@ impl App {
                 keys,
                 clock,
                 entropy,
+                outbound,
+                delivering: webhooks::Delivering::default(),
                 settings,
                 context: context::Context::new(),
                 locks: certificates::Locks::new(),

@@ -23,7 +23,8 @@ use certwright_store::Queries;
 pub struct RootKeyStatus {
     /// Id of the key that seals.
     pub current: String,
-    /// Every loaded or still needed key with the number of vault-key versions sealed under it, newest first.
+    /// Every loaded or still needed key with the number of vault-key versions and secrets of webhooks sealed under it,
+    /// newest first.
     pub keys: Vec<(String, u64)>,
 }
 

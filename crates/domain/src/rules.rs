@@ -70,6 +70,17 @@ pub struct LeafRequest {
     pub asks_for_ca: bool,
 }
 
+/// What is known of a public key that someone asks to have certified.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyStanding {
+    /// Nothing against it.
+    Free,
+    /// It is the key of a CA of ours.
+    OfCa,
+    /// A certificate with it was revoked because others know the private key.
+    Compromised,
+}
+
 /// A request for a CA certificate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CaRequest {
@@ -170,18 +181,18 @@ impl Decision {
 }
 
 /// May `issuer` sign this end-entity certificate under `profile`?
-/// `is_ca_key`: is the request's SubjectPublicKeyInfo the key of any CA of ours?
+/// `standing`: what is known of the request's public key.
 pub fn decide_leaf(
     profile: &Profile,
     issuer: &IssuerFacts,
     request: LeafRequest,
-    is_ca_key: bool,
+    standing: KeyStanding,
     limits: &ServiceLimits,
     now: Timestamp,
 ) -> Decision {
     let mut verdicts = Verdicts::default();
     issuer::may_issue(&mut verdicts, issuer, now);
-    key::leaf(&mut verdicts, profile, issuer, &request, is_ca_key);
+    key::leaf(&mut verdicts, profile, issuer, &request, standing);
     names::leaf(&mut verdicts, profile, issuer, &request);
     let validity = lifetime::Bounds::leaf(profile, issuer, limits, now).choose(&mut verdicts, &request.validity);
     Decision::conclude(verdicts, validity, |validity| Approved {

@@ -91,6 +91,8 @@ fn told(report: JobReport) {
         deleted = report.deleted,
         idempotency_forgotten = report.idempotency_forgotten,
         aged_out = report.aged_out,
+        webhooks_rewrapped = report.webhooks_rewrapped,
+        events_forgotten = report.events_forgotten,
         "background jobs did something"
     );
 }

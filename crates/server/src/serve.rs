@@ -6,7 +6,7 @@ use crate::net::{Bounds, Listener};
 use crate::signals::{Signals, Wish};
 use crate::start::{self, Started};
 use crate::tls::{self, HotCertificate, OwnCertificate};
-use crate::{Error, background, doors, telemetry, wiring};
+use crate::{Error, background, deliveries, doors, telemetry, wiring};
 use certwright_app::App;
 use certwright_store::Store;
 use std::future::Future;
@@ -44,7 +44,7 @@ pub(crate) async fn run(
     started: Started,
     greet: impl FnOnce() -> Result<(), Error>,
 ) -> Result<Ended, Error> {
-    let Started { mut signals, api_socket, plain_socket, app, store, entropy, .. } = started;
+    let Started { mut signals, api_socket, plain_socket, app, store, entropy, trust, .. } = started;
     start::first_token(settings, &app).await?;
     start::warn(settings);
 
@@ -67,6 +67,7 @@ pub(crate) async fn run(
         None => None,
     };
     workers.spawn(background::jobs(app.clone(), entropy.clone(), halted.clone()));
+    workers.spawn(deliveries::run(app.clone(), trust, halted.clone()));
 
     let doors::Doors { api, mut plain } = doors::open(&app, settings, entropy);
     if settings.metrics {

@@ -19,6 +19,7 @@ pub(crate) struct Started {
     pub(crate) app: App,
     pub(crate) store: Store,
     pub(crate) entropy: Arc<crate::ambient::SystemEntropy>,
+    pub(crate) trust: Arc<crate::outbound::Trust>,
     /// Had this database been set up before?
     pub(crate) was_initialised: bool,
 }
@@ -38,10 +39,10 @@ pub(crate) async fn start(settings: &Settings) -> Result<Started, Error> {
     }
     let store = wiring::open_store(settings).await?;
     wiring::migrate(settings, &store).await?;
-    let Wired { app, store, entropy } = wiring::wire(settings, store).await?;
+    let Wired { app, store, entropy, trust } = wiring::wire(settings, store).await?;
     let failed = |source| Error::App { doing: "read the database", source };
     let was_initialised = app.is_initialised().await.map_err(failed)?;
-    Ok(Started { signals, api_socket, plain_socket, app, store, entropy, was_initialised })
+    Ok(Started { signals, api_socket, plain_socket, app, store, entropy, trust, was_initialised })
 }
 
 /// Makes the first administrator token, on the first start alone.

@@ -2,8 +2,9 @@
 
 use crate::ambient::{SystemClock, SystemEntropy};
 use crate::config::Settings;
+use crate::outbound::{Guarded, SystemResolver, Trust};
 use crate::{Error, folder};
-use certwright_app::{App, Dependencies};
+use certwright_app::{App, Dependencies, EventSettings};
 use certwright_domain::ambient::Entropy;
 use certwright_keystore::{KeyStore, RootKeySource, SoftwareKeyStore};
 use certwright_store::{Backend, Location, NoFaults, Store};
@@ -14,6 +15,8 @@ pub(crate) struct Wired {
     pub(crate) app: App,
     pub(crate) store: Store,
     pub(crate) entropy: Arc<SystemEntropy>,
+    /// Whom the application trusts on the way out.
+    pub(crate) trust: Arc<Trust>,
 }
 
 /// Opens the database, without touching its schema.
@@ -49,20 +52,27 @@ pub(crate) async fn wire(settings: &Settings, store: Store) -> Result<Wired, Err
     let source = root_key_source(settings, &store).await?;
     let keys: Arc<dyn KeyStore> = Arc::new(SoftwareKeyStore::open(&source).map_err(Error::RootKey)?);
     let entropy = Arc::new(SystemEntropy::new());
+    let trust = Arc::new(Trust::load(settings.events.ca_file.as_deref())?);
     let app = App::new(Dependencies {
         store: store.clone(),
         keys,
         clock: Arc::new(SystemClock),
         entropy: entropy.clone(),
+        outbound: Arc::new(Guarded::new(settings.events.rules.clone(), Arc::new(SystemResolver), Arc::clone(&trust))),
         settings: certwright_app::Settings {
             pki_url: settings.pki_url.as_str().to_owned(),
             limits: settings.issuance,
             node: node_name(&*entropy),
             idempotency_lifetime: settings.idempotency_lifetime,
             retention: settings.retention,
+            events: EventSettings {
+                source: settings.public_url.as_str().to_owned(),
+                first_retry: settings.events.first_retry,
+                retention: settings.events.retention,
+            },
         },
     });
-    Ok(Wired { app, store, entropy })
+    Ok(Wired { app, store, entropy, trust })
 }
 
 /// Keeps the administrator token for people: mode 0600, one line.

@@ -38,7 +38,7 @@ pub use session::{Reader, Tx};
 use session::Session;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
 /// Where the database is.
@@ -77,6 +77,7 @@ pub struct Store {
 struct Shared {
     engine: Engine,
     faults: Arc<dyn CommitFaults>,
+    deliveries: Arc<Notify>,
     recorder: Recorder,
     closing: watch::Sender<bool>,
     lanes: Mutex<Vec<JoinHandle<()>>>,
@@ -107,7 +108,8 @@ impl Store {
                 (Engine::Postgres(database), lanes)
             }
         };
-        Ok(Self { shared: Arc::new(Shared { engine, faults, recorder, closing, lanes: Mutex::new(lanes) }) })
+        let (deliveries, lanes) = (Arc::new(Notify::new()), Mutex::new(lanes));
+        Ok(Self { shared: Arc::new(Shared { engine, faults, deliveries, recorder, closing, lanes }) })
     }
 
     /// Applies missing migrations. A schema newer than this program is [`Error::Schema`].
@@ -141,7 +143,13 @@ impl Store {
             Engine::Sqlite(database) => Session::Sqlite(sqlite::queries::Session::write(database).await?),
             Engine::Postgres(database) => Session::Postgres(postgres::queries::Session::write(database).await?),
         };
-        Ok(Tx::new(session, name, Arc::clone(&self.shared.faults)))
+        Ok(Tx::new(session, name, Arc::clone(&self.shared.faults), Arc::clone(&self.shared.deliveries)))
+    }
+
+    /// Waits until a transaction of this node has stored a delivery that waits to be sent; what was stored since the last
+    /// wait counts. For one waiter.
+    pub async fn delivery_stored(&self) {
+        self.shared.deliveries.notified().await;
     }
 
     /// Takes a read connection. All its reads see one snapshot.

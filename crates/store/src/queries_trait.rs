@@ -8,7 +8,9 @@ use async_trait::async_trait;
 use certwright_domain::audit::{AuditEvent, StoredAuditEvent};
 use certwright_domain::ca::{Ca, CaVersion};
 use certwright_domain::event::Event;
-use certwright_domain::id::{CaId, CertificateId, EventId, IntentId, IssuedId, KeyId, TokenId, VaultId};
+use certwright_domain::id::{
+    CaId, CertificateId, DeliveryId, EventId, IntentId, IssuedId, KeyId, TokenId, VaultId, WebhookId,
+};
 use certwright_domain::issued::IssuedCertificate;
 use certwright_domain::key::{Key, KeyVersion, SealedBlob, Vault, VaultKeyVersion};
 use certwright_domain::managed::{CertificateVersion, ManagedCertificate, RenewalAttempt};
@@ -18,6 +20,7 @@ use certwright_domain::revocation::Revocation;
 use certwright_domain::serial::{Serial, Sha256};
 use certwright_domain::time::Timestamp;
 use certwright_domain::token::Token;
+use certwright_domain::webhook::{Delivery, DeliveryState, Webhook};
 
 type Result<T> = std::result::Result<T, Error>;
 
@@ -33,6 +36,7 @@ pub trait Queries:
     + TokenQueries
     + AuditQueries
     + EventQueries
+    + WebhookQueries
 {
 }
 impl<T> Queries for T where
@@ -46,6 +50,7 @@ impl<T> Queries for T where
         + TokenQueries
         + AuditQueries
         + EventQueries
+        + WebhookQueries
 {
 }
 
@@ -111,7 +116,7 @@ pub trait VaultQueries: Send {
     async fn vault_keys_not_under(&mut self, root_key_id: &str, limit: u32) -> Result<Vec<VaultKeyVersion>>;
     /// Writes `sealed` and `root_key_id` of the version if it is still sealed under `old_root_key_id`.
     async fn rewrap_vault_key(&mut self, version: &VaultKeyVersion, old_root_key_id: &str) -> Result<()>;
-    /// How many vault-key versions each root key seals.
+    /// How many vault-key versions and secrets of webhooks each root key seals.
     async fn root_key_usage(&mut self) -> Result<Vec<(String, u64)>>;
     /// Destroys the sealed keys of a deleted vault.
     async fn destroy_vault_keys(&mut self, vault_id: &VaultId) -> Result<()>;
@@ -275,6 +280,10 @@ pub trait IssuedQueries: Send {
     async fn search_issued(&mut self, filter: &IssuedFilter, page: &PageRequest) -> Result<Page<IssuedCertificate>>;
     /// Marks as revoked; [`Error::Stale`] when it is already.
     async fn revoke_issued(&mut self, id: &IssuedId, revocation: &Revocation) -> Result<()>;
+    /// Blocks a public key for ever; `epoch`: the one that the transaction raised. Blocked already: nothing happens.
+    async fn block_key(&mut self, spki: &Sha256, epoch: i64, at: Timestamp) -> Result<()>;
+    /// SHA-256 of every SubjectPublicKeyInfo that was blocked under a later epoch than this one.
+    async fn compromised_keys(&mut self, since: i64) -> Result<Vec<Sha256>>;
     /// Deletes leaf rows that expired before `before` and were never revoked, at most `limit`; returns how many.
     async fn purge_expired(&mut self, before: Timestamp, limit: u32) -> Result<u64>;
 }
@@ -314,4 +323,46 @@ pub trait EventQueries: Send {
     async fn event(&mut self, id: &EventId) -> Result<Option<Event>>;
     /// Events, newest first.
     async fn events(&mut self, filter: &EventFilter, page: &PageRequest) -> Result<Page<Event>>;
+    /// Deletes events with lower ids than `before`, and their deliveries; at most `limit`; returns how many.
+    async fn purge_events(&mut self, before: &EventId, limit: u32) -> Result<u64>;
+}
+
+/// Webhooks and deliveries.
+#[async_trait]
+pub trait WebhookQueries: Send {
+    /// Stores a webhook.
+    async fn insert_webhook(&mut self, webhook: &Webhook) -> Result<()>;
+    /// By id or name.
+    async fn webhook(&mut self, reference: &Reference) -> Result<Option<Webhook>>;
+    /// Webhooks by name.
+    async fn webhooks(&mut self, page: &PageRequest) -> Result<Page<Webhook>>;
+    /// How many there are.
+    async fn count_webhooks(&mut self) -> Result<u64>;
+    /// Writes name, URL, kinds, state and secret of the row that still has `webhook.revision`, and raises the revision.
+    async fn update_webhook(&mut self, webhook: &Webhook) -> Result<()>;
+    /// Deletes the row that still has `revision`. Its deliveries age out with their events; none is due any more.
+    async fn delete_webhook(&mut self, id: &WebhookId, revision: i64) -> Result<()>;
+    /// Webhooks whose secret is sealed under another root key than this one.
+    async fn webhooks_not_under(&mut self, root_key_id: &str, limit: u32) -> Result<Vec<Webhook>>;
+    /// Writes `secret` and `root_key_id` if the secret is still the one of `old`; the revision stays.
+    async fn rewrap_webhook(&mut self, old: &Webhook, new: &Webhook) -> Result<()>;
+    /// Stores a delivery.
+    async fn insert_delivery(&mut self, delivery: &Delivery) -> Result<()>;
+    /// By webhook and id.
+    async fn delivery(&mut self, webhook_id: &WebhookId, id: &DeliveryId) -> Result<Option<Delivery>>;
+    /// Deliveries of a webhook, newest first; only those in `state`, where it is given.
+    async fn deliveries(
+        &mut self,
+        webhook_id: &WebhookId,
+        state: Option<DeliveryState>,
+        page: &PageRequest,
+    ) -> Result<Page<Delivery>>;
+    /// Deliveries of an event to webhooks that are there, at most 500.
+    async fn event_deliveries(&mut self, event_id: &EventId) -> Result<Vec<Delivery>>;
+    /// Enabled webhooks for which a delivery is due, at most `limit`.
+    async fn webhooks_due(&mut self, now: Timestamp, limit: u32) -> Result<Vec<WebhookId>>;
+    /// Deliveries of a webhook that are due, those that have waited longest first.
+    async fn deliveries_due(&mut self, webhook_id: &WebhookId, now: Timestamp, limit: u32) -> Result<Vec<Delivery>>;
+    /// Writes what is mutable in the row that still has `delivery.revision`, and raises the revision.
+    async fn update_delivery(&mut self, delivery: &Delivery) -> Result<()>;
 }

@@ -4,6 +4,7 @@ use crate::{CommitFaults, Error, Queries, postgres, sqlite};
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
+use tokio::sync::Notify;
 
 /// A transaction on one of the two databases.
 pub(crate) enum Session {
@@ -23,6 +24,13 @@ impl Session {
         match self {
             Self::Sqlite(session) => session.rollback().await,
             Self::Postgres(session) => session.rollback().await,
+        }
+    }
+
+    fn delivery_is_due(&self) -> bool {
+        match self {
+            Self::Sqlite(session) => session.delivery_is_due(),
+            Self::Postgres(session) => session.delivery_is_due(),
         }
     }
 
@@ -46,12 +54,18 @@ pub struct Tx<'s> {
     session: Session,
     name: &'static str,
     faults: Arc<dyn CommitFaults>,
+    deliveries: Arc<Notify>,
     store: PhantomData<&'s ()>,
 }
 
 impl Tx<'_> {
-    pub(crate) fn new(session: Session, name: &'static str, faults: Arc<dyn CommitFaults>) -> Self {
-        Self { session, name, faults, store: PhantomData }
+    pub(crate) fn new(
+        session: Session,
+        name: &'static str,
+        faults: Arc<dyn CommitFaults>,
+        deliveries: Arc<Notify>,
+    ) -> Self {
+        Self { session, name, faults, deliveries, store: PhantomData }
     }
 
     /// Makes the transaction durable. After an error of the kind [`Error::Unavailable`] it is unknown whether it was.
@@ -60,7 +74,11 @@ impl Tx<'_> {
             self.session.rollback().await?;
             return Err(error);
         }
+        let delivery_is_due = self.session.delivery_is_due();
         self.session.commit().await?;
+        if delivery_is_due {
+            self.deliveries.notify_one();
+        }
         tracing::trace!(transaction = self.name, "committed");
         self.faults.after(self.name)
     }

@@ -42,6 +42,8 @@ pub struct NewCa {
     pub certificate: Option<String>,
     /// Certificates above it, PEM; `IMPORTED`.
     pub chain: Option<String>,
+    /// How it is renewed without being asked; `ROOT` and `SUBORDINATE`. Default: it is not.
+    pub renewal: Option<CaRenewal>,
     /// Private key, unencrypted PEM (PKCS#8, PKCS#1 or SEC1); `IMPORTED`.
     #[schema(value_type = Option<String>)]
     pub private_key: Option<SecretText>,
@@ -62,6 +64,38 @@ pub struct NewCaRules {
     pub path_length: Option<u8>,
     /// Names that may occur below. Fixed once made.
     pub name_constraints: Option<NameConstraints>,
+}
+
+/// How a CA is renewed without being asked: as long before its end as the longest certificate that it may issue lasts,
+/// earlier by `advancePeriod` and by `makeCurrentAfter`, so that nothing it issues is cut short.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(example = json!({"advancePeriod": "P30D", "key": "SAME", "makeCurrentAfter": "P7D"}))]
+pub struct CaRenewal {
+    /// How much earlier than needed; default none.
+    #[schema(example = "P30D")]
+    pub advance_period: Option<String>,
+    /// `SAME` (default) or `ROTATE`: a new version of the master key.
+    #[schema(example = "SAME")]
+    pub key: Option<String>,
+    /// The new version is taken into use this long after it was made (`PT0S`: at once); missing: when someone says so.
+    #[schema(example = "P7D")]
+    pub make_current_after: Option<String>,
+    /// `false` ends renewal by rule; the other fields are then left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub enabled: Option<bool>,
+}
+
+/// A managed certificate whose next renewal a change of its CA would refuse.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RefusedRenewal {
+    /// Name of the certificate.
+    pub name: String,
+    /// Its id.
+    pub id: String,
+    /// Every rule that would refuse.
+    pub errors: Vec<crate::ProblemError>,
 }
 
 /// Name constraints (RFC 5280 section 4.2.1.10).
@@ -136,6 +170,8 @@ pub struct UpdateCa {
     pub enabled: Option<bool>,
     /// Rules. `pathLength` and `nameConstraints` stand in the certificate and are fixed.
     pub rules: Option<UpdateCaRules>,
+    /// How it is renewed without being asked; replaces the whole rule.
+    pub renewal: Option<CaRenewal>,
     /// How revocation is offered.
     pub revocation: Option<UpdateRevocation>,
 }
@@ -225,9 +261,18 @@ pub struct Ca {
     pub created_at: String,
     /// When a scheduled deletion becomes final.
     pub deletion_at: Option<String>,
+    /// How it is renewed without being asked; `null`: it is not.
+    pub renewal: Option<CaRenewal>,
+    /// When the server looks at it next, to renew it or to take a new version into use.
+    pub next_renewal_at: Option<String>,
+    /// Failed attempts to renew it since the last success.
+    pub renewal_failures: u32,
     /// Verdicts of the rules that were asked when it was made or renewed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub verdicts: Vec<RuleVerdict>,
+    /// In the trial of a change: the managed certificates whose next renewal it would refuse, at most 1000.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub refused_renewals: Vec<RefusedRenewal>,
 }
 
 /// Rules of a CA.

@@ -6,7 +6,9 @@
 
 mod audit;
 mod ca;
+mod certificate;
 mod common;
+mod event;
 mod issue;
 mod issued;
 mod key;
@@ -20,18 +22,26 @@ mod vault;
 
 pub use audit::{AuditEvent, AuditTarget};
 pub use ca::{
-    Ca, CaChain, CaCsr, CaRules, CaVersion, CaVersions, Crl, InstallCa, NameConstraints, NewCa, NewCaRules, Ocsp,
-    RenewCa, Revocation, Subtrees, UpdateCa, UpdateCaRules, UpdateCrl, UpdateOcsp, UpdateRevocation,
+    Ca, CaChain, CaCsr, CaRenewal, CaRules, CaVersion, CaVersions, Crl, InstallCa, NameConstraints, NewCa, NewCaRules,
+    Ocsp, RefusedRenewal, RenewCa, Revocation, Subtrees, UpdateCa, UpdateCaRules, UpdateCrl, UpdateOcsp,
+    UpdateRevocation,
+};
+pub use certificate::{
+    Bundle, BundleRequest, Certificate, CertificateSpec, CertificateVersion, Ensured, ImportCertificate,
+    RenewCertificate, Renewal, RenewalAttempt, RenewalStatus, UpdateCertificate,
 };
 pub use common::{DryRun, Empty, List, Name, Revoke, RuleVerdict, ScheduleDeletion, SecretText, Validity};
+pub use event::{
+    Delivery, Event, EventSubject, EventWithDeliveries, NewWebhook, UpdateWebhook, Webhook, WebhookWithSecret,
+};
 pub use issue::{Issue, IssuedAnswer, Sign, Trial};
 pub use issued::IssuedCertificate;
 pub use key::{Key, KeyVersion, KeyVersions, NewKey, PublicKey, UpdateKey};
 pub use problem::{Problem, ProblemError};
 pub use profile::{NameLimits, NewProfile, Profile, ReplaceProfile};
 pub use query::{
-    AuditQuery, CaQuery, ChainQuery, FormatQuery, IssueQuery, IssuedQuery, KeyQuery, PageQuery, PublicKeyQuery,
-    SignQuery, WriteQuery,
+    AuditQuery, BundleQuery, CaQuery, CertificateQuery, ChainQuery, DeliveryQuery, EventQuery, FormatQuery, IssueQuery,
+    IssuedQuery, KeyQuery, PageQuery, PublicKeyQuery, SignQuery, WriteQuery,
 };
 pub use subject::{Subject, SubjectAttribute, Values};
 pub use system::{Health, RootKey, RootKeys, Trust, TrustedRoot};

@@ -87,6 +87,41 @@ query! {
 }
 
 query! {
+    /// Filter of the list of managed certificates.
+    CertificateQuery {
+        /// Items per page, 1 to 500; default 50.
+        #[param(minimum = 1, maximum = 500, example = 50)]
+        limit: u32,
+        /// `nextCursor` of the page before.
+        cursor: String,
+        /// `INTERNAL`, `CSR` or `IMPORTED`.
+        kind: String,
+        /// `ACTIVE`, `DISABLED`, `PENDING_DELETION` or `DELETED`.
+        state: String,
+        /// Only those of this CA (name or id).
+        ca: String,
+    }
+}
+
+query! {
+    /// Which version of a certificate, in which format, with the private key or without.
+    BundleQuery {
+        /// Version number; default: the current one.
+        version: u32,
+        /// Name of the version.
+        version_name: String,
+        /// Stage, instead of a number: `CURRENT`, `PREVIOUS`, `PENDING` or `LATEST`.
+        #[param(example = "CURRENT")]
+        stage: String,
+        /// `json`, `pem`, `der`, `p7` or `tar`, instead of `Accept`.
+        #[param(example = "pem")]
+        format: String,
+        /// `true`: with the private key (`json`, `pem`, `tar`). A right of its own, and every read is audited.
+        include_key: bool,
+    }
+}
+
+query! {
     /// Which version's public key, and in which format.
     PublicKeyQuery {
         /// Version number; default: the newest.
@@ -197,5 +232,34 @@ query! {
         target: String,
         /// Only events of this request.
         request_id: String,
+    }
+}
+
+query! {
+    /// Filter of the list of events; all given parts must match.
+    EventQuery {
+        /// Items per page, 1 to 500; default 50.
+        #[param(minimum = 1, maximum = 500, example = 50)]
+        limit: u32,
+        /// `nextCursor` of the page before.
+        cursor: String,
+        /// Only this kind.
+        #[param(example = "ca.renewed")]
+        kind: String,
+        /// Only events about the resource with this id.
+        subject: String,
+    }
+}
+
+query! {
+    /// Filter of the list of deliveries.
+    DeliveryQuery {
+        /// Items per page, 1 to 500; default 50.
+        #[param(minimum = 1, maximum = 500, example = 50)]
+        limit: u32,
+        /// `nextCursor` of the page before.
+        cursor: String,
+        /// Only this state: `PENDING`, `DELIVERED`, `FAILED`.
+        state: String,
     }
 }

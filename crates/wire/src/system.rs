@@ -50,7 +50,7 @@ pub struct RootKeys {
 pub struct RootKey {
     /// Id.
     pub id: String,
-    /// How many versions of vaults' keys are sealed under it.
+    /// How many versions of vaults' keys and secrets of webhooks are sealed under it.
     pub sealed_vault_keys: u64,
 }
 

@@ -166,7 +166,9 @@ fn misplaced() -> Invalid {
 fn issued(issued: Issued, offer: Offer, now: Timestamp) -> Answer {
     let serial = issued.row.serial.to_string();
     let mut response = match offer.format {
-        Format::Json | Format::Csv => answer::json(StatusCode::CREATED, &view::answer(issued))?,
+        Format::Json | Format::Csv | Format::P12 | Format::Jks => {
+            answer::json(StatusCode::CREATED, &view::answer(issued))?
+        }
         Format::Pem => file(StatusCode::CREATED, offer, &serial, issued_pem(&issued))?,
         Format::Der => file(StatusCode::CREATED, offer, &serial, issued.row.certificate)?,
         Format::P7 => file(StatusCode::CREATED, offer, &serial, pkcs7(&issued.chain)?)?,

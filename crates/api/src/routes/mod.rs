@@ -2,6 +2,8 @@
 
 mod audit;
 mod cas;
+mod certificates;
+mod events;
 mod health;
 mod issue;
 mod issued;
@@ -12,6 +14,7 @@ mod root_key;
 mod tokens;
 mod trust;
 mod vaults;
+mod webhooks;
 
 use crate::Api;
 use crate::problem::Problem;
@@ -24,11 +27,14 @@ pub(crate) fn guarded() -> OpenApiRouter<Api> {
         .merge(vaults::routes())
         .merge(keys::routes())
         .merge(cas::routes())
+        .merge(certificates::routes())
         .merge(issue::routes())
         .merge(issued::routes())
         .merge(profiles::routes())
         .merge(tokens::routes())
         .merge(audit::routes())
+        .merge(events::routes())
+        .merge(webhooks::routes())
         .merge(root_key::routes())
 }
 

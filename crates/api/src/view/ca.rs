@@ -1,8 +1,8 @@
 //! CAs and verdicts as JSON.
 
 use super::{subject, text};
-use certwright_app::{CaView, VersionView, to_pem};
-use certwright_domain::ca::{CaRules, RevocationSettings};
+use certwright_app::{CaView, RefusedRenewal, VersionView, to_pem};
+use certwright_domain::ca::{CaRenewal, CaRules, RevocationSettings};
 use certwright_domain::constraints::{NameConstraints, RawSubtrees};
 use certwright_domain::violation::Verdict;
 use certwright_wire as wire;
@@ -30,7 +30,28 @@ pub(crate) fn ca(view: &CaView) -> wire::Ca {
         version: view.version.as_ref().map(ca_version),
         created_at: ca.created_at.to_string(),
         deletion_at: text(ca.deletion_at),
+        renewal: ca.renewal.as_ref().map(renewal),
+        next_renewal_at: text(ca.next_renewal_at),
+        renewal_failures: ca.renewal_failures,
         verdicts: verdicts(&view.verdicts),
+        refused_renewals: view.refused_renewals.iter().map(refused_renewal).collect(),
+    }
+}
+
+fn renewal(rule: &CaRenewal) -> wire::CaRenewal {
+    wire::CaRenewal {
+        advance_period: Some(rule.advance_period.to_string()),
+        key: Some(rule.key.to_string()),
+        make_current_after: rule.make_current_after.map(|wait| wait.to_string()),
+        enabled: None,
+    }
+}
+
+fn refused_renewal(refused: &RefusedRenewal) -> wire::RefusedRenewal {
+    wire::RefusedRenewal {
+        name: refused.name.to_string(),
+        id: refused.id.clone(),
+        errors: refused.violations.iter().cloned().map(crate::problem::refusal).collect(),
     }
 }
 

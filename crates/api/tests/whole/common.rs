@@ -4,8 +4,10 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request, StatusCode};
 use certwright_api::{ApiSettings, plain_router, router};
-use certwright_app::{App, Dependencies, Settings};
+use certwright_app::{App, Dependencies, EventSettings, Outbound, OutboundAnswer, OutboundError, Settings};
 use certwright_domain::ambient::Clock;
+use certwright_domain::egress::EgressRules;
+use certwright_domain::http_url::{Host, HttpUrl};
 use certwright_domain::rules::ServiceLimits;
 use certwright_domain::time::Span;
 use certwright_keystore::{RootKeySource, SoftwareKeyStore};
@@ -90,12 +92,14 @@ impl TestApp {
             keys: Arc::new(SoftwareKeyStore::open(&source).unwrap()),
             clock: clock.clone(),
             entropy: Arc::new(SeededEntropy::new(7)),
+            outbound: Arc::new(EveryReceiver),
             settings: Settings {
                 pki_url: "http://pki.example.com".to_owned(),
                 limits: ServiceLimits::default(),
                 node: "test".to_owned(),
                 idempotency_lifetime: Span::from_hours(24),
                 retention: None,
+                events: EventSettings::default(),
             },
         });
         let token = app.first_admin_token().await.unwrap().unwrap().expose().clone();
@@ -291,5 +295,27 @@ impl TestApp {
     /// A time after now, as text.
     pub(crate) fn at(&self, span: Span) -> String {
         self.clock.now().plus(span).to_string()
+    }
+}
+
+/// Takes every event.
+struct EveryReceiver;
+
+#[async_trait::async_trait]
+impl Outbound for EveryReceiver {
+    fn check(&self, url: &HttpUrl) -> Result<(), OutboundError> {
+        match url.host() {
+            Host::Ip(address) => Ok(EgressRules::default().check(*address)?),
+            Host::Name(_) => Ok(()),
+        }
+    }
+
+    async fn post(
+        &self,
+        _: &HttpUrl,
+        _: &[(&'static str, String)],
+        _: Vec<u8>,
+    ) -> Result<OutboundAnswer, OutboundError> {
+        Ok(OutboundAnswer { status: 204, retry_after: None })
     }
 }

@@ -14,3 +14,4 @@ mod conventions;
 mod formats;
 mod resources;
 mod routes;
+mod webhooks;

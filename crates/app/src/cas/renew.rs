@@ -97,7 +97,7 @@ impl App {
         renewed.renewal_failures = 0;
         schedule(&mut **tx, &mut renewed).await?;
         tx.update_ca(&renewed).await?;
-        let attempt = self.attempt(
+        let attempt = self.renewal_attempt(
             renewed.id.as_str(),
             AttemptOutcome::Renewed,
             Some(number),

@@ -41,7 +41,7 @@ impl App {
         self.write(call, &mut tx, &mut certificate, "managed-certificate.schedule-deletion", &details).await?;
         let event = self.inner.event(call, EventKind::CertificateDeletionScheduled, target(&certificate), &details);
         tx.insert_event(&event).await?;
-        self.end(call, tx, certificate).await
+        self.end_certificate(call, tx, certificate).await
     }
 
     /// Cancels a scheduled deletion; the certificate goes back to the state it had.
@@ -64,7 +64,7 @@ impl App {
         self.write(call, &mut tx, &mut certificate, "managed-certificate.cancel-deletion", &[]).await?;
         let event = self.inner.event(call, EventKind::CertificateDeletionCancelled, target(&certificate), &[]);
         tx.insert_event(&event).await?;
-        self.end(call, tx, certificate).await
+        self.end_certificate(call, tx, certificate).await
     }
 
     /// Makes a deletion final: the name is free, the private keys are destroyed; the inventory keeps what was issued.

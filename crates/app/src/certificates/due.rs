@@ -82,7 +82,7 @@ impl App {
             }
             Err(error) => return Err(error.into()),
         }
-        let attempt = self.attempt(certificate.id.as_str(), AttemptOutcome::Failed, None, reason.clone());
+        let attempt = self.renewal_attempt(certificate.id.as_str(), AttemptOutcome::Failed, None, reason.clone());
         tx.insert_attempt(&attempt).await?;
         let action = "managed-certificate.renewal-failed";
         tx.insert_audit(&self.inner.audit(call, action, target(&certificate), &details)).await?;

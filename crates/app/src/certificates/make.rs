@@ -174,7 +174,7 @@ impl App {
         tx.insert_audit(&self.inner.audit(call, action, target, &details)).await?;
         tx.insert_event(&self.inner.event(call, kind, target, &details)).await?;
         if !making.is_new && version.reason != VersionReason::Imported {
-            tx.insert_attempt(&self.attempt(
+            tx.insert_attempt(&self.renewal_attempt(
                 certificate.id.as_str(),
                 AttemptOutcome::Renewed,
                 Some(version.number),
@@ -201,7 +201,7 @@ impl App {
         }
     }
 
-    pub(crate) fn attempt(
+    pub(crate) fn renewal_attempt(
         &self,
         subject_id: &str,
         outcome: AttemptOutcome,

@@ -9,6 +9,7 @@ mod change;
 mod deletion;
 mod due;
 mod ensure;
+mod files;
 mod import;
 mod keys;
 mod locks;
@@ -19,6 +20,7 @@ mod version;
 mod wish;
 
 pub(crate) use due::reason_of;
+pub use files::{Brought, KeyFile};
 pub(crate) use locks::Locks;
 pub(crate) use wish::wish_reference;
 

@@ -48,7 +48,7 @@ impl App {
         self.write(call, &mut tx, &mut certificate, "managed-certificate.make-current", &details).await?;
         let event = self.inner.event(call, EventKind::CertificateVersionMadeCurrent, target(&certificate), &details);
         tx.insert_event(&event).await?;
-        self.end(call, tx, certificate).await
+        self.end_certificate(call, tx, certificate).await
     }
 
     /// Revokes a version's certificate; imported ones are their issuer's to revoke.
@@ -116,7 +116,7 @@ impl App {
     }
 
     /// Makes the change durable (or, as a trial, undoes it) and shows what is there.
-    pub(super) async fn end(
+    pub(super) async fn end_certificate(
         &self,
         call: &Call,
         mut tx: Tx<'_>,
@@ -144,7 +144,7 @@ impl App {
             return Err(crate::change::stale("certificates"));
         }
         self.write(call, &mut tx, &mut certificate, action, details).await?;
-        self.end(call, tx, certificate).await
+        self.end_certificate(call, tx, certificate).await
     }
 }
 

@@ -13,7 +13,7 @@ use certwright_domain::name::Reference;
 use certwright_domain::profile::{KeyHolder, Profile};
 use certwright_domain::public_key::PublicKey;
 use certwright_domain::renewal::{RenewalRule, renew_at};
-use certwright_domain::rules::{Approved, Decision, LeafRequest, decide_leaf};
+use certwright_domain::rules::{Approved, Decision, KeyStanding, LeafRequest, decide_leaf};
 use certwright_domain::serial::Serial;
 use certwright_domain::validity::RequestedValidity;
 use certwright_domain::violation::{Invalid, Verdict, Violation};
@@ -51,7 +51,7 @@ struct Work {
     request: LeafRequest,
     profile: Arc<(i64, Profile)>,
     issuer: Arc<IssuerContext>,
-    is_ca_key: bool,
+    standing: KeyStanding,
     /// The one epoch under which CA, profile and the list of CA keys were read.
     epoch: i64,
 }
@@ -126,9 +126,9 @@ impl App {
         request: LeafRequest,
     ) -> Result<Vec<Violation>, Error> {
         let profile = self.issuing_profile(Some(profile)).await?;
-        let is_ca_key = self.is_ca_key(&request.public_key.spki_sha256).await?;
+        let standing = self.key_standing(&request.public_key.spki_sha256).await?;
         let limits = &self.inner.settings.limits;
-        let decision = decide_leaf(&profile.1, facts, request, is_ca_key, limits, self.inner.clock.now());
+        let decision = decide_leaf(&profile.1, facts, request, standing, limits, self.inner.clock.now());
         Ok(decision.into_result().err().unwrap_or_default())
     }
 
@@ -194,9 +194,9 @@ impl App {
             let epoch = self.working_epoch().await?;
             let issuer = self.issuer_for(call, ca).await?;
             let profile = self.issuing_profile(profile).await?;
-            let is_ca_key = self.is_ca_key(&request.public_key.spki_sha256).await?;
+            let standing = self.key_standing(&request.public_key.spki_sha256).await?;
             if issuer.epoch == epoch && profile.0 == epoch && self.inner.context.epoch() == epoch {
-                return Ok(Work { request, profile, issuer, is_ca_key, epoch });
+                return Ok(Work { request, profile, issuer, standing, epoch });
             }
         }
         Err(Error::Unavailable { detail: "the configuration kept changing".into(), retry_after_s: 1 })
@@ -205,7 +205,7 @@ impl App {
     fn decide(&self, work: &Work) -> Decision {
         let limits = &self.inner.settings.limits;
         let now = self.inner.clock.now();
-        decide_leaf(&work.profile.1, &work.issuer.facts, work.request.clone(), work.is_ca_key, limits, now)
+        decide_leaf(&work.profile.1, &work.issuer.facts, work.request.clone(), work.standing, limits, now)
     }
 
     async fn sign_approved(&self, call: &Call, work: &Work, approved: Approved) -> Result<Signed, Error> {

@@ -68,7 +68,7 @@ impl App {
             Err(certwright_store::Error::Stale { .. }) => return tx.undo().await,
             Err(error) => return Err(error.into()),
         }
-        tx.insert_attempt(&self.attempt(ca.id.as_str(), AttemptOutcome::Failed, None, reason.clone())).await?;
+        tx.insert_attempt(&self.renewal_attempt(ca.id.as_str(), AttemptOutcome::Failed, None, reason.clone())).await?;
         let target = Target { kind: "ca", id: ca.id.as_str(), name: ca.name.as_str() };
         tx.insert_audit(&self.inner.audit(call, "ca.renewal-failed", target, &details)).await?;
         self.inner.tell_of_ca(&mut **tx, call, EventKind::CaRenewalFailed, &ca, None, &details).await?;

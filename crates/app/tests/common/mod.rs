@@ -3,7 +3,9 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a helper that fails is a test that fails")]
 
-use certwright_app::{App, Call, Dependencies, Settings};
+pub(crate) mod outbound;
+
+use certwright_app::{App, Call, Dependencies, EventSettings, Outbound, Settings};
 use certwright_domain::name::{Reference, ResourceName};
 use certwright_domain::rules::ServiceLimits;
 use certwright_domain::time::{Span, Timestamp};
@@ -12,6 +14,7 @@ use certwright_store::{CommitFaults, Location, PageRequest, Store};
 use certwright_testkit::ambient::{ManualClock, SeededEntropy};
 use certwright_testkit::faults::Faults;
 use certwright_testkit::postgres::{DatabaseGuard, fresh_database};
+use outbound::Receivers;
 use std::path::PathBuf;
 use std::sync::Arc;
 use tempfile::TempDir;
@@ -20,6 +23,7 @@ use tempfile::TempDir;
 struct Ground {
     folder: TempDir,
     postgres: Option<(String, DatabaseGuard)>,
+    receivers: Arc<Receivers>,
 }
 
 /// One node.
@@ -34,6 +38,8 @@ pub(crate) struct TestApp {
     pub(crate) keys: Arc<SoftwareKeyStore>,
     /// Commits of this node that shall fail.
     pub(crate) faults: Arc<Faults>,
+    /// Receivers of webhooks, shared by all nodes of a test.
+    pub(crate) receivers: Arc<Receivers>,
     ground: Arc<Ground>,
 }
 
@@ -120,6 +126,7 @@ impl TestApp {
             node: node.to_owned(),
             idempotency_lifetime: Span::from_hours(24),
             retention: None,
+            events: EventSettings::default(),
         };
         tune(&mut settings);
         let app = App::new(Dependencies {
@@ -127,21 +134,23 @@ impl TestApp {
             keys: Arc::clone(&keys) as Arc<dyn KeyStore>,
             clock: clock.clone(),
             entropy: Arc::new(SeededEntropy::new(seed)),
+            outbound: Arc::clone(&ground.receivers) as Arc<dyn Outbound>,
             settings,
         });
-        Self { app, clock, store, keys, faults, ground }
+        let receivers = Arc::clone(&ground.receivers);
+        Self { app, clock, store, keys, faults, receivers, ground }
     }
 }
 
 impl Ground {
     fn sqlite() -> Self {
-        Self { folder: TempDir::new().unwrap(), postgres: None }
+        Self { folder: TempDir::new().unwrap(), postgres: None, receivers: Arc::default() }
     }
 
     async fn every() -> Vec<Self> {
         // Starting the server, when this is the first call, takes a moment.
         let postgres = tokio::task::spawn_blocking(fresh_database).await.unwrap();
-        vec![Self::sqlite(), Self { folder: TempDir::new().unwrap(), postgres: Some(postgres) }]
+        vec![Self::sqlite(), Self { postgres: Some(postgres), ..Self::sqlite() }]
     }
 
     fn location(&self) -> Location {
@@ -200,5 +209,7 @@ const _: fn() = || {
     let _ = TestApp::bytes_on_disk;
     let _ = (TestApp::audited, TestApp::clock_now);
     let _ = |app: &TestApp| (app.store.clone(), Arc::clone(&app.keys), Arc::clone(&app.faults));
+    let _ = |app: &TestApp| (app.receivers.posts(), app.receivers.release(), app.receivers.will_answer([]));
+    let _ = |post: outbound::Post| (post.header("").len(), post.url, post.body);
     let _ = (trial, name, to, conflict::<()>);
 };

@@ -13,6 +13,7 @@
 mod common;
 
 mod cas;
+mod deliveries;
 mod events;
 mod idempotency;
 mod issued;
@@ -23,3 +24,4 @@ mod seal;
 mod tokens;
 mod trust;
 mod vaults;
+mod webhooks;

@@ -171,6 +171,37 @@ async fn a_csr_with_the_key_of_a_ca_is_refused() {
 }
 
 #[tokio::test]
+async fn a_key_that_was_revoked_for_compromise_is_blocked_on_every_node_and_by_every_door() {
+    for (one, two) in TestApp::two_nodes_on_every_database().await {
+        ready(&one).await;
+        let folder = tempfile::TempDir::new().unwrap();
+        openssl(folder.path(), "ecparam -name prime256v1 -genkey -noout -out key.pem");
+        let csr = openssl(folder.path(), "req -new -key key.pem -subj /CN=web.example.com");
+        let mut wished = wish(&["web.example.com"]);
+        (wished.key_algorithm, wished.csr) = (None, Some(csr.clone()));
+        ensure(&two, request("web", wished.clone())).await;
+        one.app.revoke_certificate_version(&call(), &to("web"), 1, RevocationReason::KeyCompromise).await.unwrap();
+        for node in [&one, &two] {
+            let again = RenewCertificate { reuse_csr: true, ..Default::default() };
+            let refused = violations(node.app.renew_certificate(&call(), &to("web"), again).await);
+            assert_eq!(refused[0].code, "key_compromised");
+            let other = node.app.ensure_certificate(&call(), request("other", wished.clone())).await;
+            assert_eq!(violations(other.map(drop))[0].code, "key_compromised");
+            let one_shot = certwright_app::SignRequest {
+                csr: csr.clone(),
+                subject: Default::default(),
+                profile: None,
+                validity: lasting(1),
+            };
+            assert_eq!(
+                violations(node.app.sign(&call(), &to("issuing"), one_shot).await.map(drop))[0].code,
+                "key_compromised"
+            );
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_private_key_is_read_only_where_it_was_made_exportable_and_every_read_is_audited() {
     for app in TestApp::on_every_database().await {
         ready(&app).await;

@@ -1,9 +1,9 @@
 //! The public key: strong, of an allowed kind, held by an allowed party, and nobody else's.
 
-use super::LeafRequest;
 use super::SERVICE;
 use super::issuer::owner;
 use super::record::{Broken, Rule, Verdicts};
+use super::{KeyStanding, LeafRequest};
 use crate::algorithm::{KeyAlgorithm, KeyFamily};
 use crate::ca::IssuerFacts;
 use crate::profile::Profile;
@@ -77,7 +77,7 @@ pub(super) fn leaf(
     profile: &Profile,
     issuer: &IssuerFacts,
     request: &LeafRequest,
-    is_ca_key: bool,
+    standing: KeyStanding,
 ) {
     let of_profile = format!("profile {}", profile.name());
     let holders = profile.key_holders();
@@ -107,7 +107,7 @@ pub(super) fn leaf(
     verdicts.push(algorithm);
     verdicts.push(strength(&request.public_key, SERVICE));
 
-    let own = is_ca_key || request.public_key.spki_sha256 == issuer.spki_sha256;
+    let own = standing == KeyStanding::OfCa || request.public_key.spki_sha256 == issuer.spki_sha256;
     let mut distinct =
         Rule::new("keyNotOfCa", SERVICE, "not a CA's key", if own { "a CA's key" } else { "another key" });
     distinct.broken_if(own, || Broken {
@@ -118,6 +118,18 @@ pub(super) fn leaf(
         ..Broken::default()
     });
     verdicts.push(distinct);
+
+    let compromised = standing == KeyStanding::Compromised;
+    let value = if compromised { "a key known to others" } else { "nothing against it" };
+    let mut secret = Rule::new("keyNotCompromised", SERVICE, "not revoked for compromise", value);
+    secret.broken_if(compromised, || Broken {
+        code: "key_compromised",
+        pointer: POINTER.into(),
+        detail: "A certificate with this key was revoked for keyCompromise; the key is blocked for ever.".into(),
+        hint: "Make a new key.".into(),
+        ..Broken::default()
+    });
+    verdicts.push(secret);
 
     let asked = if request.asks_for_ca { "CA certificate" } else { "end-entity certificate" };
     let mut end_entity = Rule::new("endEntity", of_profile, "end-entity certificate", asked);

@@ -10,7 +10,7 @@ use certwright_domain::dn::{Attribute, AttributeType, DistinguishedName};
 use certwright_domain::name::ResourceName;
 use certwright_domain::profile::{KeyHolder, Profile, RawNameLimits, RawProfile};
 use certwright_domain::public_key::PublicKey;
-use certwright_domain::rules::{self, Approved, CaRequest, LeafRequest, ServiceLimits};
+use certwright_domain::rules::{self, Approved, CaRequest, KeyStanding, LeafRequest, ServiceLimits};
 use certwright_domain::san::San;
 use certwright_domain::serial::Serial;
 use certwright_domain::time::{Span, Timestamp};
@@ -197,7 +197,7 @@ pub(crate) fn approve_leaf(
         validity: days(6900),
         asks_for_ca: false,
     };
-    rules::decide_leaf(&profile(usages), &facts(issuer), request, false, &ServiceLimits::default(), now())
+    rules::decide_leaf(&profile(usages), &facts(issuer), request, KeyStanding::Free, &ServiceLimits::default(), now())
         .into_result()
         .unwrap()
 }

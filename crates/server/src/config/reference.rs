@@ -156,6 +156,19 @@ reference! {
     /// Without it they are kept for ever.
     inventory_retention: String = "inventory.retention", example r#""400d""#;
 
+    /// Age at which events and their deliveries are deleted.
+    events_retention: String = "events.retention", default r#""90d""#;
+
+    /// The pause before an event that was not taken is sent again. The later pauses grow with it; with ten seconds they
+    /// are 1 min, 5 min, 30 min, 2 h, 6 h, 12 h and 24 h.
+    webhooks_first_retry: String = "webhooks.first_retry", default r#""10s""#;
+
+    /// Ranges that webhooks may go to although they are not on the public internet. Loopback, private, link-local and
+    /// other special addresses are refused otherwise. For example `["10.0.0.0/8", "fd00::/8"]`.
+    egress_allowed_ranges: Vec<String> = "egress.allowed_ranges", default "[]";
+    /// CA certificates (PEM) to trust there, beside those of the system and the roots of our own CAs.
+    egress_ca_file: String = "egress.ca_file", example r#""/etc/certwright/egress-ca.pem""#;
+
     /// Where the key that seals all others comes from: `file` (made by the server, in the data folder), `credential`
     /// (a file that systemd's LoadCredential or a mounted secret provides), or `passphrase` (a file that holds one).
     root_key_source: String = "root_key.source", default r#""file""#;

@@ -1,5 +1,9 @@
 //! The settings the program works with: every value has been judged, alone and against the others.
 
+mod events;
+
+pub(crate) use events::Events;
+
 use super::origin::{Fault, Setting};
 use super::reference::Raw;
 use super::values::{self, BaseUrl, Wrong};
@@ -65,6 +69,7 @@ pub struct Settings {
     pub(crate) issuance: ServiceLimits,
     pub(crate) idempotency_lifetime: Span,
     pub(crate) retention: Option<Span>,
+    pub(crate) events: Events,
     pub(crate) root_key: RootKeySource,
     pub(crate) log_format: LogFormat,
     pub(crate) log_level: String,
@@ -99,6 +104,7 @@ impl Settings {
                 }
                 other => other,
             });
+        let events = events::events(raw, &mut judge);
         let root_key = root_key(raw, data.as_deref(), &mut judge);
         let log_format = judge.text("log.format", &raw.log_format, |text| match text {
             "text" => Ok(LogFormat::Text),
@@ -169,6 +175,7 @@ impl Settings {
             issuance: issuance?,
             idempotency_lifetime: idempotency_lifetime?,
             retention: retention?,
+            events: events?,
             root_key: root_key?,
             log_format: log_format?,
             log_level: log_level?,

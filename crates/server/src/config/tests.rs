@@ -45,6 +45,9 @@ fn the_defaults_are_what_the_design_says() {
     assert_eq!(settings.shutdown_deadline, Duration::from_secs(30));
     assert_eq!(settings.idempotency_lifetime, Span::from_hours(24));
     assert_eq!(settings.retention, None);
+    assert_eq!(settings.events.retention, Span::from_days(90));
+    assert_eq!(settings.events.first_retry, Span::from_s(10));
+    assert_eq!(settings.events.rules, certwright_domain::egress::EgressRules::default());
     assert_eq!(settings.issuance, certwright_domain::rules::ServiceLimits::default());
     let limits = settings.limits;
     assert_eq!((limits.body, limits.headers), (1 << 20, 32 << 10));
@@ -159,6 +162,11 @@ fn single_values_out_of_bounds_are_refused() {
         ("limits.headers = \"4 KiB\"", "limits.headers"),
         ("limits.idle_timeout = \"30s\"", "limits.idle_timeout"),
         ("inventory.retention = \"12h\"", "inventory.retention"),
+        ("events.retention = \"1h\"", "events.retention"),
+        ("webhooks.first_retry = \"0s\"", "webhooks.first_retry"),
+        ("webhooks.first_retry = \"2h\"", "webhooks.first_retry"),
+        ("egress.allowed_ranges = [\"10.0.0.0\"]", "egress.allowed_ranges"),
+        ("egress.ca_file = \"\"", "egress.ca_file"),
         ("idempotency.lifetime = \"P1M\"", "idempotency.lifetime"),
         ("root_key.source = \"credential\"", "root_key.path"),
         ("root_key.source = \"passphrase\"", "root_key.path"),

@@ -57,18 +57,22 @@ impl EventQueries for Session {
             return Ok(());
         }
         let delivery = DeliveryId::of(&event.id);
-        self.execute(
-            sql("INSERT INTO webhook_deliveries \
+        let rows = self
+            .execute(
+                sql("INSERT INTO webhook_deliveries \
                  (webhook_id, id, event_id, created_at, state, attempts, next_attempt_at, revision) \
                  SELECT id, $1, $2, $3, 'PENDING', 0, $3, 1 FROM webhooks \
                  WHERE enabled = 1 AND (kinds = '' OR kinds LIKE $4)")
-            .bind(delivery.as_str())
-            .bind(event.id.as_str())
-            .bind(event.at.unix_ms())
-            .bind(format!("%,{},%", event.kind)),
-        )
-        .await
-        .map(drop)
+                .bind(delivery.as_str())
+                .bind(event.id.as_str())
+                .bind(event.at.unix_ms())
+                .bind(format!("%,{},%", event.kind)),
+            )
+            .await?;
+        if rows > 0 {
+            self.owes_deliveries();
+        }
+        Ok(())
     }
 
     async fn event(&mut self, id: &EventId) -> Result<Option<Event>> {
@@ -94,5 +98,21 @@ impl EventQueries for Session {
         query.push(" ORDER BY id DESC LIMIT ").push_bind(one_more(clamp(page)));
         let events = self.built(query).await?.iter().map(read_event).collect::<Result<_>>()?;
         Ok(name_page(events, page, |event: &Event| cursor::encode(LIST, &[event.id.as_str()])))
+    }
+
+    async fn purge_events(&mut self, before: &EventId, limit: u32) -> Result<u64> {
+        self.execute(
+            sql("DELETE FROM webhook_deliveries WHERE event_id IN \
+                 (SELECT id FROM events WHERE id < $1 ORDER BY id LIMIT $2)")
+            .bind(before.as_str())
+            .bind(i64::from(limit)),
+        )
+        .await?;
+        self.execute(
+            sql("DELETE FROM events WHERE id IN (SELECT id FROM events WHERE id < $1 ORDER BY id LIMIT $2)")
+                .bind(before.as_str())
+                .bind(i64::from(limit)),
+        )
+        .await
     }
 }

@@ -1,7 +1,7 @@
 //! The inventory: everything but the search.
 
 use super::super::insert_issued;
-use super::{Reading, Result, Row, Session, search, sql, swapped};
+use super::{Error, Reading, Result, Row, Session, search, sql, swapped};
 use crate::documents;
 use crate::rows::issued_rows;
 use crate::{IssuedFilter, IssuedQueries, Page, PageRequest};
@@ -94,6 +94,37 @@ impl IssuedQueries for Session {
             )
             .await?;
         swapped(rows, "issued_certificates")
+    }
+
+    async fn block_key(&mut self, spki: &Sha256, epoch: i64, at: Timestamp) -> Result<()> {
+        self.execute(
+            sql("INSERT INTO compromised_keys (spki_sha256, epoch, at) VALUES ($1, $2, $3) \
+                 ON CONFLICT (spki_sha256) DO NOTHING")
+            .bind(spki.0.as_slice())
+            .bind(epoch)
+            .bind(at.unix_ms()),
+        )
+        .await
+        .map(drop)
+    }
+
+    async fn compromised_keys(&mut self, since: i64) -> Result<Vec<Sha256>> {
+        let rows = self
+            .all(
+                sql("SELECT spki_sha256 FROM compromised_keys WHERE epoch > $1 ORDER BY epoch, spki_sha256")
+                    .bind(since),
+            )
+            .await?;
+        rows.iter()
+            .map(|row| {
+                let hash: &[u8] = sqlx::Row::try_get(row, "spki_sha256").map_err(Error::from_driver)?;
+                Sha256::from_slice(hash).ok_or_else(|| Error::Corrupt {
+                    table: "compromised_keys",
+                    column: "spki_sha256",
+                    row: String::new(),
+                })
+            })
+            .collect()
     }
 
     async fn purge_expired(&mut self, before: Timestamp, limit: u32) -> Result<u64> {

@@ -18,6 +18,7 @@ mod system;
 mod tokens;
 mod vaults;
 mod walk;
+mod webhooks;
 
 pub(crate) use session::Session;
 

@@ -11,6 +11,8 @@ pub(crate) struct Session {
     /// The statement that spoiled it. PostgreSQL would answer COMMIT with a silent rollback, SQLite would commit the rest:
     /// neither is wanted.
     spoiled: Option<Error>,
+    /// Was a delivery stored that waits to be sent?
+    owes: bool,
 }
 
 impl Session {
@@ -25,9 +27,19 @@ impl Session {
     }
 
     async fn begin(held: Held, statement: &'static str) -> Result<Self> {
-        let mut session = Self { held: Some(held), spoiled: None };
+        let mut session = Self { held: Some(held), spoiled: None, owes: false };
         session.run(async |connection| sqlx::raw_sql(statement).execute(connection).await.map(drop)).await?;
         Ok(session)
+    }
+
+    /// Notes that a delivery was stored that waits to be sent.
+    pub(super) fn owes_deliveries(&mut self) {
+        self.owes = true;
+    }
+
+    /// Was a delivery stored that waits to be sent?
+    pub(crate) fn delivery_is_due(&self) -> bool {
+        self.owes
     }
 
     /// Makes the transaction durable.

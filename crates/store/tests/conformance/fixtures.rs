@@ -6,8 +6,9 @@ use certwright_domain::ca::{Ca, CaRules, CaState, CaType, CaVersion, RevocationS
 use certwright_domain::constraints::{NameConstraints, RawSubtrees};
 use certwright_domain::dn::{Attribute, AttributeType, DistinguishedName};
 use certwright_domain::event::{Event, EventKind};
+use certwright_domain::http_url::HttpUrl;
 use certwright_domain::id::{
-    AuditId, CaId, CertificateId, EventId, IdEntropy, IntentId, IssuedId, KeyId, ProfileId, TokenId, VaultId,
+    AuditId, CaId, CertificateId, EventId, IdEntropy, IntentId, IssuedId, KeyId, ProfileId, TokenId, VaultId, WebhookId,
 };
 use certwright_domain::issued::{IssuedCertificate, IssuedKind};
 use certwright_domain::key::{Key, KeyState, KeyVersion, Protection, SealedBlob, Vault, VaultKeyVersion, VaultState};
@@ -23,6 +24,7 @@ use certwright_domain::stage::VersionPointers;
 use certwright_domain::time::{Span, Timestamp};
 use certwright_domain::token::Token;
 use certwright_domain::validity::{RequestedValidity, Validity};
+use certwright_domain::webhook::Webhook;
 use certwright_store::{CommitFaults, Intent, Location, PageRequest, Recording, Store};
 use certwright_testkit::postgres::{DatabaseGuard, fresh_database};
 use std::ops::Deref;
@@ -363,6 +365,20 @@ pub(crate) fn event(number: u32, kind: EventKind) -> Event {
         subject_name: "a name".to_owned(),
         request_id: format!("request-{number}"),
         details: vec![("text".to_owned(), "ü\0\"".to_owned()), ("another".to_owned(), number.to_string())],
+    }
+}
+
+pub(crate) fn webhook(number: u32, called: &str, kinds: &[EventKind]) -> Webhook {
+    Webhook {
+        id: WebhookId::new(now(), entropy(number)),
+        name: name(called),
+        url: HttpUrl::parse("https://hooks.example.com/certwright").unwrap(),
+        kinds: kinds.to_vec(),
+        enabled: true,
+        secret: SealedBlob(vec![1, 2, 3]),
+        root_key_id: "root-1".to_owned(),
+        created_at: now(),
+        revision: 1,
     }
 }
 

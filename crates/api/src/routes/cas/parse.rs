@@ -6,7 +6,7 @@ use certwright_app::{
     Error, ImportCa, Install, NewCa, NewCaKind, NewRules, OwnKey, RenewCa, UpdateCa, read_private_key_pem,
 };
 use certwright_domain::algorithm::SignatureAlgorithm;
-use certwright_domain::ca::{CaType, RevocationSettings};
+use certwright_domain::ca::{CaRenewal, CaRenewalKey, CaType, RevocationSettings};
 use certwright_domain::constraints::{NameConstraints, RawSubtrees};
 use certwright_domain::name::{Reference, ResourceName};
 use certwright_domain::secret::SecretBytes;
@@ -19,6 +19,8 @@ pub(super) fn new_ca(body: wire::NewCa) -> Result<NewCa, Problem> {
     let mut faults = Faults::default();
     let name = faults.name("/name", &body.name);
     let rules = rules(&mut faults, body.rules.as_ref());
+    let renewal = body.renewal.as_ref().map_or(Some(None), |rule| renewal(&mut faults, rule));
+    let rules = rules.zip(renewal).map(|(rules, renewal)| NewRules { renewal, ..rules });
     let revocation = revocation(&mut faults, body.revocation.as_ref(), RevocationSettings::default());
     let ca_type = faults.take("/type", CaType::parse(&body.ca_type));
     let kind = ca_type.and_then(|ca_type| {
@@ -42,13 +44,13 @@ pub(super) fn update_ca(body: &wire::UpdateCa, settings: Option<RevocationSettin
         None => Some(None),
         Some(parsed) => parsed.map(Some),
     };
-    let parts = name.zip(leaf).zip(subordinate.zip(revocation));
-    faults.finish(parts.map(|((name, leaf_max_validity), (subordinate_max_validity, revocation))| UpdateCa {
-        name,
-        leaf_max_validity,
-        subordinate_max_validity,
-        enabled: body.enabled,
-        revocation,
+    let renewal = match &body.renewal {
+        None => Some(None),
+        Some(rule) => renewal(&mut faults, rule).map(Some),
+    };
+    let parts = name.zip(leaf).zip(subordinate.zip(revocation)).zip(renewal);
+    faults.finish(parts.map(|(((name, leaf_max_validity), (subordinate_max_validity, revocation)), renewal)| {
+        UpdateCa { renewal, name, leaf_max_validity, subordinate_max_validity, enabled: body.enabled, revocation }
     }))
 }
 
@@ -194,7 +196,24 @@ fn rules(faults: &mut Faults, rules: Option<&wire::NewCaRules>) -> Option<NewRul
         subordinate_max_validity,
         path_length: rules.path_length,
         name_constraints,
+        renewal: None,
     })
+}
+
+/// A renewal rule; inside, `None` for one that is switched off.
+fn renewal(faults: &mut Faults, rule: &wire::CaRenewal) -> Option<Option<CaRenewal>> {
+    if rule.enabled == Some(false) {
+        return Some(None);
+    }
+    let advance = faults.optional("/renewal/advancePeriod", rule.advance_period.as_deref(), Span::parse);
+    let key = faults.optional("/renewal/key", rule.key.as_deref(), CaRenewalKey::parse);
+    let after = faults.optional("/renewal/makeCurrentAfter", rule.make_current_after.as_deref(), Span::parse);
+    let ((advance, key), make_current_after) = advance.zip(key).zip(after)?;
+    Some(Some(CaRenewal {
+        key: key.unwrap_or(CaRenewalKey::Same),
+        advance_period: advance.unwrap_or(Span::ZERO),
+        make_current_after,
+    }))
 }
 
 fn name_constraints(faults: &mut Faults, constraints: &wire::NameConstraints) -> Option<NameConstraints> {

@@ -7,7 +7,7 @@ use crate::dn::{Attribute, AttributeType, DistinguishedName};
 use crate::name::ResourceName;
 use crate::profile::{KeyHolder, Profile, RawNameLimits, RawProfile};
 use crate::public_key::{PublicKey, PublicKeyKind};
-use crate::rules::{CaRequest, Decision, LeafRequest, ServiceLimits, decide_leaf};
+use crate::rules::{CaRequest, Decision, KeyStanding, LeafRequest, ServiceLimits, decide_leaf};
 use crate::san::San;
 use crate::serial::Sha256;
 use crate::time::{Span, Timestamp};
@@ -134,7 +134,7 @@ pub(super) fn until(end: RequestedEnd) -> RequestedValidity {
 }
 
 pub(super) fn decide(profile: &Profile, issuer: &IssuerFacts, request: LeafRequest) -> Decision {
-    decide_leaf(profile, issuer, request, false, &ServiceLimits::default(), now())
+    decide_leaf(profile, issuer, request, KeyStanding::Free, &ServiceLimits::default(), now())
 }
 
 /// The violations; empty when approved.

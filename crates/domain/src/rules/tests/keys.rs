@@ -4,7 +4,7 @@ use super::fixtures::*;
 use crate::algorithm::KeyAlgorithm;
 use crate::profile::{KeyHolder, Profile};
 use crate::public_key::{PublicKey, PublicKeyKind};
-use crate::rules::{ServiceLimits, decide_leaf, key_strength};
+use crate::rules::{KeyStanding, ServiceLimits, decide_leaf, key_strength};
 use crate::serial::Sha256;
 use num_bigint::BigUint;
 
@@ -122,8 +122,11 @@ fn the_holder_of_the_key() {
 #[test]
 fn a_leaf_never_gets_the_key_or_the_shape_of_a_ca() {
     let mut request = leaf(&["a.example.com"]);
-    let known = decide_leaf(&open(), &issuer(), request.clone(), true, &ServiceLimits::default(), now());
+    let known = decide_leaf(&open(), &issuer(), request.clone(), KeyStanding::OfCa, &ServiceLimits::default(), now());
     assert_eq!(codes(known), ["key_is_ca_key"]);
+    let lost = KeyStanding::Compromised;
+    let blocked = decide_leaf(&open(), &issuer(), request.clone(), lost, &ServiceLimits::default(), now());
+    assert_eq!(codes(blocked), ["key_compromised"]);
     request.public_key.spki_sha256 = issuer().spki_sha256;
     assert_eq!(codes(decide(&open(), &issuer(), request.clone())), ["key_is_ca_key"]);
     request.public_key.spki_sha256 = Sha256([9; 32]);

@@ -229,6 +229,18 @@ async fn attempts_are_kept_newest_first_and_aged_out() {
 }
 
 #[tokio::test]
+async fn blocked_keys_are_kept_once_and_found_by_what_is_new() {
+    let store = fresh().await;
+    let mut tx = store.begin("t").await.unwrap();
+    for (number, epoch) in [(1, 5), (2, 7), (1, 9)] {
+        tx.block_key(&sha(number), epoch, now()).await.unwrap();
+    }
+    assert_eq!(tx.compromised_keys(0).await.unwrap(), [sha(1), sha(2)]);
+    assert_eq!(tx.compromised_keys(5).await.unwrap(), [sha(2)]);
+    assert_eq!(tx.compromised_keys(7).await.unwrap(), []);
+}
+
+#[tokio::test]
 async fn the_epoch_is_held_beside_others_who_hold_it() {
     let store = fresh().await;
     let mut tx = store.begin("t").await.unwrap();

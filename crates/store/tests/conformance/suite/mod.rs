@@ -13,6 +13,7 @@ mod system;
 mod tokens;
 mod transactions;
 mod vaults;
+mod webhooks;
 
 use super::{BACKEND, fresh_with};
 use crate::fixtures::TestStore;

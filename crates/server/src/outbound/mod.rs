@@ -1,0 +1,196 @@
+//! The way out, guarded: requests to addresses that somebody else named (receivers of webhooks; later the validation of
+//! challenges).
+//!
+//! A name is looked up once; every address it has is judged by [`EgressRules`], and one that is refused refuses the name;
+//! the connection goes to an address that was judged, with the name in `Host` and in the TLS handshake. There is no second
+//! look-up that could answer otherwise. Redirects are not followed, a proxy is not used, an answer's body is thrown away.
+
+mod trust;
+
+pub(crate) use trust::Trust;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use certwright_app::{Outbound, OutboundAnswer, OutboundError};
+use certwright_domain::egress::EgressRules;
+use certwright_domain::http_url::{Host, HttpUrl};
+use certwright_domain::time::Span;
+use http::{HeaderMap, Request, header};
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::body::Incoming;
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use rustls::pki_types::ServerName;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+
+/// From the look-up to the answer's head.
+const DEADLINE: Duration = Duration::from_secs(10);
+/// For one of several addresses to accept the connection.
+const CONNECT: Duration = Duration::from_secs(3);
+/// Addresses of a name that are tried.
+const ADDRESSES: usize = 4;
+/// Largest head of an answer.
+const HEAD: usize = 16 << 10;
+/// Header lines of an answer.
+const HEADERS: usize = 64;
+/// How much of an answer's body is read, and how long, so that its sender can finish in peace.
+const BODY: (usize, Duration) = (16 << 10, Duration::from_secs(1));
+
+/// Looks names up.
+#[async_trait]
+pub(crate) trait Resolve: Send + Sync {
+    /// The addresses of a name.
+    async fn resolve(&self, name: &str, port: u16) -> io::Result<Vec<SocketAddr>>;
+}
+
+/// As the system does it.
+pub(crate) struct SystemResolver;
+
+#[async_trait]
+impl Resolve for SystemResolver {
+    async fn resolve(&self, name: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+        Ok(tokio::net::lookup_host((name, port)).await?.collect())
+    }
+}
+
+/// The real way out.
+pub(crate) struct Guarded {
+    rules: EgressRules,
+    resolver: Arc<dyn Resolve>,
+    trust: Arc<Trust>,
+}
+
+impl Guarded {
+    /// With these rules.
+    pub(crate) fn new(rules: EgressRules, resolver: Arc<dyn Resolve>, trust: Arc<Trust>) -> Self {
+        Self { rules, resolver, trust }
+    }
+
+    /// The addresses of the URL's host, each of them judged.
+    async fn addresses(&self, url: &HttpUrl) -> Result<Vec<SocketAddr>, OutboundError> {
+        let found = match url.host() {
+            Host::Ip(address) => vec![SocketAddr::new(*address, url.port())],
+            Host::Name(name) => {
+                self.resolver.resolve(name, url.port()).await.map_err(|_| OutboundError::Unresolvable)?
+            }
+        };
+        if found.is_empty() {
+            return Err(OutboundError::Unresolvable);
+        }
+        for address in &found {
+            self.rules.check(address.ip())?;
+        }
+        Ok(found)
+    }
+
+    async fn exchange(
+        &self,
+        url: &HttpUrl,
+        headers: &[(&'static str, String)],
+        body: Vec<u8>,
+    ) -> Result<OutboundAnswer, OutboundError> {
+        let addresses = self.addresses(url).await?;
+        let stream = connect(&addresses).await?;
+        let request = request(url, headers, body)?;
+        if !url.is_https() {
+            return send(stream, request).await;
+        }
+        let name = server_name(url.host())?;
+        let connector = TlsConnector::from(self.trust.config());
+        let stream = connector.connect(name, stream).await.map_err(|error| OutboundError::Tls(trust::why(&error)))?;
+        send(stream, request).await
+    }
+}
+
+#[async_trait]
+impl Outbound for Guarded {
+    fn check(&self, url: &HttpUrl) -> Result<(), OutboundError> {
+        match url.host() {
+            Host::Ip(address) => Ok(self.rules.check(*address)?),
+            Host::Name(_) => Ok(()),
+        }
+    }
+
+    async fn post(
+        &self,
+        url: &HttpUrl,
+        headers: &[(&'static str, String)],
+        body: Vec<u8>,
+    ) -> Result<OutboundAnswer, OutboundError> {
+        match timeout(DEADLINE, self.exchange(url, headers, body)).await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(OutboundError::Timeout),
+        }
+    }
+}
+
+/// Connects to the first of the addresses that accepts.
+async fn connect(addresses: &[SocketAddr]) -> Result<TcpStream, OutboundError> {
+    for address in addresses.iter().take(ADDRESSES) {
+        if let Ok(Ok(stream)) = timeout(CONNECT, TcpStream::connect(address)).await {
+            return Ok(stream);
+        }
+    }
+    Err(OutboundError::Unreachable)
+}
+
+fn request(
+    url: &HttpUrl,
+    headers: &[(&'static str, String)],
+    body: Vec<u8>,
+) -> Result<Request<Full<Bytes>>, OutboundError> {
+    let mut request = Request::post(url.target()).header(header::HOST, url.authority());
+    for (name, value) in headers {
+        request = request.header(*name, value);
+    }
+    let request = request.header(header::CONNECTION, "close");
+    request.body(Full::new(Bytes::from(body))).map_err(|_| OutboundError::Malformed)
+}
+
+fn server_name(host: &Host) -> Result<ServerName<'static>, OutboundError> {
+    match host {
+        Host::Name(name) => {
+            ServerName::try_from(name.clone()).map_err(|_| OutboundError::Tls("the host cannot stand in a certificate"))
+        }
+        Host::Ip(address) => Ok(ServerName::from(IpAddr::to_canonical(address))),
+    }
+}
+
+async fn send<S>(stream: S, request: Request<Full<Bytes>>) -> Result<OutboundAnswer, OutboundError>
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    let malformed = |_: hyper::Error| OutboundError::Malformed;
+    let mut settings = http1::Builder::new();
+    settings.max_buf_size(HEAD).max_headers(HEADERS);
+    let (mut sender, connection) = settings.handshake(TokioIo::new(stream)).await.map_err(malformed)?;
+    // Ends with this function, whatever the other side does.
+    let mut driver = JoinSet::new();
+    driver.spawn(connection);
+    let (head, body) = sender.send_request(request).await.map_err(malformed)?.into_parts();
+    drain(body).await;
+    Ok(OutboundAnswer { status: head.status.as_u16(), retry_after: retry_after(&head.headers) })
+}
+
+/// Reads a little of the body and forgets it.
+async fn drain(body: Incoming) {
+    let (most, longest) = BODY;
+    let _ = timeout(longest, Limited::new(body, most).collect()).await;
+}
+
+/// `Retry-After` in seconds; a date is not understood.
+fn retry_after(headers: &HeaderMap) -> Option<Span> {
+    let seconds: u32 = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
+    Some(Span::from_s(i64::from(seconds)))
+}
+
+#[cfg(test)]
+mod tests;
