@@ -18,6 +18,7 @@ mod constraints;
 mod contents;
 mod csr;
 mod frame;
+mod heap;
 mod key;
 mod name;
 mod pem;
@@ -37,6 +38,7 @@ pub use certificate::{
 };
 pub use chain::order_chain;
 pub use csr::{Csr, MAX_CSR_BYTES, parse_csr};
+pub use heap::{Heap, read_heap};
 pub use key::{read_public_key, verify_signature};
 pub use pem::{PemHeap, read_pem_heap, read_private_key_pem, to_pem};
 pub use pkcs7::to_pkcs7;

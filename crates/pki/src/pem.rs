@@ -3,7 +3,7 @@
 use crate::Error;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use certwright_domain::secret::SecretBytes;
+use certwright_domain::secret::{SecretBytes, SecretText};
 use certwright_domain::violation::Invalid;
 use zeroize::{Zeroize, Zeroizing};
 
@@ -100,9 +100,9 @@ pub fn to_pem(label: &str, der: &[u8]) -> String {
 
 /// One block, not yet decoded.
 #[derive(Debug, Clone, Copy)]
-struct Block<'a> {
+pub(crate) struct Block<'a> {
     /// Between `BEGIN` and the dashes.
-    label: &'a str,
+    pub(crate) label: &'a str,
     /// Base64 with line breaks.
     body: &'a str,
     /// An encryption header (RFC 1421) stands in it.
@@ -110,8 +110,13 @@ struct Block<'a> {
 }
 
 impl Block<'_> {
+    /// The block as it stands in the text.
+    pub(crate) fn to_pem(self) -> SecretText {
+        SecretText::new(["-----BEGIN ", self.label, "-----", self.body, "-----END ", self.label, "-----\n"].concat())
+    }
+
     /// The DER inside.
-    fn decode(&self) -> Result<Vec<u8>, Invalid> {
+    pub(crate) fn decode(&self) -> Result<Vec<u8>, Invalid> {
         let mut text = Zeroizing::new(String::with_capacity(self.body.len()));
         text.extend(self.body.chars().filter(|symbol| !symbol.is_ascii_whitespace()));
         STANDARD.decode(text.as_bytes()).map_err(|_| {
@@ -126,8 +131,7 @@ impl Block<'_> {
 /// The DER of every block of PEM, or the one DER structure that the bytes are. Every block must carry one of `labels`;
 /// a private key among them is called out.
 pub(crate) fn unarmor(bytes: &[u8], labels: &[&str], wanted: &str) -> Result<Vec<Vec<u8>>, Invalid> {
-    // A SEQUENCE whose length takes more than one octet: no text begins like that, and nothing shorter is read here.
-    if matches!(bytes, [0x30, 0x80..=0xff, ..]) {
+    if is_der(bytes) {
         return Ok(vec![bytes.to_vec()]);
     }
     let blocks = blocks(text(bytes, wanted)?)?;
@@ -143,8 +147,13 @@ pub(crate) fn unarmor(bytes: &[u8], labels: &[&str], wanted: &str) -> Result<Vec
     blocks.iter().map(Block::decode).collect()
 }
 
+/// Is this a SEQUENCE whose length takes more than one octet? No text begins like that, and nothing shorter is read here.
+pub(crate) fn is_der(bytes: &[u8]) -> bool {
+    matches!(bytes, [0x30, 0x80..=0xff, ..])
+}
+
 /// The blocks of a text, in order.
-fn blocks(text: &str) -> Result<Vec<Block<'_>>, Invalid> {
+pub(crate) fn blocks(text: &str) -> Result<Vec<Block<'_>>, Invalid> {
     let mut found = Vec::new();
     let mut rest = text;
     while let Some((_, after)) = rest.split_once("-----BEGIN ") {
@@ -169,16 +178,16 @@ fn blocks(text: &str) -> Result<Vec<Block<'_>>, Invalid> {
     Ok(found)
 }
 
-fn text<'a>(bytes: &'a [u8], wanted: &str) -> Result<&'a str, Invalid> {
+pub(crate) fn text<'a>(bytes: &'a [u8], wanted: &str) -> Result<&'a str, Invalid> {
     std::str::from_utf8(bytes).map_err(|_| neither(wanted))
 }
 
-fn neither(wanted: &str) -> Invalid {
+pub(crate) fn neither(wanted: &str) -> Invalid {
     pem_error(&format!("This is neither PEM nor DER of {wanted}."), "Send the file as it is, PEM or DER.")
 }
 
 /// A refusal of PEM of another kind than `wanted`, with what it is.
-fn wrong_kind(label: &str, wanted: &str) -> Invalid {
+pub(crate) fn wrong_kind(label: &str, wanted: &str) -> Invalid {
     let (is, hint) = match label {
         "CERTIFICATE" | "X509 CERTIFICATE" => ("a certificate", String::new()),
         "TRUSTED CERTIFICATE" => (
