@@ -40,7 +40,7 @@ pub use chain::order_chain;
 pub use csr::{Csr, MAX_CSR_BYTES, parse_csr};
 pub use heap::{Heap, read_heap};
 pub use key::{read_public_key, verify_signature};
-pub use pem::{PemHeap, read_pem_heap, read_private_key_pem, to_pem};
+pub use pem::{read_private_key_pem, to_pem};
 pub use pkcs7::to_pkcs7;
 pub use prepare::{Issuer, Prepared, Urls, prepare};
 

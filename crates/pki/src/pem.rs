@@ -39,39 +39,6 @@ pub fn read_private_key_pem(text: &str) -> Result<SecretBytes, Error> {
     })
 }
 
-/// What stands in a text of PEM, in whatever order: certificates, and perhaps a private key, encrypted or not.
-pub struct PemHeap {
-    /// DER.
-    pub certificates: Vec<Vec<u8>>,
-    /// The block of the private key as it stands in the text.
-    pub private_key: Option<SecretBytes>,
-}
-
-/// Sorts a text of PEM. More than [`crate::MAX_CERTIFICATES`] certificates and a second private key are refused; blocks of
-/// other kinds (EC parameters, requests) are passed over.
-pub fn read_pem_heap(bytes: &[u8]) -> Result<PemHeap, Error> {
-    const WANTED: &str = "a certificate or private key";
-    let mut heap = PemHeap { certificates: Vec::new(), private_key: None };
-    for block in blocks(text(bytes, WANTED)?)? {
-        match block.label {
-            "CERTIFICATE" | "X509 CERTIFICATE" | "TRUSTED CERTIFICATE" => heap.certificates.push(block.decode()?),
-            label if label.ends_with("PRIVATE KEY") => {
-                let whole = format!("-----BEGIN {label}-----{}-----END {label}-----\n", block.body);
-                if heap.private_key.replace(SecretBytes::new(whole.into_bytes())).is_some() {
-                    return Err(key_error("There are several private keys in the PEM.", "Give exactly one."));
-                }
-            }
-            _ => {}
-        }
-    }
-    if heap.certificates.len() > crate::MAX_CERTIFICATES {
-        let detail =
-            format!("There are {} certificates, {} are allowed.", heap.certificates.len(), crate::MAX_CERTIFICATES);
-        return Err(pem_error(&detail, "Give the leaf and those above it alone.").into());
-    }
-    Ok(heap)
-}
-
 /// PEM with the given label (`CERTIFICATE`, `PRIVATE KEY`, `CERTIFICATE REQUEST`, `PUBLIC KEY`), 64 columns, LF.
 pub fn to_pem(label: &str, der: &[u8]) -> String {
     let mut body = STANDARD.encode(der);

@@ -32,7 +32,10 @@ async fn made_unchanged_and_made_anew_say_so() {
         assert_eq!(body["renewal"]["outlook"], "SCHEDULED");
         assert_eq!(body["version"]["stages"], json!(["CURRENT", "LATEST"]));
         let same = put(&app, WEB, spec()).await.is(200);
-        assert_eq!((same.json()["ensured"]["outcome"].clone(), same.header("etag")), (json!("UNCHANGED"), tag.as_str()));
+        assert_eq!(
+            (same.json()["ensured"]["outcome"].clone(), same.header("etag")),
+            (json!("UNCHANGED"), tag.as_str())
+        );
         let other = put(&app, WEB, spec_with(json!({"names": ["other.example.com"]}))).await.is(200).json();
         assert_eq!((&other["ensured"]["outcome"], &other["currentVersion"]), (&json!("NEW_VERSION"), &json!(2)));
         let known = app.ask("GET", WEB).header("if-none-match", "\"2\"").send().await;
@@ -55,7 +58,16 @@ async fn what_cannot_be_read_is_listed_whole() {
         problem["errors"].as_array().unwrap().iter().map(|error| error["pointer"].as_str().unwrap()).collect();
     assert_eq!(
         pointers,
-        ["/name", "/ca", "/names/0", "/keyAlgorithm", "/validity/duration", "/renewal/interval", "/renewal/key", "/stage"]
+        [
+            "/name",
+            "/ca",
+            "/names/0",
+            "/keyAlgorithm",
+            "/validity/duration",
+            "/renewal/interval",
+            "/renewal/key",
+            "/stage"
+        ]
     );
     for (renewal, code) in [
         (json!({}), "invalid_renewal_rule"),
@@ -90,7 +102,8 @@ async fn changes_need_the_etag_and_say_what_takes_effect() {
     assert_eq!((&changed["names"], &changed["currentVersion"]), (&json!(["next.example.com"]), &json!(1)));
     assert_eq!(changed["version"]["names"], json!(["web.example.com"]));
     patch(Some(tag), json!({"enabled": false})).await.problem(412, "precondition_failed");
-    let would = app.ask("PATCH", &format!("{WEB}?dryRun=true")).header("if-match", "*").json(&json!({"enabled": false}));
+    let would =
+        app.ask("PATCH", &format!("{WEB}?dryRun=true")).header("if-match", "*").json(&json!({"enabled": false}));
     assert_eq!(would.send().await.is(200).json()["wouldBe"]["state"], "DISABLED");
     assert_eq!(app.get(WEB).await.json()["state"], "ACTIVE");
 }
@@ -113,9 +126,14 @@ async fn bundles_by_stage_number_name_and_format() {
     put(&app, WEB, spec()).await.is(201);
     app.post(&format!("{WEB}/renew"), json!({"stage": "PENDING", "versionName": "next"})).await.is(200);
     let bundle = |query: &str| app.get_owned(format!("{WEB}/bundle{query}"));
-    for (query, version) in
-        [("", 1), ("?stage=CURRENT", 1), ("?stage=PENDING", 2), ("?stage=LATEST", 2), ("?version=1", 1), ("?versionName=next", 2)]
-    {
+    for (query, version) in [
+        ("", 1),
+        ("?stage=CURRENT", 1),
+        ("?stage=PENDING", 2),
+        ("?stage=LATEST", 2),
+        ("?version=1", 1),
+        ("?versionName=next", 2),
+    ] {
         assert_eq!(bundle(query).await.is(200).json()["version"], version, "{query}");
     }
     for (query, status, code) in [
@@ -127,7 +145,11 @@ async fn bundles_by_stage_number_name_and_format() {
         ("?format=der&includeKey=true", 406, "not_acceptable"),
     ] {
         let problem = bundle(query).await.is(status).json();
-        let found = if problem["errors"].is_array() && status == 400 { &problem["errors"][0]["code"] } else { &problem["code"] };
+        let found = if problem["errors"].is_array() && status == 400 {
+            &problem["errors"][0]["code"]
+        } else {
+            &problem["code"]
+        };
         assert_eq!(found, code, "{query}");
     }
     for (format, media) in [
@@ -138,7 +160,7 @@ async fn bundles_by_stage_number_name_and_format() {
         ("tar", "application/x-tar"),
     ] {
         let first = bundle(&format!("?format={format}")).await.is(200);
-        assert_eq!((first.header("content-type"), first.header("cache-control")), (media, "private, no-cache"));
+        assert_eq!((first.header("content-type"), first.header("cache-control")), (media, "no-store"));
         let path = format!("{WEB}/bundle?format={format}");
         let again = app.ask("GET", &path).header("if-none-match", first.header("etag")).send().await.is(304);
         assert!(again.body.is_empty());
@@ -197,7 +219,7 @@ async fn a_csr_of_the_requester_and_its_versions() {
 async fn a_ca_shows_its_renewal_rule_and_a_trial_whom_a_change_refuses() {
     let app = TestApp::new().await;
     app.root().await;
-    put(&app, WEB, spec()).await.is(201);
+    put(&app, WEB, spec_with(json!({"validity": {"duration": "P89D"}}))).await.is(201);
     let path = "/v1/certificate-authorities/root";
     let rule = json!({"renewal": {"advancePeriod": "P30D", "makeCurrentAfter": "P7D"}});
     let changed = app.ask("PATCH", path).header("if-match", "*").json(&rule).send().await.is(200).json();

@@ -5,9 +5,10 @@ use crate::{App, Error, Pointed};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use certwright_domain::secret::{SecretBytes, SecretText};
+use certwright_domain::time::Timestamp;
 use certwright_domain::violation::Invalid;
 use certwright_keystore::container::{self, Strength};
-use certwright_pki::{PemHeap, read_pem_heap};
+use certwright_pki::{MAX_CERTIFICATES, read_heap};
 
 /// A certificate with its key as a request brings it; either PEM in parts, or PKCS#12.
 #[derive(Default)]
@@ -38,111 +39,133 @@ pub enum KeyFile {
 }
 
 impl App {
-    /// Reads what was brought, decrypting it where it must. Deriving keys from passwords takes a while: this blocks the
-    /// thread for tens of milliseconds, by the file's own choice up to a second or so.
+    /// Reads what was brought, decrypting it where it must.
     ///
     /// # Errors
     /// [`Error::Invalid`] with pointers relative to the import.
-    pub fn read_brought(&self, brought: Brought) -> Result<ImportedCertificate, Error> {
-        if let Some(file) = &brought.pkcs12 {
-            if brought.certificate.is_some() || brought.chain.is_some() || brought.private_key.is_some() {
-                return Err(Error::invalid(
-                    "/pkcs12",
-                    Invalid::new(
-                        "contradicting_fields",
-                        "PKCS#12 holds certificate, chain and key already.",
-                        "Leave `certificate`, `chain` and `privateKey` out, or `pkcs12`.",
-                    ),
-                ));
-            }
-            return read_pkcs12(file, brought.password.as_ref());
-        }
-        let mut heap = PemHeap { certificates: Vec::new(), private_key: None };
-        for (pointer, text) in [
-            ("/certificate", brought.certificate.as_ref().map(|text| text.expose().as_slice())),
-            ("/chain", brought.chain.as_deref()),
-            ("/privateKey", brought.private_key.as_ref().map(|text| text.expose().as_slice())),
-        ] {
-            let Some(text) = text else { continue };
-            let more = read_pem_heap(text).map_err(|error| match error {
-                certwright_pki::Error::Invalid(invalid) => Error::invalid(pointer, invalid),
-                other => other.into(),
-            })?;
-            heap.certificates.extend(more.certificates);
-            if let Some(key) = more.private_key
-                && heap.private_key.replace(key).is_some()
-            {
-                return Err(missing(pointer, "several_private_keys", "There are several private keys.", "Give one."));
-            }
-        }
-        if heap.certificates.is_empty() {
-            let hint = "Give it as PEM, or give `pkcs12`.";
-            return Err(missing("/certificate", "missing_field", "There is no certificate to import.", hint));
-        }
-        let Some(key) = heap.private_key else {
-            let hint = "Give it as PEM: PKCS#8, PKCS#1 or SEC1.";
-            return Err(missing("/privateKey", "missing_field", "There is no private key to import.", hint));
-        };
-        let passphrase = brought.passphrase.as_ref().map(|text| text_of("/passphrase", text)).transpose()?;
-        let private_key = container::read_private_key(key.expose(), passphrase.as_ref()).map_err(|error| {
-            at(if matches!(error, container::Error::WrongPassword) { "/passphrase" } else { "/privateKey" }, error)
-        })?;
-        Ok(ImportedCertificate { certificates: heap.certificates, private_key })
+    pub async fn read_brought(&self, brought: Brought) -> Result<ImportedCertificate, Error> {
+        blocking(move || match &brought.pkcs12 {
+            Some(file) => read_pkcs12(file, &brought),
+            None => read_pem(&brought),
+        })
+        .await
     }
 
     /// A private key under a passphrase: PEM `ENCRYPTED PRIVATE KEY`.
-    pub fn encrypted_key(&self, key: &SecretBytes, passphrase: &SecretText) -> Result<SecretText, Error> {
-        container::encrypt_private_key(key, passphrase).map_err(|error| at("/password", error))
+    pub async fn encrypted_key(&self, key: &SecretBytes, passphrase: SecretText) -> Result<SecretText, Error> {
+        let key = key.clone();
+        blocking(move || container::encrypt_private_key(&key, &passphrase).map_err(|error| at("/password", error)))
+            .await
     }
 
     /// A bundle as a file with a password. Without a key it is a trust store with the certificates above the leaf.
-    pub fn key_file(
+    pub async fn key_file(
         &self,
         kind: KeyFile,
         bundle: &Bundle,
         key: Option<&SecretBytes>,
         alias: Option<&str>,
-        password: Option<&SecretText>,
+        password: Option<SecretText>,
     ) -> Result<SecretBytes, Error> {
         let Some(password) = password else {
             let hint = "Add `\"password\":\"…\"` to the body.";
             return Err(missing("/password", "missing_field", "This format needs a password.", hint));
         };
-        let alias = alias.unwrap_or(bundle.certificate.name.as_str());
-        let chain = bundle.chain();
-        let chain: Vec<&[u8]> = chain.iter().map(Vec::as_slice).collect();
+        let alias = alias.unwrap_or(bundle.certificate.name.as_str()).to_owned();
         let created_at = bundle.version.created_at;
-        let strength = if kind == KeyFile::Pkcs12Compat { Strength::Compat } else { Strength::Modern };
-        let made = match (key, kind) {
-            (Some(key), KeyFile::Jks) => container::write_jks(key, &chain, alias, password, created_at),
-            (Some(key), _) => container::write_pkcs12(key, &chain, alias, password, strength),
-            (None, _) => {
-                let trusted: Vec<(&str, &[u8])> =
-                    bundle.version.chain.iter().map(|der| (alias, der.as_slice())).collect();
-                return self.trust_file(kind, &trusted, password, created_at);
-            }
+        let Some(key) = key.cloned() else {
+            let trusted = bundle.version.chain.iter().map(|der| (alias.clone(), der.clone())).collect();
+            return self.trust_file(kind, trusted, password, created_at).await;
         };
-        made.map_err(|error| at(pointer_of(&error), error))
+        let chain = bundle.chain();
+        blocking(move || {
+            let chain: Vec<&[u8]> = chain.iter().map(Vec::as_slice).collect();
+            match kind {
+                KeyFile::Jks => container::write_jks(&key, &chain, &alias, &password, created_at),
+                KeyFile::Pkcs12 => container::write_pkcs12(&key, &chain, &alias, &password, Strength::Modern),
+                KeyFile::Pkcs12Compat => container::write_pkcs12(&key, &chain, &alias, &password, Strength::Compat),
+            }
+            .map_err(|error| at(pointer_of(&error), error))
+        })
+        .await
     }
 
-    /// Certificates as a trust store with a password.
-    pub fn trust_file(
+    /// Certificates (alias and DER) as a trust store with a password.
+    pub async fn trust_file(
         &self,
         kind: KeyFile,
-        trusted: &[(&str, &[u8])],
-        password: &SecretText,
-        created_at: certwright_domain::time::Timestamp,
+        trusted: Vec<(String, Vec<u8>)>,
+        password: SecretText,
+        created_at: Timestamp,
     ) -> Result<SecretBytes, Error> {
-        match kind {
-            KeyFile::Jks => container::write_jks_trust_store(trusted, password, created_at),
-            KeyFile::Pkcs12 => container::write_pkcs12_trust_store(trusted, password, Strength::Modern),
-            KeyFile::Pkcs12Compat => container::write_pkcs12_trust_store(trusted, password, Strength::Compat),
-        }
-        .map_err(|error| at(pointer_of(&error), error))
+        blocking(move || {
+            let trusted: Vec<(&str, &[u8])> =
+                trusted.iter().map(|(alias, der)| (alias.as_str(), der.as_slice())).collect();
+            match kind {
+                KeyFile::Jks => container::write_jks_trust_store(&trusted, &password, created_at),
+                KeyFile::Pkcs12 => container::write_pkcs12_trust_store(&trusted, &password, Strength::Modern),
+                KeyFile::Pkcs12Compat => container::write_pkcs12_trust_store(&trusted, &password, Strength::Compat),
+            }
+            .map_err(|error| at(pointer_of(&error), error))
+        })
+        .await
     }
 }
 
-fn read_pkcs12(file: &SecretBytes, password: Option<&SecretBytes>) -> Result<ImportedCertificate, Error> {
+/// Keys from passwords take tens of milliseconds, by a foreign file's own choice more: never on a thread of the runtime.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Error> + Send + 'static) -> Result<T, Error> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|error| Error::Internal(format!("reading or writing a file of keys: {error}")))?
+}
+
+fn read_pem(brought: &Brought) -> Result<ImportedCertificate, Error> {
+    let (mut certificates, mut private_key) = (Vec::new(), None);
+    for (pointer, text) in [
+        ("/certificate", brought.certificate.as_ref().map(|text| text.expose().as_slice())),
+        ("/chain", brought.chain.as_deref()),
+        ("/privateKey", brought.private_key.as_ref().map(|text| text.expose().as_slice())),
+    ] {
+        let Some(text) = text else { continue };
+        let heap = read_heap(text, MAX_CERTIFICATES).map_err(|error| match error {
+            certwright_pki::Error::Invalid(invalid) => Error::invalid(pointer, invalid),
+            other => other.into(),
+        })?;
+        certificates.extend(heap.certificates.into_iter().map(|one| one.der));
+        if let Some(key) = heap.private_key
+            && private_key.replace(key).is_some()
+        {
+            return Err(missing(pointer, "several_private_keys", "There are several private keys.", "Give one."));
+        }
+    }
+    if certificates.is_empty() {
+        let hint = "Give it as PEM, or give `pkcs12`.";
+        return Err(missing("/certificate", "missing_field", "There is no certificate to import.", hint));
+    }
+    let Some(key) = private_key else {
+        let hint = "Give it as PEM: PKCS#8, PKCS#1 or SEC1.";
+        return Err(missing("/privateKey", "missing_field", "There is no private key to import.", hint));
+    };
+    let passphrase = brought.passphrase.as_ref().map(|text| text_of("/passphrase", text)).transpose()?;
+    let private_key =
+        container::read_private_key(key.expose().as_bytes(), passphrase.as_ref()).map_err(|error| match error {
+            container::Error::WrongPassword => at("/passphrase", error),
+            error => at("/privateKey", error),
+        })?;
+    Ok(ImportedCertificate { certificates, private_key })
+}
+
+fn read_pkcs12(file: &SecretBytes, brought: &Brought) -> Result<ImportedCertificate, Error> {
+    if brought.certificate.is_some() || brought.chain.is_some() || brought.private_key.is_some() {
+        return Err(Error::invalid(
+            "/pkcs12",
+            Invalid::new(
+                "contradicting_fields",
+                "PKCS#12 holds certificate, chain and key already.",
+                "Leave `certificate`, `chain` and `privateKey` out, or `pkcs12`.",
+            ),
+        ));
+    }
     let mut text = file.expose().clone();
     text.retain(|byte| !byte.is_ascii_whitespace());
     let der = STANDARD.decode(&text).map(SecretBytes::new).map_err(|_| {
@@ -155,7 +178,7 @@ fn read_pkcs12(file: &SecretBytes, password: Option<&SecretBytes>) -> Result<Imp
             ),
         )
     })?;
-    let password = match password {
+    let password = match &brought.password {
         Some(password) => text_of("/password", password)?,
         None => SecretText::new(String::new()),
     };

@@ -34,7 +34,7 @@ impl Outage {
     fn dead(self, round: i64) -> bool {
         // Knuth's multiplicative hash spreads the days; up to two in a row are among them.
         let drawn = (round as u32).wrapping_mul(2_654_435_761) >> 16;
-        matches!(self, Self::AFifth) && drawn % 5 == 0
+        matches!(self, Self::AFifth) && drawn.is_multiple_of(5)
     }
 }
 

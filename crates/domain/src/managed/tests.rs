@@ -93,7 +93,7 @@ proptest! {
     #[test]
     fn a_retry_is_always_later_and_never_more_than_an_hour(failures in 1_u32..100, left in -1_000_000_i64..10_000_000) {
         let now = at("2026-03-10T00:00:00Z");
-        let next = retry_at(failures, Some(now.plus(Span::from_s(left.max(0))).minus(Span::from_s((-left).max(0)))), now);
+        let next = retry_at(failures, Some(now.plus(Span::from_s(left.max(0))).minus(Span::from_s(left.saturating_neg().max(0)))), now);
         prop_assert!(next.ms_since(now) >= 60_000 && next.ms_since(now) <= 3_600_000);
     }
 }

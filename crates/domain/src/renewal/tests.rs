@@ -105,7 +105,7 @@ proptest! {
         seconds in 1_i64..400 * 86_400, interval in 300_i64..400 * 86_400, advance in 0_i64..400 * 86_400, last: [u8; 4]
     ) {
         let start = Timestamp::parse("2026-01-01T00:00:00Z").unwrap();
-        let validity = Validity::new(start, start.plus(Span::from_s(seconds - 1))).unwrap();
+        let validity = Validity::new(start, start.plus(Span::from_s(seconds.saturating_sub(1)))).unwrap();
         let rule = RenewalRule::new(Some(Span::from_s(interval)), Some(Span::from_s(advance)), Span::from_days(500));
         let rule = rule.ok();
         let (due, at) = (due_by_rule(&validity, rule.as_ref()), renew_at(&validity, rule.as_ref(), &serial(last)));

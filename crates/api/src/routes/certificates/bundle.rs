@@ -1,7 +1,7 @@
 //! A version for its users: one URL, many formats.
 
 use crate::Api;
-use crate::answer::{Answer, bytes, content_etag, file, json, negotiated, set, with_etag};
+use crate::answer::{Answer, bytes, content_etag, file, json, negotiated, with_etag};
 use crate::content::{bundle_tar, pem_chain, pkcs7};
 use crate::extract::{Json, Path, Query, Read};
 use crate::negotiate::{BUNDLE, BUNDLE_POSTED, BUNDLE_WITH_KEY, Format, Offer, choose};
@@ -10,7 +10,6 @@ use crate::parse::{Faults, reference};
 use crate::problem::Problem;
 use crate::view;
 use axum::extract::State;
-use axum::http::header::CACHE_CONTROL;
 use axum::http::{HeaderMap, StatusCode};
 use certwright_app::{App, Bundle, KeyFile, VersionSelector};
 use certwright_domain::name::ResourceName;
@@ -28,8 +27,8 @@ pub(crate) fn routes() -> OpenApiRouter<Api> {
 /// Read a certificate's bundle
 ///
 /// Certificate and chain of a version, and on request its private key. The `ETag` changes when the content does: agents
-/// poll with `If-None-Match` and get 304. With the key inside, the answer may not be stored (`Cache-Control: no-store`), and
-/// only formats that can hold it are on offer. Formats with a password are asked for by `POST`.
+/// poll with `If-None-Match` and get 304. With the key only formats that can hold it are on offer; like every answer to a token,
+/// it may not be stored (`Cache-Control: no-store`). Formats with a password are asked for by `POST`.
 #[utoipa::path(get, path = "/v1/certificates/{certificate}/bundle", operation_id = "getCertificateBundle",
     tag = "certificates", params(("certificate" = String, Path, description = "Name or id"), wire::BundleQuery),
     responses((status = 200, description = "The bundle", content((wire::Bundle = "application/json"),
@@ -53,7 +52,7 @@ async fn get(
         return Ok(negotiated(known));
     }
     let key = if with_key { Some(app.certificate_key(&call, &bundle).await?) } else { None };
-    let response = rendered(&app, offer, &bundle, key.as_ref(), None)?;
+    let response = rendered(&app, offer, &bundle, key.as_ref(), None).await?;
     with_etag(&HeaderMap::new(), &tag, response).map(negotiated)
 }
 
@@ -82,13 +81,11 @@ async fn post(
     }
     let bundle = app.certificate_bundle(&call, &reference(&name)?, &selector).await?;
     let key = if with_key { Some(app.certificate_key(&call, &bundle).await?) } else { None };
-    let mut response = rendered(&app, offer, &bundle, key.as_ref(), Some(&body))?;
-    set(&mut response, CACHE_CONTROL, "no-store")?;
-    Ok(negotiated(response))
+    rendered(&app, offer, &bundle, key.as_ref(), Some(&body)).await.map(negotiated)
 }
 
 /// The bundle in the format asked for. `asked`: password, alias and strength, where they came in a body.
-fn rendered(
+async fn rendered(
     app: &App,
     offer: Offer,
     bundle: &Bundle,
@@ -98,7 +95,7 @@ fn rendered(
     let name = bundle.certificate.name.as_str();
     let password = asked.and_then(|asked| asked.password.as_ref());
     let encrypted = match (key, password, offer.format) {
-        (Some(key), Some(password), Format::Pem | Format::Tar) => Some(app.encrypted_key(key, &secret(password))?),
+        (Some(key), Some(password), Format::Pem | Format::Tar) => Some(app.encrypted_key(key, secret(password)).await?),
         _ => None,
     };
     let key_pem = match (&encrypted, key) {
@@ -106,15 +103,15 @@ fn rendered(
         (None, Some(key)) => Some(certwright_app::to_pem("PRIVATE KEY", key.expose())),
         (None, None) => None,
     };
-    let mut response = match offer.format {
-        Format::Json | Format::Csv => json(StatusCode::OK, &view::bundle(bundle, key))?,
+    match offer.format {
+        Format::Json | Format::Csv => json(StatusCode::OK, &view::bundle(bundle, key)),
         Format::Pem => {
             let text = format!("{}{}", key_pem.unwrap_or_default(), pem_chain(bundle.chain()));
-            file(StatusCode::OK, offer, name, text.into_bytes())?
+            file(StatusCode::OK, offer, name, text.into_bytes())
         }
-        Format::Der => file(StatusCode::OK, offer, name, bundle.version.certificate.clone())?,
-        Format::P7 => file(StatusCode::OK, offer, name, pkcs7(&bundle.chain())?)?,
-        Format::Tar => file(StatusCode::OK, offer, name, bundle_tar(bundle, key_pem)?)?,
+        Format::Der => file(StatusCode::OK, offer, name, bundle.version.certificate.clone()),
+        Format::P7 => file(StatusCode::OK, offer, name, pkcs7(&bundle.chain())?),
+        Format::Tar => file(StatusCode::OK, offer, name, bundle_tar(bundle, key_pem)?),
         Format::P12 | Format::Jks => {
             let kind = match (offer.format, asked.and_then(|asked| asked.compat).unwrap_or(false)) {
                 (Format::Jks, _) => KeyFile::Jks,
@@ -123,13 +120,10 @@ fn rendered(
             };
             let password = password.map(secret);
             let alias = asked.and_then(|asked| asked.alias.as_deref());
-            let made = app.key_file(kind, bundle, key, alias, password.as_ref())?;
-            file(StatusCode::OK, offer, name, made.expose().clone())?
+            let made = app.key_file(kind, bundle, key, alias, password).await?;
+            file(StatusCode::OK, offer, name, made.expose().clone())
         }
-    };
-    let caching = if key.is_some() { "no-store" } else { "private, no-cache" };
-    set(&mut response, CACHE_CONTROL, caching)?;
-    Ok(response)
+    }
 }
 
 fn secret(text: &wire::SecretText) -> SecretText {

@@ -57,7 +57,7 @@ async fn all(State(app): State<App>, Read(call): Read, Query(q): Query<wire::Cer
     responses((status = 201, description = "Made", body = wire::Certificate),
     (status = 200, description = "A trial", body = wire::DryRun<wire::Certificate>)))]
 async fn create(State(app): State<App>, Write(call): Write, Json(body): Json<wire::CertificateSpec>) -> Answer {
-    let request = parse::spec(&app, None, body)?;
+    let request = parse::spec(&app, None, body).await?;
     answered(&call, &app.create_certificate(&call, request).await?)
 }
 
@@ -86,7 +86,7 @@ async fn ensure(
     Path(name): Path<String>,
     Json(body): Json<wire::CertificateSpec>,
 ) -> Answer {
-    let request = parse::spec(&app, Some(&name), body)?;
+    let request = parse::spec(&app, Some(&name), body).await?;
     answered(&call, &app.ensure_certificate(&call, request).await?)
 }
 

@@ -15,7 +15,7 @@ use certwright_domain::violation::Invalid;
 use certwright_wire as wire;
 
 /// A certificate as it is to be; `path`: the name that the path of `PUT` says.
-pub(super) fn spec(
+pub(super) async fn spec(
     app: &App,
     path: Option<&str>,
     mut body: wire::CertificateSpec,
@@ -33,7 +33,7 @@ pub(super) fn spec(
         None => faults.required("/name", body.name.as_deref()).and_then(|name| faults.name("/name", name)),
     };
     let content = match body.import.take() {
-        Some(import) => imported(app, &mut faults, import, &body)?,
+        Some(import) => imported(app, &mut faults, import, &body).await?,
         None => wished(&mut faults, &body).map(Content::Wished),
     };
     let renewal = optional_renewal(&mut faults, body.renewal.as_ref());
@@ -135,7 +135,7 @@ fn wished(faults: &mut Faults, body: &wire::CertificateSpec) -> Option<WishReque
     })
 }
 
-fn imported(
+async fn imported(
     app: &App,
     faults: &mut Faults,
     import: wire::ImportCertificate,
@@ -166,7 +166,7 @@ fn imported(
         pkcs12: secret(import.pkcs12),
         password: secret(import.password),
     };
-    match app.read_brought(brought) {
+    match app.read_brought(brought).await {
         Ok(import) => Ok(Some(Content::Imported(import))),
         Err(Error::Invalid(all)) => {
             all.into_iter().for_each(|one| faults.note(format!("/import{}", one.pointer), one.invalid));
