@@ -213,8 +213,8 @@ async fn attempts_are_kept_newest_first_and_aged_out() {
         id: AttemptId::new(now().plus(days(i64::from(number))), entropy(number)),
         subject_id: subject.to_owned(),
         at: now().plus(days(i64::from(number))),
-        outcome: if number % 2 == 0 { AttemptOutcome::Renewed } else { AttemptOutcome::Failed },
-        version: (number % 2 == 0).then_some(number),
+        outcome: if number.is_multiple_of(2) { AttemptOutcome::Renewed } else { AttemptOutcome::Failed },
+        version: number.is_multiple_of(2).then_some(number),
         reason: format!("for {number}"),
     };
     let all: Vec<RenewalAttempt> = (1..=3).map(|number| attempt(number, "a")).collect();
