@@ -83,6 +83,20 @@ impl Faults {
         self.take(pointer, DistinguishedName::new(attributes))
     }
 
+    /// A subject that may be missing.
+    pub(crate) fn optional_subject(
+        &mut self,
+        pointer: &str,
+        subject: Option<&wire::Subject>,
+    ) -> Option<Option<DistinguishedName>> {
+        subject.map_or(Some(None), |subject| self.subject(pointer, subject).map(Some))
+    }
+
+    /// Subject alternative names that may be missing.
+    pub(crate) fn optional_names(&mut self, pointer: &str, names: Option<&[wire::Name]>) -> Option<Option<Vec<San>>> {
+        names.map_or(Some(None), |names| self.names(pointer, names).map(Some))
+    }
+
     /// Subject alternative names.
     pub(crate) fn names(&mut self, pointer: &str, names: &[wire::Name]) -> Option<Vec<San>> {
         if names.len() > MAX_NAMES {

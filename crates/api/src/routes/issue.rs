@@ -131,14 +131,8 @@ fn sign_request(body: SignBody, query: &wire::SignQuery) -> Result<SignRequest, 
 }
 
 fn subject(faults: &mut Faults, subject: Option<&wire::Subject>, names: Option<&[wire::Name]>) -> Option<Subject> {
-    let subject = match subject {
-        None => Some(None),
-        Some(subject) => faults.subject("/subject", subject).map(Some),
-    };
-    let names = match names {
-        None => Some(None),
-        Some(names) => faults.names("/names", names).map(Some),
-    };
+    let subject = faults.optional_subject("/subject", subject);
+    let names = faults.optional_names("/names", names);
     subject.zip(names).map(|(subject, names)| Subject { subject, names })
 }
 

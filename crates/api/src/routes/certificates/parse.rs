@@ -10,7 +10,6 @@ use certwright_domain::algorithm::KeyAlgorithm;
 use certwright_domain::managed::RenewalKey;
 use certwright_domain::name::{Reference, ResourceName};
 use certwright_domain::time::Span;
-use certwright_domain::validity::RequestedValidity;
 use certwright_domain::violation::Invalid;
 use certwright_wire as wire;
 
@@ -60,14 +59,8 @@ pub(super) fn update(body: &wire::UpdateCertificate) -> Result<UpdateCertificate
     };
     let ca = faults.optional("/ca", body.ca.as_deref(), Reference::parse);
     let profile = faults.optional("/profile", body.profile.as_deref(), Reference::parse);
-    let subject = match &body.subject {
-        None => Some(None),
-        Some(subject) => faults.subject("/subject", subject).map(Some),
-    };
-    let names = match &body.names {
-        None => Some(None),
-        Some(names) => faults.names("/names", names).map(Some),
-    };
+    let subject = faults.optional_subject("/subject", body.subject.as_ref());
+    let names = faults.optional_names("/names", body.names.as_deref());
     let key_algorithm = faults.optional("/keyAlgorithm", body.key_algorithm.as_deref(), KeyAlgorithm::parse);
     let validity = match &body.validity {
         None => Some(None),
@@ -110,19 +103,10 @@ fn wished(faults: &mut Faults, body: &wire::CertificateSpec) -> Option<WishReque
     let ca = faults.required("/ca", body.ca.as_deref());
     let ca = ca.and_then(|ca| faults.take("/ca", Reference::parse(ca)));
     let profile = faults.optional("/profile", body.profile.as_deref(), Reference::parse);
-    let subject = match &body.subject {
-        None => Some(None),
-        Some(subject) => faults.subject("/subject", subject).map(Some),
-    };
-    let names = match &body.names {
-        None => Some(None),
-        Some(names) => faults.names("/names", names).map(Some),
-    };
+    let subject = faults.optional_subject("/subject", body.subject.as_ref());
+    let names = faults.optional_names("/names", body.names.as_deref());
     let key_algorithm = faults.optional("/keyAlgorithm", body.key_algorithm.as_deref(), KeyAlgorithm::parse);
-    let validity = match &body.validity {
-        None => Some(RequestedValidity::DEFAULT),
-        Some(validity) => faults.validity("/validity", validity),
-    };
+    let validity = faults.optional_validity("/validity", body.validity.as_ref());
     let parts = ca.zip(profile).zip(subject.zip(names)).zip(key_algorithm.zip(validity));
     parts.map(|(((ca, profile), (subject, names)), (key_algorithm, validity))| WishRequest {
         ca,
