@@ -58,6 +58,7 @@ CREATE TABLE certificate_versions (
 ) STRICT;
 CREATE UNIQUE INDEX certificate_versions_version_name ON certificate_versions (certificate_id, version_name)
     WHERE version_name IS NOT NULL;
+CREATE INDEX certificate_versions_issued ON certificate_versions (issued_id) WHERE issued_id IS NOT NULL;
 CREATE INDEX certificate_versions_key ON certificate_versions (key_id, key_version) WHERE key_id IS NOT NULL;
 
 -- What was tried, for those who ask why; also for CAs. No foreign key: the rows outlive nothing, they are aged out.

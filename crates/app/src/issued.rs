@@ -76,7 +76,7 @@ impl App {
         ];
         let target = Target { kind: "issued-certificate", id: &serial, name: &row.common_name };
         tx.insert_audit(&self.inner.audit(call, "issued-certificate.revoke", target, &details)).await?;
-        tx.insert_event(&self.inner.event(call, EventKind::CertificateRevoked, target, &details)).await?;
+        self.tell_of_revocation(call, &mut *tx, &row, target, &details).await?;
         match call.dry_run {
             true => tx.rollback().await?,
             false => tx.commit().await?,
@@ -85,6 +85,29 @@ impl App {
             self.inner.context.note_epoch(epoch);
         }
         Ok(row)
+    }
+}
+
+impl App {
+    /// The event of a revocation: about the managed certificate, where the row is a version of one.
+    async fn tell_of_revocation(
+        &self,
+        call: &Call,
+        queries: &mut dyn Queries,
+        row: &IssuedCertificate,
+        target: Target<'_>,
+        details: &[(&str, &str)],
+    ) -> Result<(), Error> {
+        let mut details = details.to_vec();
+        let Some((certificate, number)) = queries.certificate_of(&row.id).await? else {
+            let event = self.inner.event(call, EventKind::CertificateRevoked, target, &details);
+            return Ok(queries.insert_event(&event).await?);
+        };
+        let (number, serial) = (number.to_string(), row.serial.to_string());
+        details.extend([("version", number.as_str()), ("serial", serial.as_str())]);
+        let target = Target { kind: "certificate", id: certificate.id.as_str(), name: certificate.name.as_str() };
+        let event = self.inner.event(call, EventKind::CertificateRevoked, target, &details);
+        Ok(queries.insert_event(&event).await?)
     }
 }
 

@@ -31,6 +31,7 @@ pub trait Queries:
     + KeyQueries
     + CaQueries
     + CertificateQueries
+    + AttemptQueries
     + ProfileQueries
     + IssuedQueries
     + TokenQueries
@@ -45,6 +46,7 @@ impl<T> Queries for T where
         + KeyQueries
         + CaQueries
         + CertificateQueries
+        + AttemptQueries
         + ProfileQueries
         + IssuedQueries
         + TokenQueries
@@ -196,7 +198,7 @@ pub trait CaQueries: Send {
     async fn ca_public_keys(&mut self) -> Result<Vec<Sha256>>;
 }
 
-/// Managed certificates, their versions, and what was tried to renew them.
+/// Managed certificates and their versions.
 #[async_trait]
 pub trait CertificateQueries: Send {
     /// Stores a certificate.
@@ -236,12 +238,19 @@ pub trait CertificateQueries: Send {
         reference: &Reference,
         selector: &VersionSelector,
     ) -> Result<Option<(ManagedCertificate, CertificateVersion)>>;
+    /// The certificate, and the number of its version, that this row of the inventory is.
+    async fn certificate_of(&mut self, issued_id: &IssuedId) -> Result<Option<(ManagedCertificate, u32)>>;
     /// Deletes a version's row.
     async fn delete_certificate_version(&mut self, id: &CertificateId, number: u32) -> Result<()>;
     /// Counts the versions that rest on this version of a key.
     async fn certificate_key_uses(&mut self, key_id: &KeyId, key_version: u32) -> Result<u64>;
     /// The keys that the certificate's versions rest on, or once rested on.
     async fn certificate_keys(&mut self, id: &CertificateId) -> Result<Vec<KeyId>>;
+}
+
+/// Attempts to renew.
+#[async_trait]
+pub trait AttemptQueries: Send {
     /// Stores an attempt to renew.
     async fn insert_attempt(&mut self, attempt: &RenewalAttempt) -> Result<()>;
     /// Attempts, newest first.

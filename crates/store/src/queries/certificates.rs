@@ -1,14 +1,14 @@
 //! Managed certificates, their versions, and attempts to renew.
 
-use super::page::{id_after, one_more};
+use super::page::one_more;
 use super::vaults::count;
 use super::{Error, Reading, Result, Session, Statement, clamp, name_cursor, name_page, names_after, sql, swapped};
 use crate::{CertificateFilter, CertificateQueries, Page, PageRequest, VersionSelector, cursor, documents};
 use async_trait::async_trait;
-use certwright_domain::id::{AttemptId, CaId, CertificateId, IssuedId, KeyId, looks_like_id};
+use certwright_domain::id::{CaId, CertificateId, IssuedId, KeyId, looks_like_id};
 use certwright_domain::managed::{
-    AttemptOutcome, CertificateKind, CertificateState, CertificateVersion, ManagedCertificate, RenewalAttempt,
-    RenewalKey, RenewalSettings, VersionReason, rule_for,
+    CertificateKind, CertificateState, CertificateVersion, ManagedCertificate, RenewalKey, RenewalSettings,
+    VersionReason, rule_for,
 };
 use certwright_domain::name::{Reference, ResourceName};
 use certwright_domain::serial::Serial;
@@ -124,18 +124,6 @@ fn read_version(row: &super::Row) -> Result<CertificateVersion> {
         reason: row.parse("reason", VersionReason::parse)?,
         created_at: row.time("version_created_at")?,
         revocation: row.revocation()?,
-    })
-}
-
-fn read_attempt(row: &super::Row) -> Result<RenewalAttempt> {
-    let row = Reading::of(row, "renewal_attempts", "id")?;
-    Ok(RenewalAttempt {
-        id: row.parse("id", AttemptId::parse)?,
-        subject_id: row.text("subject_id")?,
-        at: row.time("at")?,
-        outcome: row.parse("outcome", AttemptOutcome::parse)?,
-        version: row.number_optional("version")?,
-        reason: row.text("reason")?,
     })
 }
 
@@ -367,6 +355,21 @@ impl CertificateQueries for Session {
         row.map(|row| Ok((read_certificate(&row)?, read_version(&row)?))).transpose()
     }
 
+    async fn certificate_of(&mut self, issued_id: &IssuedId) -> Result<Option<(ManagedCertificate, u32)>> {
+        let by_row = concat!(
+            "SELECT ",
+            certificate_columns!(),
+            ", v.number FROM certificate_versions v JOIN certificates c ON c.id = v.certificate_id \
+             WHERE v.issued_id = $1 AND c.state <> 'DELETED'"
+        );
+        let row = self.optional(sql(by_row).bind(issued_id.as_str())).await?;
+        row.map(|row| {
+            let number = Reading::of(&row, "certificate_versions", "id")?.number("number")?;
+            Ok((read_certificate(&row)?, number))
+        })
+        .transpose()
+    }
+
     async fn delete_certificate_version(&mut self, id: &CertificateId, number: u32) -> Result<()> {
         let rows = self
             .execute(
@@ -401,47 +404,5 @@ impl CertificateQueries for Session {
         rows.iter()
             .map(|row| Reading::of(row, "certificate_versions", "key_id")?.parse("key_id", KeyId::parse))
             .collect()
-    }
-
-    async fn insert_attempt(&mut self, attempt: &RenewalAttempt) -> Result<()> {
-        self.execute(
-            sql("INSERT INTO renewal_attempts (id, subject_id, at, outcome, version, reason) \
-                 VALUES ($1, $2, $3, $4, $5, $6)")
-            .bind(attempt.id.as_str())
-            .bind(attempt.subject_id.as_str())
-            .bind(attempt.at.unix_ms())
-            .bind(attempt.outcome.as_str())
-            .bind(attempt.version.map(i64::from))
-            .bind(attempt.reason.as_str()),
-        )
-        .await
-        .map(drop)
-    }
-
-    async fn attempts(&mut self, subject_id: &str, page: &PageRequest) -> Result<Page<RenewalAttempt>> {
-        let after = id_after("renewal-attempts", page)?;
-        let rows = self
-            .all(
-                sql("SELECT id, subject_id, at, outcome, version, reason FROM renewal_attempts \
-                     WHERE subject_id = $1 AND ($2 IS NULL OR id < $2) ORDER BY id DESC LIMIT $3")
-                .bind(subject_id)
-                .bind(after)
-                .bind(one_more(clamp(page))),
-            )
-            .await?;
-        let attempts = rows.iter().map(read_attempt).collect::<Result<_>>()?;
-        Ok(name_page(attempts, page, |attempt: &RenewalAttempt| {
-            cursor::encode("renewal-attempts", &[attempt.id.as_str()])
-        }))
-    }
-
-    async fn purge_attempts(&mut self, before: Timestamp, limit: u32) -> Result<u64> {
-        self.execute(
-            sql("DELETE FROM renewal_attempts WHERE id IN \
-                 (SELECT id FROM renewal_attempts WHERE at < $1 ORDER BY at, id LIMIT $2)")
-            .bind(before.unix_ms())
-            .bind(i64::from(limit)),
-        )
-        .await
     }
 }

@@ -163,6 +163,8 @@ async fn a_version_is_found_by_stage_number_and_name_with_the_revocation_of_the_
     for nothing in [VersionSelector::Number(4), VersionSelector::Named(name("other"))] {
         assert_eq!(read.certificate_version(&reference("web"), &nothing).await.unwrap(), None);
     }
+    assert_eq!(read.certificate_of(&row.id).await.unwrap(), Some((web.clone(), 2)));
+    assert_eq!(read.certificate_of(&issued(9, &ca).id).await.unwrap(), None);
     let page = read.certificate_versions(&web.id, &first(2)).await.unwrap();
     assert_eq!(page.items.iter().map(|version| version.number).collect::<Vec<_>>(), [3, 2]);
     let rest = read.certificate_versions(&web.id, &after(2, page.next)).await.unwrap();
