@@ -49,6 +49,7 @@ pub(super) fn update_ca(body: &wire::UpdateCa, settings: Option<RevocationSettin
         subordinate_max_validity,
         enabled: body.enabled,
         revocation,
+        renewal: None,
     }))
 }
 
@@ -194,6 +195,7 @@ fn rules(faults: &mut Faults, rules: Option<&wire::NewCaRules>) -> Option<NewRul
         subordinate_max_validity,
         path_length: rules.path_length,
         name_constraints,
+        renewal: None,
     })
 }
 
