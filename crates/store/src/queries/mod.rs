@@ -2,6 +2,7 @@
 //! brings the driver, its connection and the named constants in which the databases differ.
 
 mod audit;
+mod ca_bundles;
 mod cas;
 mod certificates;
 mod events;
