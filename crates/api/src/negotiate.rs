@@ -60,6 +60,8 @@ pub(crate) const CERTIFICATE: &[Offer] = &[JSON, CHAIN_PEM, FILE_PEM, CERTIFICAT
 pub(crate) const CHAIN: &[Offer] = &[JSON, CHAIN_PEM, FILE_PEM, P7];
 /// The roots.
 pub(crate) const TRUST: &[Offer] = &[JSON, FILE_PEM, CHAIN_PEM, CERTIFICATE_DER, P7];
+/// A CA bundle.
+pub(crate) const CA_BUNDLE: &[Offer] = &[JSON, FILE_PEM, CHAIN_PEM, P7];
 /// A CSR.
 pub(crate) const CSR: &[Offer] = &[JSON, FILE_PEM, offer(Format::Der, "application/pkcs10")];
 /// A public key.

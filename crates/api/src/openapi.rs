@@ -45,13 +45,13 @@ impl PartialSchema for Binary {
 impl ToSchema for Binary {}
 
 const DESCRIPTION: &str = "\
-Certwright is a self-hosted certificate authority. Every `{vault}`, `{key}`, `{ca}` and `{profile}` takes a name or an id.
+Certwright is a self-hosted certificate authority. Every `{vault}`, `{key}`, `{ca}`, `{profile}` and `{bundle}` takes a name or an id.
 
 * **Times** are RFC 3339 in UTC, **durations** ISO 8601 (`P90D`, `PT12H`; `90d`, `12h`, `30m` also in), **serials** lower-case hex \
 (colons, blanks and upper case are ignored in).
 * **Errors** are RFC 9457 problem documents with a stable `code`, a `hint`, and every fault in `errors`.
 * **Lists** have `limit` (at most 500) and an opaque `cursor`; `nextCursor` and `Link: rel=\"next\"` lead on.
-* **ETag** stands on single resources; `If-None-Match` saves the body; `If-Match` is required to change CAs and profiles.
+* **ETag** stands on single resources; `If-None-Match` saves the body; `If-Match` is required to change CAs, profiles and CA bundles.
 * **Idempotency-Key** on any POST: the same key with the same request gets the first answer again (with \
 `Idempotency-Replayed: true`) for 24 hours.
 * **`?dryRun=true`** on any write judges everything and changes nothing; the answer is `{\"dryRun\": true, \"wouldBe\": …, \"rules\": […]}` \
@@ -139,6 +139,7 @@ fn tags() -> Vec<utoipa::openapi::Tag> {
         ("issuing", "Certificates in one call: with a key of ours, or for a CSR."),
         ("inventory", "Every certificate that was ever signed."),
         ("profiles", "What certificates may be."),
+        ("ca-bundles", "Named sets of foreign CA certificates."),
         ("access", "Tokens."),
         ("audit", "Who changed what."),
         ("root-key", "The key above all vaults."),
@@ -152,7 +153,11 @@ fn tags() -> Vec<utoipa::openapi::Tag> {
 fn complete(item: &mut PathItem, path: &str, guarded: bool) {
     let in_path = path.contains('{');
     let required = |method: &str| {
-        matches!((method, path), ("patch", "/v1/certificate-authorities/{ca}") | ("put", "/v1/profiles/{profile}"))
+        matches!(
+            (method, path),
+            ("patch", "/v1/certificate-authorities/{ca}")
+                | ("put", "/v1/profiles/{profile}" | "/v1/ca-bundles/{bundle}")
+        )
     };
     let operations = [
         ("get", &mut item.get),
@@ -198,7 +203,8 @@ fn complete_operation(operation: &mut Operation, method: &str, in_path: bool, gu
             false,
         ));
     }
-    if matches!(method, "patch" | "put") || operation.operation_id.as_deref() == Some("deleteProfile") {
+    let guarded_deletion = matches!(operation.operation_id.as_deref(), Some("deleteProfile" | "deleteCaBundle"));
+    if matches!(method, "patch" | "put") || guarded_deletion {
         statuses.push("412");
         headers.push(header("if-match", "ETag of the resource as the caller saw it, or `*`.", needs_if_match));
     }

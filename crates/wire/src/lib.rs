@@ -6,6 +6,7 @@
 
 mod audit;
 mod ca;
+mod ca_bundle;
 mod common;
 mod issue;
 mod issued;
@@ -23,6 +24,7 @@ pub use ca::{
     Ca, CaChain, CaCsr, CaRules, CaVersion, CaVersions, Crl, InstallCa, NameConstraints, NewCa, NewCaRules, Ocsp,
     RenewCa, Revocation, Subtrees, UpdateCa, UpdateCaRules, UpdateCrl, UpdateOcsp, UpdateRevocation,
 };
+pub use ca_bundle::{BundledCertificate, CaBundle, NewCaBundle};
 pub use common::{DryRun, Empty, List, Name, Revoke, RuleVerdict, ScheduleDeletion, SecretText, Validity};
 pub use issue::{Issue, IssuedAnswer, Sign, Trial};
 pub use issued::IssuedCertificate;

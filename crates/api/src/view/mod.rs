@@ -1,9 +1,11 @@
 //! Domain types to wire types.
 
 mod ca;
+mod ca_bundle;
 mod issued;
 
 pub(crate) use ca::{ca, ca_version, verdicts};
+pub(crate) use ca_bundle::{ca_bundle, ca_bundle_in_list};
 pub(crate) use issued::{answer, inventory, trial};
 
 use certwright_app::{KeyView, RootKeyStatus, TrustedRoot, to_pem};

@@ -9,6 +9,7 @@
 
 mod access;
 mod bad_input;
+mod ca_bundles;
 mod common;
 mod conventions;
 mod formats;
