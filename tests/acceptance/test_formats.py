@@ -129,3 +129,20 @@ class Formats(ServerCase):
         problem = self.assert_problem(self.curl.post("/v1/certificates", foreign), 400)
         self.assertEqual(problem["errors"][0]["code"], "key_mismatch")
         self.assert_problem(self.curl.get("/v1/certificates/mismatch"), 404)
+
+    def test_a_ca_bundle_is_a_trust_store(self):
+        roots = [tools.OpensslCa(self.scratch / f"partner-{number}").root.read_text() for number in range(2)]
+        body = {"name": "partners", "description": "Roots of our partners", "certificates": "".join(roots)}
+        made = self.assert_status(self.curl.post("/v1/ca-bundles", body), 201).json
+        self.assertEqual([one["expired"] for one in made["certificates"]], [False, False])
+        for kind, store in (("p12", "PKCS12"), ("jks", "JKS")):
+            with self.subTest(kind):
+                answer = self.curl.post("/v1/ca-bundles/partners/trust-store", {"format": kind, "password": PASSWORD})
+                file = self.scratch / f"trust.{kind}"
+                file.write_bytes(self.assert_status(answer, 200).body)
+                listed = keytool("-list", "-v", "-keystore", file, "-storetype", store, "-storepass", PASSWORD)
+                self.assertEqual(listed.count("trustedCertEntry"), 2)
+        no_ca = self.curl.get("/v1/certificates/ec/bundle?format=pem").text
+        wrong = {"name": "wrong", "certificates": no_ca}
+        self.assert_problem(self.curl.post("/v1/ca-bundles", wrong), 400)
+        self.assert_problem(self.curl.get("/v1/ca-bundles/wrong"), 404)

@@ -45,7 +45,12 @@ pub(crate) fn negotiated(mut response: Response<Body>) -> Response<Body> {
 
 /// A single resource with its revision as ETag; 304 where the caller has it already.
 pub(crate) fn resource(headers: &HeaderMap, revision: i64, value: &impl Serialize) -> Answer {
-    with_etag(headers, &etag(revision), json(StatusCode::OK, value)?)
+    revised(headers, revision, json(StatusCode::OK, value)?)
+}
+
+/// The same for a single resource in another format.
+pub(crate) fn revised(headers: &HeaderMap, revision: i64, response: Response<Body>) -> Answer {
+    with_etag(headers, &etag(revision), response)
 }
 
 /// A JSON document whose ETag is made from its content.

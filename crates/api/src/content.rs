@@ -1,5 +1,6 @@
 //! Bodies that are not JSON: PEM, tar archives, CSV.
 
+use crate::negotiate::Format;
 use crate::problem::Problem;
 use certwright_app::{Bundle, Error, Issued, to_pem, to_pkcs7};
 use certwright_domain::issued::IssuedCertificate;
@@ -14,6 +15,15 @@ pub(crate) fn pem_chain<D: AsRef<[u8]>>(certificates: impl IntoIterator<Item = D
 pub(crate) fn pkcs7(certificates: &[Vec<u8>]) -> Result<Vec<u8>, Problem> {
     let certificates: Vec<&[u8]> = certificates.iter().map(Vec::as_slice).collect();
     to_pkcs7(&certificates).map_err(|error| Problem::from(Error::from(error)))
+}
+
+/// A CA bundle as a file; `None` for formats that are no files.
+pub(crate) fn ca_bundle(format: Format, certificates: &[Vec<u8>]) -> Result<Option<Vec<u8>>, Problem> {
+    match format {
+        Format::Pem => Ok(Some(pem_chain(certificates).into_bytes())),
+        Format::P7 => pkcs7(certificates).map(Some),
+        Format::Json | Format::Der | Format::Tar | Format::Csv | Format::P12 | Format::Jks => Ok(None),
+    }
 }
 
 /// What was issued, as one PEM text: the private key first (where we made it: nothing else holds it), then the chain.

@@ -75,10 +75,15 @@ pub(crate) const BUNDLE_POSTED: &[Offer] = &[
     offer(Format::P12, "application/pkcs12"),
     offer(Format::Jks, "application/x-java-keystore"),
 ];
+/// A CA bundle as a trust store, its password in a body.
+pub(crate) const TRUST_STORE: &[Offer] =
+    &[offer(Format::P12, "application/pkcs12"), offer(Format::Jks, "application/x-java-keystore")];
 /// A CA's chain.
 pub(crate) const CHAIN: &[Offer] = &[JSON, CHAIN_PEM, FILE_PEM, P7];
 /// The roots.
 pub(crate) const TRUST: &[Offer] = &[JSON, FILE_PEM, CHAIN_PEM, CERTIFICATE_DER, P7];
+/// A CA bundle.
+pub(crate) const CA_BUNDLE: &[Offer] = &[JSON, FILE_PEM, CHAIN_PEM, P7];
 /// A CSR.
 pub(crate) const CSR: &[Offer] = &[JSON, FILE_PEM, offer(Format::Der, "application/pkcs10")];
 /// A public key.

@@ -46,6 +46,10 @@ permissions! {
     ProfileRead = "profiles:read",
     /// Make, change, delete profiles.
     ProfileManage = "profiles:manage",
+    /// List and read CA bundles.
+    CaBundleRead = "cabundles:read",
+    /// Make, change, delete CA bundles.
+    CaBundleManage = "cabundles:manage",
     /// List tokens.
     TokenRead = "tokens:read",
     /// Make and revoke tokens.

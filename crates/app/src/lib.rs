@@ -9,6 +9,7 @@
 
 pub mod access;
 mod audit;
+mod ca_bundles;
 mod cas;
 mod certificates;
 mod change;
@@ -30,6 +31,7 @@ mod vaults;
 mod webhooks;
 
 pub use access::{Call, Caller, Permission};
+pub use ca_bundles::RawCaBundle;
 pub use cas::{
     CaView, ImportCa, Install, NewCa, NewCaKind, NewRules, OwnKey, RefusedRenewal, RenewCa, UpdateCa, VersionView,
 };

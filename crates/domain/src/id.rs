@@ -81,6 +81,8 @@ id!(/// Id of a certificate authority.
     CaId, "ca");
 id!(/// Id of a profile.
     ProfileId, "profile");
+id!(/// Id of a CA bundle.
+    CaBundleId, "cabundle");
 id!(/// Id of an issued-certificate row.
     IssuedId, "issued");
 id!(/// Id of an API token.

@@ -8,6 +8,7 @@ pub mod algorithm;
 pub mod ambient;
 pub mod audit;
 pub mod ca;
+pub mod ca_bundle;
 pub mod constraints;
 pub mod dn;
 pub mod egress;

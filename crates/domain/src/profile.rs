@@ -7,6 +7,8 @@ mod built_in;
 mod matching;
 mod parse;
 
+pub(crate) use parse::description;
+
 use crate::algorithm::{KeyAlgorithm, named_enum};
 use crate::dn::AttributeType;
 use crate::id::ProfileId;

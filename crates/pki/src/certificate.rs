@@ -71,15 +71,25 @@ pub fn read_certificate(bytes: &[u8]) -> Result<Certificate, Error> {
 
 /// Reads one or more certificates from PEM (at most [`MAX_CERTIFICATES`]), or one from DER.
 pub fn read_certificates(bytes: &[u8]) -> Result<Vec<Certificate>, Error> {
-    let found = pem::unarmor(bytes, &LABELS, "a certificate")?;
-    if found.len() > MAX_CERTIFICATES {
-        return Err(invalid(
-            &format!("There are {} certificates in the PEM, {MAX_CERTIFICATES} are allowed.", found.len()),
-            "Send the chain of one CA.",
-        )
-        .into());
-    }
+    let found = unarmor(bytes, MAX_CERTIFICATES, "Send the chain of one CA.")?;
     found.into_iter().map(|der| read_der(der, None, |_, _| Ok(()))).collect()
+}
+
+/// Reads at least one and at most `most` certificates from PEM, or one from DER, each for itself: who sends many of them
+/// wants to know about every one that cannot be read.
+pub fn read_certificates_each(bytes: &[u8], most: usize) -> Result<Vec<Result<Certificate, Error>>, Error> {
+    let found = unarmor(bytes, most, "Send fewer of them.")?;
+    Ok(found.into_iter().map(|der| read_der(der, None, |_, _| Ok(()))).collect())
+}
+
+/// The DER of certificates, at most `most`.
+fn unarmor(bytes: &[u8], most: usize, hint: &str) -> Result<Vec<Vec<u8>>, Error> {
+    let found = pem::unarmor(bytes, &LABELS, "a certificate")?;
+    if found.len() > most {
+        let detail = format!("There are {} certificates in the PEM, {most} are allowed.", found.len());
+        return Err(invalid(&detail, hint).into());
+    }
+    Ok(found)
 }
 
 /// May this certificate act as a CA? CA bit, keyCertSign and a subject. Whether its key is strong enough is for the rules

@@ -34,7 +34,7 @@ mod tlv;
 pub use ca_csr::{PreparedCsr, prepare_ca_csr};
 pub use certificate::{
     Certificate, MAX_CERTIFICATE_BYTES, MAX_CERTIFICATES, check_ca_certificate, check_issued_by, read_certificate,
-    read_certificates,
+    read_certificates, read_certificates_each,
 };
 pub use chain::order_chain;
 pub use csr::{Csr, MAX_CSR_BYTES, parse_csr};

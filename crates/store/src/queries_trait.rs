@@ -7,9 +7,10 @@ use crate::{
 use async_trait::async_trait;
 use certwright_domain::audit::{AuditEvent, StoredAuditEvent};
 use certwright_domain::ca::{Ca, CaVersion};
+use certwright_domain::ca_bundle::CaBundle;
 use certwright_domain::event::Event;
 use certwright_domain::id::{
-    CaId, CertificateId, DeliveryId, EventId, IntentId, IssuedId, KeyId, TokenId, VaultId, WebhookId,
+    CaBundleId, CaId, CertificateId, DeliveryId, EventId, IntentId, IssuedId, KeyId, TokenId, VaultId, WebhookId,
 };
 use certwright_domain::issued::IssuedCertificate;
 use certwright_domain::key::{Key, KeyVersion, SealedBlob, Vault, VaultKeyVersion};
@@ -33,6 +34,7 @@ pub trait Queries:
     + CertificateQueries
     + AttemptQueries
     + ProfileQueries
+    + CaBundleQueries
     + IssuedQueries
     + TokenQueries
     + AuditQueries
@@ -48,6 +50,7 @@ impl<T> Queries for T where
         + CertificateQueries
         + AttemptQueries
         + ProfileQueries
+        + CaBundleQueries
         + IssuedQueries
         + TokenQueries
         + AuditQueries
@@ -272,6 +275,21 @@ pub trait ProfileQueries: Send {
     async fn update_profile(&mut self, profile: &StoredProfile) -> Result<()>;
     /// Deletes the row that still has `revision`.
     async fn delete_profile(&mut self, name: &ResourceName, revision: i64) -> Result<()>;
+}
+
+/// Named sets of foreign CA certificates.
+#[async_trait]
+pub trait CaBundleQueries: Send {
+    /// Stores a bundle.
+    async fn insert_ca_bundle(&mut self, bundle: &CaBundle) -> Result<()>;
+    /// A bundle by id or name.
+    async fn ca_bundle(&mut self, reference: &Reference) -> Result<Option<CaBundle>>;
+    /// Bundles by name, with all their certificates.
+    async fn ca_bundles(&mut self, page: &PageRequest) -> Result<Page<CaBundle>>;
+    /// Replaces the row that still has `bundle.revision`, and raises the revision.
+    async fn update_ca_bundle(&mut self, bundle: &CaBundle) -> Result<()>;
+    /// Deletes the row that still has `revision`.
+    async fn delete_ca_bundle(&mut self, id: &CaBundleId, revision: i64) -> Result<()>;
 }
 
 /// The inventory.

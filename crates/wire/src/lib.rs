@@ -6,6 +6,7 @@
 
 mod audit;
 mod ca;
+mod ca_bundle;
 mod certificate;
 mod common;
 mod event;
@@ -26,6 +27,7 @@ pub use ca::{
     Ocsp, RefusedRenewal, RenewCa, Revocation, Subtrees, UpdateCa, UpdateCaRules, UpdateCrl, UpdateOcsp,
     UpdateRevocation,
 };
+pub use ca_bundle::{BundledCertificate, CaBundle, NewCaBundle, TrustStoreRequest};
 pub use certificate::{
     Bundle, BundleRequest, Certificate, CertificateSpec, CertificateVersion, Ensured, ImportCertificate,
     RenewCertificate, Renewal, RenewalAttempt, RenewalStatus, UpdateCertificate,

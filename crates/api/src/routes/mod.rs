@@ -1,6 +1,7 @@
 //! One file per resource; every route is registered together with its OpenAPI description.
 
 mod audit;
+mod ca_bundles;
 mod cas;
 mod certificates;
 mod events;
@@ -31,6 +32,7 @@ pub(crate) fn guarded() -> OpenApiRouter<Api> {
         .merge(issue::routes())
         .merge(issued::routes())
         .merge(profiles::routes())
+        .merge(ca_bundles::routes())
         .merge(tokens::routes())
         .merge(audit::routes())
         .merge(events::routes())

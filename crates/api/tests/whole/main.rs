@@ -9,6 +9,7 @@
 
 mod access;
 mod bad_input;
+mod ca_bundles;
 mod certificates;
 mod common;
 mod conventions;

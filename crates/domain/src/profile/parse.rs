@@ -126,7 +126,8 @@ fn contradiction(detail: &str, hint: &str) -> Invalid {
     Invalid::new("contradictory_profile", detail, hint)
 }
 
-fn description(text: &str) -> Result<String, Invalid> {
+/// Reads a text for people.
+pub(crate) fn description(text: &str) -> Result<String, Invalid> {
     if text.chars().count() > MAX_DESCRIPTION || text.chars().any(|c| c.is_control() && c != '\n') {
         let detail = "The description is too long or has control characters.";
         return Err(Invalid::new("invalid_description", detail, format!("Use at most {MAX_DESCRIPTION} characters.")));

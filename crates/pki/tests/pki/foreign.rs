@@ -3,7 +3,8 @@
 use crate::openssl::Folder;
 use crate::support::{ca_rules, cn, p256, root, root_with};
 use certwright_pki::{
-    Certificate, Error, check_ca_certificate, check_issued_by, read_certificate, read_certificates, to_pem,
+    Certificate, Error, check_ca_certificate, check_issued_by, read_certificate, read_certificates,
+    read_certificates_each, to_pem,
 };
 
 const EC: &str = "-newkey ec -pkeyopt ec_paramgen_curve:P-256";
@@ -123,6 +124,25 @@ fn what_is_no_ca_is_refused_as_one() {
     ] {
         let certificate = read_certificate(&self_signed(&folder, EC, extensions)).unwrap();
         assert!(check_ca_certificate(&certificate).unwrap_err().detail.contains(says));
+    }
+}
+
+#[test]
+fn each_of_many_is_read_for_itself() {
+    let pem = to_pem("CERTIFICATE", &root(&p256()).der);
+    assert_eq!(read_certificates_each(pem.repeat(100).as_bytes(), 100).unwrap().len(), 100);
+    let mixed = format!("{pem}{}{pem}", to_pem("CERTIFICATE", &[0x30, 0]));
+    let read = read_certificates_each(mixed.as_bytes(), 3).unwrap();
+    assert_eq!(read.iter().map(Result::is_ok).collect::<Vec<_>>(), [true, false, true]);
+    for (text, most, says) in [
+        (pem.repeat(4), 3, "4 certificates in the PEM, 3 are allowed"),
+        (String::new(), 3, "neither PEM nor DER"),
+        (pem.clone() + &p256().pem, 3, "is a private key"),
+    ] {
+        match read_certificates_each(text.as_bytes(), most) {
+            Err(Error::Invalid(invalid)) => assert!(invalid.detail.contains(says), "{}", invalid.detail),
+            other => panic!("not refused: {other:?}"),
+        }
     }
 }
 

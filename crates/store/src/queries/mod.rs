@@ -3,6 +3,7 @@
 
 mod attempts;
 mod audit;
+mod ca_bundles;
 mod cas;
 pub(crate) mod certificates;
 mod events;

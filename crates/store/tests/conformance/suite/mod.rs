@@ -1,6 +1,7 @@
 //! The suite. `super` is the mount: it says how a fresh store is made.
 
 mod audit;
+mod ca_bundles;
 mod cas;
 mod certificates;
 mod events;
