@@ -91,6 +91,8 @@ id!(/// Id of a signing intent (a CA certificate about to be signed).
     IntentId, "intent");
 id!(/// Id of a managed certificate.
     CertificateId, "certificate");
+id!(/// Id of a set of foreign CA certificates.
+    CaBundleId, "bundle");
 id!(/// Id of an attempt to renew something.
     AttemptId, "attempt");
 id!(/// Id of an event.

@@ -7,12 +7,14 @@ use crate::{
 use async_trait::async_trait;
 use certwright_domain::audit::{AuditEvent, StoredAuditEvent};
 use certwright_domain::ca::{Ca, CaVersion};
+use certwright_domain::ca_bundle::CaBundle;
 use certwright_domain::event::Event;
 use certwright_domain::id::{
     CaId, CertificateId, DeliveryId, EventId, IntentId, IssuedId, KeyId, TokenId, VaultId, WebhookId,
 };
 use certwright_domain::issued::IssuedCertificate;
 use certwright_domain::key::{Key, KeyVersion, SealedBlob, Vault, VaultKeyVersion};
+use certwright_domain::known_serial::KnownSerial;
 use certwright_domain::managed::{CertificateVersion, ManagedCertificate, RenewalAttempt};
 use certwright_domain::name::{Reference, ResourceName};
 use certwright_domain::profile::StoredProfile;
@@ -30,6 +32,8 @@ pub trait Queries:
     + VaultQueries
     + KeyQueries
     + CaQueries
+    + KnownSerialQueries
+    + CaBundleQueries
     + CertificateQueries
     + ProfileQueries
     + IssuedQueries
@@ -44,6 +48,8 @@ impl<T> Queries for T where
         + VaultQueries
         + KeyQueries
         + CaQueries
+        + KnownSerialQueries
+        + CaBundleQueries
         + CertificateQueries
         + ProfileQueries
         + IssuedQueries
@@ -194,6 +200,30 @@ pub trait CaQueries: Send {
     async fn live_leaves(&mut self, ca_id: &CaId, now: Timestamp, at_most: u32) -> Result<u64>;
     /// SHA-256 of every SubjectPublicKeyInfo that any CA version certifies.
     async fn ca_public_keys(&mut self) -> Result<Vec<Sha256>>;
+}
+
+/// Serials that CAs gave away before they came here.
+#[async_trait]
+pub trait KnownSerialQueries: Send {
+    /// Stores serials of a CA, each of them once.
+    async fn insert_known_serials(&mut self, ca_id: &CaId, serials: &[KnownSerial]) -> Result<()>;
+    /// All serials that are known of a CA, in their order.
+    async fn known_serials(&mut self, ca_id: &CaId) -> Result<Vec<KnownSerial>>;
+}
+
+/// Named sets of foreign CA certificates.
+#[async_trait]
+pub trait CaBundleQueries: Send {
+    /// Stores a bundle.
+    async fn insert_ca_bundle(&mut self, bundle: &CaBundle) -> Result<()>;
+    /// A bundle by id or name.
+    async fn ca_bundle(&mut self, reference: &Reference) -> Result<Option<CaBundle>>;
+    /// Bundles by name.
+    async fn ca_bundles(&mut self, page: &PageRequest) -> Result<Page<CaBundle>>;
+    /// Writes everything that is mutable of the row that still has `bundle.revision`, and raises the revision.
+    async fn update_ca_bundle(&mut self, bundle: &CaBundle) -> Result<()>;
+    /// Deletes the bundle that still has this revision.
+    async fn delete_ca_bundle(&mut self, name: &ResourceName, revision: i64) -> Result<()>;
 }
 
 /// Managed certificates, their versions, and what was tried to renew them.

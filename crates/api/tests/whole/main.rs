@@ -15,4 +15,5 @@ mod conventions;
 mod formats;
 mod resources;
 mod routes;
+mod transport;
 mod webhooks;

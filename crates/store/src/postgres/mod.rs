@@ -67,6 +67,7 @@ pub(super) const MIGRATIONS: &[Step] = &[
         name: "0004_certificates",
         sql: include_str!("../../../../migrations/postgres/0004_certificates.sql"),
     },
+    Step { number: 5, name: "0005_transport", sql: include_str!("../../../../migrations/postgres/0005_transport.sql") },
 ];
 
 /// Getting a connection longer than this is [`Error::Unavailable`].

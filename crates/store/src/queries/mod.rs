@@ -2,11 +2,13 @@
 //! brings the driver, its connection and the named constants in which the databases differ.
 
 mod audit;
+mod ca_bundles;
 mod cas;
 pub(crate) mod certificates;
 mod events;
 mod issued;
 mod keys;
+mod known_serials;
 pub(crate) mod lane;
 pub(crate) mod migrate;
 mod page;

@@ -64,6 +64,7 @@ pub(super) const MIGRATIONS: &[Step] = &[
         name: "0004_certificates",
         sql: include_str!("../../../../migrations/sqlite/0004_certificates.sql"),
     },
+    Step { number: 5, name: "0005_transport", sql: include_str!("../../../../migrations/sqlite/0005_transport.sql") },
 ];
 
 /// Waiting for the writer or a reader longer than this is [`Error::Unavailable`].

@@ -12,6 +12,7 @@ mod search;
 mod system;
 mod tokens;
 mod transactions;
+mod transport;
 mod vaults;
 mod webhooks;
 
