@@ -49,9 +49,10 @@ const fn offer(format: Format, media: &'static str) -> Offer {
 
 const JSON: Offer = offer(Format::Json, "application/json");
 const CHAIN_PEM: Offer = offer(Format::Pem, "application/pem-certificate-chain");
-const FILE_PEM: Offer = offer(Format::Pem, "application/x-pem-file");
+pub(crate) const FILE_PEM: Offer = offer(Format::Pem, "application/x-pem-file");
 const CERTIFICATE_DER: Offer = offer(Format::Der, "application/pkix-cert");
 const P7: Offer = offer(Format::P7, "application/pkcs7-mime");
+pub(crate) const FILE_P12: Offer = offer(Format::P12, "application/pkcs12");
 const TAR: Offer = offer(Format::Tar, "application/x-tar");
 
 /// `issue`: the private key is inside, so formats that cannot hold it are not on offer.
@@ -65,19 +66,10 @@ pub(crate) const BUNDLE: &[Offer] = &[JSON, CHAIN_PEM, FILE_PEM, CERTIFICATE_DER
 /// The same with its key: only formats that can hold it.
 pub(crate) const BUNDLE_WITH_KEY: &[Offer] = &[JSON, CHAIN_PEM, FILE_PEM, TAR];
 /// The same with a password, in a body.
-pub(crate) const BUNDLE_POSTED: &[Offer] = &[
-    JSON,
-    CHAIN_PEM,
-    FILE_PEM,
-    CERTIFICATE_DER,
-    P7,
-    TAR,
-    offer(Format::P12, "application/pkcs12"),
-    offer(Format::Jks, "application/x-java-keystore"),
-];
+pub(crate) const BUNDLE_POSTED: &[Offer] =
+    &[JSON, CHAIN_PEM, FILE_PEM, CERTIFICATE_DER, P7, TAR, FILE_P12, offer(Format::Jks, "application/x-java-keystore")];
 /// A CA bundle as a trust store, its password in a body.
-pub(crate) const TRUST_STORE: &[Offer] =
-    &[offer(Format::P12, "application/pkcs12"), offer(Format::Jks, "application/x-java-keystore")];
+pub(crate) const TRUST_STORE: &[Offer] = &[FILE_P12, offer(Format::Jks, "application/x-java-keystore")];
 /// A CA's chain.
 pub(crate) const CHAIN: &[Offer] = &[JSON, CHAIN_PEM, FILE_PEM, P7];
 /// The roots.

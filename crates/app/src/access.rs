@@ -30,6 +30,8 @@ permissions! {
     CaRead = "certificate-authorities:read",
     /// Make, change, renew, delete CAs.
     CaManage = "certificate-authorities:manage",
+    /// Take CAs away with their private keys, where they were made exportable.
+    CaExport = "certificate-authorities:export",
     /// Have a CA sign end-entity certificates.
     CaIssue = "certificate-authority-delegates:use",
     /// List and read managed certificates, without their keys.

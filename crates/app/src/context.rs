@@ -9,12 +9,12 @@ use crate::tokens::TokenCache;
 use crate::{App, Error};
 use certwright_domain::algorithm::{KeyAlgorithm, SignatureAlgorithm};
 use certwright_domain::ca::{Ca, CaState, CaType, CaVersion, IssuerFacts};
-use certwright_domain::key::{KeyState, VaultState};
+use certwright_domain::key::{KeyState, Protection, SealedBlob, VaultState};
 use certwright_domain::name::Reference;
 use certwright_domain::profile::{DEFAULT_PROFILE, Profile};
 use certwright_domain::public_key::PublicKey;
 use certwright_domain::rules::KeyStanding;
-use certwright_domain::serial::Sha256;
+use certwright_domain::serial::{Serial, Sha256};
 use certwright_keystore::{KeyPlace, Signer, VaultKey};
 use certwright_pki::{Certificate, Urls, read_certificate};
 use moka::sync::Cache;
@@ -51,6 +51,17 @@ impl KnownKeys {
     }
 }
 
+/// One version of a key, sealed.
+pub(crate) struct SealedKey {
+    pub(crate) vault_key: VaultKey,
+    pub(crate) place: KeyPlace,
+    pub(crate) sealed: SealedBlob,
+    pub(crate) protection: Protection,
+}
+
+/// How often a serial is drawn. Two that collide are one in 2^159 for each that is known: a second draw is a fault.
+const MAX_DRAWS: u32 = 16;
+
 /// A CA that may sign now, with everything that signing needs.
 pub(crate) struct IssuerContext {
     pub(crate) epoch: i64,
@@ -58,6 +69,8 @@ pub(crate) struct IssuerContext {
     pub(crate) version: CaVersion,
     pub(crate) certificate: Certificate,
     pub(crate) facts: IssuerFacts,
+    /// What it gave away before it came here; empty for nearly all.
+    pub(crate) known_serials: HashSet<Serial>,
     pub(crate) signer: Arc<dyn Signer>,
     pub(crate) signature_algorithm: SignatureAlgorithm,
     pub(crate) urls: Urls,
@@ -202,6 +215,7 @@ impl App {
             above.push(certificate);
         }
         let (signer, signature_algorithm) = self.ca_signer(&mut read, &ca, &version).await?;
+        let known_serials = read.known_serials(&ca.id).await?.into_iter().map(|known| known.serial).collect();
         drop(read);
         let der = version.certificate.as_ref().ok_or_else(|| {
             Error::conflict(
@@ -227,6 +241,7 @@ impl App {
             urls,
             ca_chain,
             without_root,
+            known_serials,
         })
     }
 
@@ -261,6 +276,18 @@ impl App {
         key_id: &certwright_domain::id::KeyId,
         key_version: u32,
     ) -> Result<Arc<dyn Signer>, Error> {
+        let key = self.sealed_key(read, vault_id, key_id, key_version).await?;
+        Ok(self.inner.keys.signer(&key.vault_key, &key.place, &key.sealed).await?)
+    }
+
+    /// One version of a key that may be used, still sealed; disabled keys and vaults refuse.
+    pub(crate) async fn sealed_key(
+        &self,
+        read: &mut certwright_store::Reader<'_>,
+        vault_id: &certwright_domain::id::VaultId,
+        key_id: &certwright_domain::id::KeyId,
+        key_version: u32,
+    ) -> Result<SealedKey, Error> {
         let missing = |what: &str| Error::Internal(format!("{what} of {key_id} version {key_version} is missing"));
         let key = read.key_by_id(key_id).await?.ok_or_else(|| missing("row"))?;
         if key.state != KeyState::Enabled {
@@ -298,7 +325,20 @@ impl App {
             version: key_version,
             algorithm: key.algorithm,
         };
-        Ok(self.inner.keys.signer(&vault_key, &place, &stored.sealed).await?)
+        Ok(SealedKey { vault_key, place, sealed: stored.sealed, protection: key.protection })
+    }
+
+    /// A serial that the CA never gave away, also not before it came here.
+    pub(crate) fn draw_serial(&self, known: &HashSet<Serial>) -> Result<Serial, Error> {
+        for _ in 0..MAX_DRAWS {
+            let mut random = [0; 20];
+            self.inner.entropy.fill(&mut random);
+            let serial = Serial::from_random(random);
+            if !known.contains(&serial) {
+                return Ok(serial);
+            }
+        }
+        Err(Error::Internal("the source of randomness repeats itself".into()))
     }
 
     /// The URLs that certificates signed by this version of the CA carry. They name the version: after a renewal with a

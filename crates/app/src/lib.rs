@@ -33,7 +33,8 @@ mod webhooks;
 pub use access::{Call, Caller, Permission};
 pub use ca_bundles::RawCaBundle;
 pub use cas::{
-    CaView, ImportCa, Install, NewCa, NewCaKind, NewRules, OwnKey, RefusedRenewal, RenewCa, UpdateCa, VersionView,
+    CaExport, CaExportFormat, CaView, ExportedCa, ImportCa, Install, NewCa, NewCaKind, NewRules, OwnKey,
+    RefusedRenewal, RenewCa, UpdateCa, VersionView,
 };
 pub use certificates::{
     Brought, Bundle, CertificateRequest, CertificateVersionView, CertificateView, Content, EnsureOutcome, Ensured,

@@ -165,6 +165,7 @@ impl App {
             kind: NewCaKind::Root(own, lasting(SERVICE_CA_VALIDITY)),
             rules: NewRules { path_length: Some(0), ..NewRules::default() },
             revocation: RevocationSettings { crl_enabled: false, ..RevocationSettings::default() },
+            exportable: false,
         };
         self.make_ca(call, new, true).await
     }
@@ -212,6 +213,7 @@ impl App {
                         ..NewRules::default()
                     },
                     revocation: RevocationSettings::default(),
+                    exportable: false,
                 },
             )
             .await?;
@@ -227,6 +229,7 @@ impl App {
                     ),
                     rules: NewRules { path_length: Some(0), ..NewRules::default() },
                     revocation: RevocationSettings::default(),
+                    exportable: false,
                 },
             )
             .await?;

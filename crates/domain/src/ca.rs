@@ -181,6 +181,10 @@ pub struct Ca {
     pub next_renewal_at: Option<Timestamp>,
     /// Failed attempts since the last success.
     pub renewal_failures: u32,
+    /// May its key be taken away? Said when it is made, never changed.
+    pub exportable: bool,
+    /// Number of the last revocation list that was issued before it came here; the next one is higher.
+    pub crl_number: Option<i64>,
 }
 
 /// One version of a CA: a certificate (or a CSR waiting for one).

@@ -17,6 +17,7 @@ pub mod http_url;
 pub mod id;
 pub mod issued;
 pub mod key;
+pub mod known_serial;
 pub mod managed;
 pub mod name;
 pub mod profile;

@@ -34,7 +34,7 @@ pub fn order_chain(leaf: &Certificate, mut pool: Vec<Certificate>) -> Result<Vec
         ordered.push(next.clone());
         top = next;
     }
-    drop_crossings(&ordered, &mut pool);
+    drop_crossings(leaf, &ordered, &mut pool);
     match pool.as_slice() {
         [] => Ok(ordered),
         strays => Err(refuse(&top, strays)),
@@ -70,12 +70,12 @@ fn take_issuer(top: &Certificate, pool: &mut Vec<Certificate>) -> Result<Option<
 }
 
 /// Drops what certifies a member of the chain in another way, and what stands above that.
-fn drop_crossings(chain: &[Certificate], pool: &mut Vec<Certificate>) {
+fn drop_crossings(leaf: &Certificate, chain: &[Certificate], pool: &mut Vec<Certificate>) {
     let same = |a: &Certificate, b: &Certificate| {
         a.subject_der == b.subject_der && a.public_key.spki_sha256 == b.public_key.spki_sha256
     };
     let (mut crossings, mut rest): (Vec<_>, Vec<_>) =
-        std::mem::take(pool).into_iter().partition(|one| chain.iter().any(|member| same(member, one)));
+        std::mem::take(pool).into_iter().partition(|one| chain.iter().chain([leaf]).any(|member| same(member, one)));
     while let Some(crossing) = crossings.pop() {
         let (above, others): (Vec<_>, Vec<_>) =
             rest.into_iter().partition(|one| check_issued_by(&crossing, one).is_ok());

@@ -8,6 +8,8 @@ use certwright_domain::violation::Invalid;
 /// Most bytes of a file that is taken apart.
 const MAX_BYTES: usize = 4 * 1024 * 1024;
 
+const WANTED: &str = "a certificate or private key";
+
 /// What a file holds.
 pub struct Heap {
     /// Certificates in the order of the file, each of them once.
@@ -17,7 +19,7 @@ pub struct Heap {
 }
 
 /// Takes a file apart: PEM blocks of certificates, PKCS#7 and at most one private key in any order, or DER of one
-/// certificate or of PKCS#7. Text around the blocks and EC parameters are passed over; at most `most` certificates.
+/// certificate or of PKCS#7. Text around the blocks and EC parameters are passed over; at most `most` certificates. A blank text holds nothing.
 pub fn read_heap(bytes: &[u8], most: usize) -> Result<Heap, Error> {
     if bytes.len() > MAX_BYTES {
         let detail = format!("The file has {} bytes, {MAX_BYTES} are allowed.", bytes.len());
@@ -28,16 +30,17 @@ pub fn read_heap(bytes: &[u8], most: usize) -> Result<Heap, Error> {
         heap.add(bytes, most)?;
         return Ok(heap);
     }
-    for block in pem::blocks(pem::text(bytes, "certificates")?)? {
+    let text = pem::text(bytes, WANTED)?;
+    for block in pem::blocks(text)? {
         match block.label {
             "CERTIFICATE" | "X509 CERTIFICATE" | "PKCS7" | "CMS" => heap.add(&block.decode()?, most)?,
             label if label.ends_with("PRIVATE KEY") => heap.add_key(&block)?,
             "EC PARAMETERS" => {}
-            other => return Err(pem::wrong_kind(other, "certificates and a key").into()),
+            other => return Err(pem::wrong_kind(other, WANTED).into()),
         }
     }
-    if heap.certificates.is_empty() && heap.private_key.is_none() {
-        return Err(pem::neither("certificates").into());
+    if heap.certificates.is_empty() && heap.private_key.is_none() && !text.trim().is_empty() {
+        return Err(pem::neither(WANTED).into());
     }
     Ok(heap)
 }
@@ -136,8 +139,13 @@ mod tests {
         let keys = to_pem("PRIVATE KEY", b"a") + &to_pem("ENCRYPTED PRIVATE KEY", b"b");
         assert_eq!(refusal(read_heap(keys.as_bytes(), 1)).code, "several_private_keys");
         let csr = refusal(read_heap(to_pem("CERTIFICATE REQUEST", b"a").as_bytes(), 1));
-        assert!(csr.detail.contains("is a certificate request (CSR), not certificates and a key"), "{}", csr.detail);
+        assert!(
+            csr.detail.contains("is a certificate request (CSR), not a certificate or private key"),
+            "{}",
+            csr.detail
+        );
         assert_eq!(refusal(read_heap(b"nothing", 1)).code, "invalid_pem");
+        assert!(read_heap(b" \n", 1).unwrap().certificates.is_empty());
         let second = to_pem("CERTIFICATE", &a.der) + &to_pem("CERTIFICATE", b"xx");
         assert!(refusal(read_heap(second.as_bytes(), 9)).detail.starts_with("Certificate 2 of the file: "));
     }

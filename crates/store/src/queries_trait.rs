@@ -14,6 +14,7 @@ use certwright_domain::id::{
 };
 use certwright_domain::issued::IssuedCertificate;
 use certwright_domain::key::{Key, KeyVersion, SealedBlob, Vault, VaultKeyVersion};
+use certwright_domain::known_serial::KnownSerial;
 use certwright_domain::managed::{CertificateVersion, ManagedCertificate, RenewalAttempt};
 use certwright_domain::name::{Reference, ResourceName};
 use certwright_domain::profile::StoredProfile;
@@ -31,6 +32,7 @@ pub trait Queries:
     + VaultQueries
     + KeyQueries
     + CaQueries
+    + KnownSerialQueries
     + CertificateQueries
     + AttemptQueries
     + ProfileQueries
@@ -47,6 +49,7 @@ impl<T> Queries for T where
         + VaultQueries
         + KeyQueries
         + CaQueries
+        + KnownSerialQueries
         + CertificateQueries
         + AttemptQueries
         + ProfileQueries
@@ -199,6 +202,15 @@ pub trait CaQueries: Send {
     async fn live_leaves(&mut self, ca_id: &CaId, now: Timestamp, at_most: u32) -> Result<u64>;
     /// SHA-256 of every SubjectPublicKeyInfo that any CA version certifies.
     async fn ca_public_keys(&mut self) -> Result<Vec<Sha256>>;
+}
+
+/// Serials that CAs gave away before they came here.
+#[async_trait]
+pub trait KnownSerialQueries: Send {
+    /// Stores serials of a CA, each of them once.
+    async fn insert_known_serials(&mut self, ca_id: &CaId, serials: &[KnownSerial]) -> Result<()>;
+    /// All serials that are known of a CA, in their order.
+    async fn known_serials(&mut self, ca_id: &CaId) -> Result<Vec<KnownSerial>>;
 }
 
 /// Managed certificates and their versions.

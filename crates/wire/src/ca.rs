@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 /// A CA to be made. Which fields are needed depends on the type: `ROOT` and `SUBORDINATE_EXTERNAL` want `vault`, `key` and
 /// `subject`; `SUBORDINATE` wants `issuer` as well; `EXTERNAL_ROOT` wants `certificate`; `IMPORTED` wants `vault`, `key`
-/// (the name it gets), `certificate` and `privateKey`. A field that does not belong to the type is refused.
+/// (the name it gets), and `certificate` with `privateKey`, or `pkcs12`. A field that does not belong to the type is refused.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schema(example = json!({
@@ -38,15 +38,35 @@ pub struct NewCa {
     pub rules: Option<NewCaRules>,
     /// How revocation is offered.
     pub revocation: Option<UpdateRevocation>,
-    /// Certificate, PEM; `EXTERNAL_ROOT` and `IMPORTED`.
-    pub certificate: Option<String>,
-    /// Certificates above it, PEM; `IMPORTED`.
+    /// Certificate, PEM; `EXTERNAL_ROOT` and `IMPORTED`. For `IMPORTED`, the chain and the key may stand in the same text,
+    /// in any order.
+    #[schema(value_type = Option<String>)]
+    pub certificate: Option<SecretText>,
+    /// Certificates above it, PEM, in any order; the root may be missing; `IMPORTED`.
     pub chain: Option<String>,
     /// How it is renewed without being asked; `ROOT` and `SUBORDINATE`. Default: it is not.
     pub renewal: Option<CaRenewal>,
-    /// Private key, unencrypted PEM (PKCS#8, PKCS#1 or SEC1); `IMPORTED`.
+    /// Private key, PEM: PKCS#8, PKCS#1 or SEC1, encrypted or not; `IMPORTED`.
     #[schema(value_type = Option<String>)]
     pub private_key: Option<SecretText>,
+    /// Passphrase of an encrypted private key; `IMPORTED`.
+    #[schema(value_type = Option<String>)]
+    pub passphrase: Option<SecretText>,
+    /// PKCS#12, base64, in place of `certificate`, `chain` and `privateKey`; `IMPORTED`.
+    #[schema(value_type = Option<String>)]
+    pub pkcs12: Option<SecretText>,
+    /// Password of the PKCS#12; `IMPORTED`.
+    #[schema(value_type = Option<String>)]
+    pub password: Option<SecretText>,
+    /// Serials that it gave away before, hex: never given again; `IMPORTED`.
+    pub used_serials: Option<Vec<String>>,
+    /// The `index.txt` of `openssl ca`, as text: its serials are never given again, its revocations are kept; `IMPORTED`.
+    pub openssl_index: Option<String>,
+    /// Number of the last revocation list that it issued before, decimal; the next one is higher; `IMPORTED`.
+    #[schema(example = 41)]
+    pub crl_number: Option<u64>,
+    /// May the CA be taken away with its key (`…/export`)? Fixed once made; default `false`.
+    pub exportable: Option<bool>,
 }
 
 /// Rules of a CA to be made.
@@ -267,6 +287,10 @@ pub struct Ca {
     pub next_renewal_at: Option<String>,
     /// Failed attempts to renew it since the last success.
     pub renewal_failures: u32,
+    /// May it be taken away with its key?
+    pub exportable: bool,
+    /// Number of the last revocation list that it issued before it came here; `null`: none is known.
+    pub crl_number: Option<i64>,
     /// Verdicts of the rules that were asked when it was made or renewed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub verdicts: Vec<RuleVerdict>,
@@ -377,4 +401,18 @@ pub struct CaCsr {
     /// PKCS#10, PEM.
     #[schema(example = "-----BEGIN CERTIFICATE REQUEST-----\n…")]
     pub csr: String,
+}
+
+/// How a CA is taken away with its key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ExportCa {
+    /// `pkcs12` or `pem` (the encrypted key, the CA's certificate, those above it); default `pkcs12`.
+    #[schema(example = "pkcs12")]
+    pub format: Option<String>,
+    /// Password of the file.
+    #[schema(value_type = String)]
+    pub password: SecretText,
+    /// PKCS#12 as old readers want it (3DES and SHA-1); default `false`.
+    pub compat: Option<bool>,
 }

@@ -23,8 +23,8 @@ mod vault;
 
 pub use audit::{AuditEvent, AuditTarget};
 pub use ca::{
-    Ca, CaChain, CaCsr, CaRenewal, CaRules, CaVersion, CaVersions, Crl, InstallCa, NameConstraints, NewCa, NewCaRules,
-    Ocsp, RefusedRenewal, RenewCa, Revocation, Subtrees, UpdateCa, UpdateCaRules, UpdateCrl, UpdateOcsp,
+    Ca, CaChain, CaCsr, CaRenewal, CaRules, CaVersion, CaVersions, Crl, ExportCa, InstallCa, NameConstraints, NewCa,
+    NewCaRules, Ocsp, RefusedRenewal, RenewCa, Revocation, Subtrees, UpdateCa, UpdateCaRules, UpdateCrl, UpdateOcsp,
     UpdateRevocation,
 };
 pub use ca_bundle::{BundledCertificate, CaBundle, NewCaBundle, TrustStoreRequest};

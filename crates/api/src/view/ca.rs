@@ -33,6 +33,8 @@ pub(crate) fn ca(view: &CaView) -> wire::Ca {
         renewal: ca.renewal.as_ref().map(renewal),
         next_renewal_at: text(ca.next_renewal_at),
         renewal_failures: ca.renewal_failures,
+        exportable: ca.exportable,
+        crl_number: ca.crl_number,
         verdicts: verdicts(&view.verdicts),
         refused_renewals: view.refused_renewals.iter().map(refused_renewal).collect(),
     }

@@ -16,4 +16,5 @@ mod conventions;
 mod formats;
 mod resources;
 mod routes;
+mod transport;
 mod webhooks;

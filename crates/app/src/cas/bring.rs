@@ -1,28 +1,28 @@
-//! CAs whose certificate comes from elsewhere: `EXTERNAL_ROOT`, `IMPORTED`, and the certificate of a
-//! `SUBORDINATE_EXTERNAL`.
+//! CAs whose certificate comes from elsewhere: `EXTERNAL_ROOT`, and the certificate of a `SUBORDINATE_EXTERNAL`. (`IMPORTED`:
+//! [`super::import`].)
 
 use super::create::{Blank, blank_version, fill_version};
 use super::read::{find, view, view_with};
-use super::{CaView, ImportCa, Install};
+use super::{CaView, Install};
 use crate::audit::Target;
 use crate::change::{by_id, name_conflict};
-use crate::vaults::{find_vault, newest_vault_key, still_newest, usable_vault, vault_key};
+use crate::vaults::still_newest;
 use crate::{App, Call, Error, Permission};
 use certwright_domain::ca::{Ca, CaState, CaType, CaVersion};
 use certwright_domain::event::EventKind;
-use certwright_domain::id::KeyId;
-use certwright_domain::key::{Key, KeyState, KeyVersion, Protection, VaultKeyVersion};
+use certwright_domain::key::{Key, KeyVersion, VaultKeyVersion};
+use certwright_domain::known_serial::KnownSerial;
 use certwright_domain::name::Reference;
-use certwright_domain::rules::key_strength;
 use certwright_domain::violation::Invalid;
-use certwright_keystore::KeyPlace;
-use certwright_pki::{Certificate, check_ca_certificate, check_issued_by, read_certificate, read_certificates};
+use certwright_pki::{
+    Certificate, check_ca_certificate, check_issued_by, order_chain, read_certificate, read_certificates,
+};
 use certwright_store::{CaFilter, PageRequest};
 
 /// A foreign CA certificate with the certificates above it, each link checked.
-struct Foreign {
-    certificate: Certificate,
-    chain: Vec<Vec<u8>>,
+pub(super) struct Foreign {
+    pub(super) certificate: Certificate,
+    pub(super) chain: Vec<Vec<u8>>,
 }
 
 impl App {
@@ -47,89 +47,7 @@ impl App {
         check_issued_by(&certificate, &certificate).map_err(|invalid| Error::invalid("/certificate", invalid))?;
         let foreign = Foreign { certificate, chain: Vec::new() };
         let (ca, version) = self.foreign_ca(blank, CaType::ExternalRoot, &foreign)?;
-        self.store_foreign(call, ca, version, None).await
-    }
-
-    /// Takes a CA with its key.
-    pub(super) async fn import_ca(&self, call: &Call, blank: Blank, import: ImportCa) -> Result<CaView, Error> {
-        let own = read_certificate(&import.certificate).map_err(at("/certificate"))?;
-        let foreign = self.with_chain(own, &import.chain).await?;
-        let (mut ca, mut version) = self.foreign_ca(blank, CaType::Imported, &foreign)?;
-        let strength = key_strength(&foreign.certificate.public_key, "the service");
-        if !strength.passed() {
-            return Err(Error::Rejected(strength.violations));
-        }
-        let algorithm = self.inner.keys.inspect_private_key(&import.private_key).map_err(|error| {
-            Error::invalid(
-                "/privateKey",
-                Invalid::new("invalid_private_key", error.to_string(), "Give the CA's private key."),
-            )
-        })?;
-        let signature_algorithm = match import.signature_algorithm {
-            Some(wished) if algorithm.signature_algorithms().contains(&wished) => wished,
-            Some(wished) => {
-                return Err(Error::invalid(
-                    "/signatureAlgorithm",
-                    Invalid::new(
-                        "signature_algorithm_mismatch",
-                        format!("{wished} does not fit an {algorithm} key."),
-                        "Leave it out to take the key's own.",
-                    ),
-                ));
-            }
-            None => algorithm.signature_algorithms().first().copied().ok_or_else(|| {
-                Error::invalid(
-                    "/privateKey",
-                    Invalid::new("invalid_private_key", "A symmetric key cannot sign.", "Give the CA's private key."),
-                )
-            })?,
-        };
-        let mut read = self.inner.store.read().await?;
-        let vault = find_vault(&mut *read, &import.vault).await?;
-        usable_vault(call, &vault)?;
-        let sealing = newest_vault_key(&mut *read, &vault.id).await?;
-        drop(read);
-        let vault_id = vault.id;
-        let now = self.inner.clock.now();
-        let key_id = KeyId::new(now, self.inner.id_entropy());
-        let place = KeyPlace { vault_id: vault_id.clone(), key_id: key_id.clone(), version: 1, algorithm };
-        let taken = self.inner.keys.import_key(&vault_key(&sealing), &place, &import.private_key).await?;
-        if taken.public_key.as_deref() != Some(foreign.certificate.public_key.spki.as_slice()) {
-            return Err(Error::invalid(
-                "/privateKey",
-                Invalid::new(
-                    "key_mismatch",
-                    "The private key does not belong to the certificate.",
-                    "Give the private key whose public key the certificate carries.",
-                ),
-            ));
-        }
-        let key = Key {
-            id: key_id.clone(),
-            vault_id: vault_id.clone(),
-            name: import.key,
-            algorithm,
-            protection: Protection::Software,
-            state: KeyState::Enabled,
-            state_before_deletion: None,
-            used_by_ca: Some(ca.id.clone()),
-            latest_version: 1,
-            created_at: now,
-            deletion_at: None,
-            revision: 1,
-        };
-        let key_version = KeyVersion {
-            key_id: key_id.clone(),
-            number: 1,
-            vault_key_version: sealing.number,
-            sealed: taken.sealed,
-            public_key: taken.public_key,
-            created_at: now,
-        };
-        ca.key = Some((vault_id, key_id));
-        ca.signature_algorithm = Some(signature_algorithm);
-        version.key_version = Some(1);
-        self.store_foreign(call, ca, version, Some((key, key_version, sealing))).await
+        self.store_foreign(call, ca, version, None, &[]).await
     }
 
     /// Installs the certificate signed elsewhere. The first one makes the CA active; a later one is `PENDING` until it is
@@ -149,12 +67,12 @@ impl App {
         drop(read);
         let mut given = read_certificates(&install.certificate).map_err(at("/certificate"))?.into_iter();
         let own = given.next().ok_or_else(|| Error::Internal("no certificate in a list that is not empty".into()))?;
-        let mut chain = install.chain.clone();
-        for upper in given {
-            chain.extend_from_slice(certwright_pki::to_pem("CERTIFICATE", &upper.der).as_bytes());
+        let mut pool: Vec<Certificate> = given.collect();
+        if !install.chain.trim_ascii().is_empty() {
+            pool.extend(read_certificates(&install.chain).map_err(at("/chain"))?);
         }
         self.check_fits(&ca, &version, &own)?;
-        let foreign = self.with_chain(own, &chain).await?;
+        let foreign = self.with_chain(own, pool).await?;
         self.check_in_time(&foreign.certificate)?;
         fill_version(&mut version, &foreign.certificate);
         version.chain = foreign.chain;
@@ -221,62 +139,12 @@ impl App {
 
     /// Puts the chain in order, nearest first, checks each link; a missing root is looked for among our roots and may
     /// stay missing.
-    async fn with_chain(&self, certificate: Certificate, chain: &[u8]) -> Result<Foreign, Error> {
-        let mut pool = match chain.iter().all(u8::is_ascii_whitespace) {
-            true => Vec::new(),
-            false => read_certificates(chain).map_err(at("/chain"))?,
-        };
-        pool.retain(|one| one.fingerprint != certificate.fingerprint);
-        let mut ordered: Vec<Certificate> = Vec::new();
-        let mut top = certificate.clone();
-        while top.issuer_der != top.subject_der {
-            let place =
-                pool.iter().position(|one| one.subject_der == top.issuer_der && check_issued_by(&top, one).is_ok());
-            let next = match place {
-                Some(place) => pool.swap_remove(place),
-                None if pool.is_empty() => {
-                    match self
-                        .known_roots()
-                        .await?
-                        .into_iter()
-                        .find(|root| root.subject_der == top.issuer_der && check_issued_by(&top, root).is_ok())
-                    {
-                        Some(root) => root,
-                        None => break,
-                    }
-                }
-                None => {
-                    return Err(Error::invalid(
-                        "/chain",
-                        Invalid::new(
-                            "broken_chain",
-                            format!("No certificate of the chain has signed `{}`.", top.subject),
-                            "Give every certificate between this CA and its root, and no others.",
-                        ),
-                    ));
-                }
-            };
-            ordered.push(next.clone());
-            top = next;
-            if ordered.len() > 10 {
-                return Err(Error::invalid(
-                    "/chain",
-                    Invalid::new("chain_too_long", "The chain is longer than 10.", "Shorten it."),
-                ));
-            }
-        }
-        if top.issuer_der == top.subject_der {
-            check_issued_by(&top, &top).map_err(|invalid| Error::invalid("/chain", invalid))?;
-        }
-        if !pool.is_empty() {
-            return Err(Error::invalid(
-                "/chain",
-                Invalid::new(
-                    "broken_chain",
-                    "The chain holds certificates that do not belong to it.",
-                    "Leave them out.",
-                ),
-            ));
+    pub(super) async fn with_chain(&self, certificate: Certificate, pool: Vec<Certificate>) -> Result<Foreign, Error> {
+        let mut ordered = order_chain(&certificate, pool).map_err(|invalid| Error::invalid("/chain", invalid))?;
+        let top = ordered.last().unwrap_or(&certificate);
+        if !top.is_self_issued() {
+            let root = self.known_roots().await?.into_iter().find(|root| check_issued_by(top, root).is_ok());
+            ordered.extend(root);
         }
         Ok(Foreign { certificate, chain: ordered.into_iter().map(|one| one.der).collect() })
     }
@@ -299,7 +167,12 @@ impl App {
     }
 
     /// CA and version rows of a foreign certificate; path length and constraints are the certificate's.
-    fn foreign_ca(&self, blank: Blank, ca_type: CaType, foreign: &Foreign) -> Result<(Ca, CaVersion), Error> {
+    pub(super) fn foreign_ca(
+        &self,
+        blank: Blank,
+        ca_type: CaType,
+        foreign: &Foreign,
+    ) -> Result<(Ca, CaVersion), Error> {
         check_ca_certificate(&foreign.certificate).map_err(|invalid| Error::invalid("/certificate", invalid))?;
         self.check_in_time(&foreign.certificate)?;
         if blank.rules.path_length.is_some() || blank.rules.name_constraints.is_some() {
@@ -323,12 +196,13 @@ impl App {
         Ok((ca, version))
     }
 
-    async fn store_foreign(
+    pub(super) async fn store_foreign(
         &self,
         call: &Call,
         ca: Ca,
         version: CaVersion,
         key: Option<(Key, KeyVersion, VaultKeyVersion)>,
+        serials: &[KnownSerial],
     ) -> Result<CaView, Error> {
         let mut tx = self.inner.begin_change(call, "ca.create").await?;
         if let Some((key, key_version, sealing)) = &key {
@@ -340,6 +214,7 @@ impl App {
             tx.insert_key_version(key_version).await?;
         }
         self.insert_ca(&mut tx, call, &ca, &version, key.map(|(key, ..)| key)).await?;
+        tx.insert_known_serials(&ca.id, serials).await?;
         tx.commit().await?;
         let mut read = self.inner.store.read().await?;
         view_with(&mut read, ca, Some(version), Vec::new()).await
@@ -347,7 +222,7 @@ impl App {
 }
 
 /// Points a fault of X.509 data at its field.
-fn at(pointer: &'static str) -> impl Fn(certwright_pki::Error) -> Error {
+pub(super) fn at(pointer: &'static str) -> impl Fn(certwright_pki::Error) -> Error {
     move |error| match error {
         certwright_pki::Error::Invalid(invalid) => Error::invalid(pointer, invalid),
         other => other.into(),

@@ -43,13 +43,13 @@ impl App {
 
     /// The same for the server's own CA (`system`).
     pub(crate) async fn make_ca(&self, call: &Call, new: NewCa, system: bool) -> Result<CaView, Error> {
-        let NewCa { name, kind, rules, revocation } = new;
+        let NewCa { name, kind, rules, revocation, exportable } = new;
         check_rules(&rules)?;
         if rules.renewal.is_some() && !matches!(kind, NewCaKind::Root(..) | NewCaKind::Subordinate(..)) {
             return Err(not_renewable_by_rule());
         }
         self.refuse_taken_name(&name).await?;
-        let blank = Blank { name, rules, revocation, system };
+        let blank = Blank { name, rules, revocation, system, exportable };
         match kind {
             NewCaKind::Root(own, validity) => self.create_root(call, blank, own, validity).await,
             NewCaKind::Subordinate(own, validity, issuer) => {
@@ -298,6 +298,8 @@ impl App {
             revision: 1,
             next_renewal_at: None,
             renewal_failures: 0,
+            exportable: blank.exportable && ca_type != CaType::ExternalRoot,
+            crl_number: None,
         }
     }
 }
@@ -308,6 +310,7 @@ pub(super) struct Blank {
     pub(super) rules: NewRules,
     pub(super) revocation: RevocationSettings,
     pub(super) system: bool,
+    pub(super) exportable: bool,
 }
 
 impl Blank {

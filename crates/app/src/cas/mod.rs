@@ -3,19 +3,23 @@
 mod bring;
 mod create;
 mod events;
+mod export;
+mod import;
 mod lifecycle;
 mod read;
 mod refusals;
 mod renew;
 
+pub use export::{CaExport, CaExportFormat, ExportedCa};
 pub use refusals::RefusedRenewal;
 
+use crate::certificates::ImportedCertificate;
 use certwright_domain::algorithm::SignatureAlgorithm;
 use certwright_domain::ca::{Ca, CaRenewal, CaVersion, RevocationSettings};
 use certwright_domain::constraints::NameConstraints;
 use certwright_domain::dn::DistinguishedName;
+use certwright_domain::known_serial::KnownSerial;
 use certwright_domain::name::{Reference, ResourceName};
-use certwright_domain::secret::SecretBytes;
 use certwright_domain::stage::Stage;
 use certwright_domain::time::Span;
 use certwright_domain::validity::RequestedValidity;
@@ -31,6 +35,8 @@ pub struct NewCa {
     pub rules: NewRules,
     /// How revocation is offered.
     pub revocation: RevocationSettings,
+    /// May it be taken away with its key? Fixed once made.
+    pub exportable: bool,
 }
 
 /// Rules of a CA to be made.
@@ -81,14 +87,14 @@ pub struct ImportCa {
     pub vault: Reference,
     /// Name that the key gets in the vault.
     pub key: ResourceName,
-    /// Certificate, PEM or DER.
-    pub certificate: Vec<u8>,
-    /// Certificates above it, PEM; may be empty, the root may be missing.
-    pub chain: Vec<u8>,
-    /// Private key, DER (PKCS#8, PKCS#1 or SEC1).
-    pub private_key: SecretBytes,
+    /// Its key, its certificate and those above it, in any order; the root may be missing.
+    pub brought: ImportedCertificate,
     /// Signature algorithm for what it will sign; default: the key's own.
     pub signature_algorithm: Option<SignatureAlgorithm>,
+    /// Serials that it gave away before: never given again.
+    pub known_serials: Vec<KnownSerial>,
+    /// Number of the last revocation list that it issued before; the next one is higher.
+    pub crl_number: Option<i64>,
 }
 
 /// A change to a CA; `None` leaves as is.

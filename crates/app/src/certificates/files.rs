@@ -13,9 +13,9 @@ use certwright_pki::{MAX_CERTIFICATES, read_heap};
 /// A certificate with its key as a request brings it; either PEM in parts, or PKCS#12.
 #[derive(Default)]
 pub struct Brought {
-    /// PEM: the certificate; the chain and the key may stand in the same text.
+    /// PEM, PKCS#7 or DER: the certificate; in PEM the chain and the key may stand in the same text, in any order.
     pub certificate: Option<SecretBytes>,
-    /// PEM: certificates above it.
+    /// PEM or PKCS#7: certificates above it.
     pub chain: Option<Vec<u8>>,
     /// PEM: the private key.
     pub private_key: Option<SecretBytes>,
@@ -113,7 +113,9 @@ impl App {
 }
 
 /// Keys from passwords take tens of milliseconds, by a foreign file's own choice more: never on a thread of the runtime.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Error> + Send + 'static) -> Result<T, Error> {
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
     tokio::task::spawn_blocking(work)
         .await
         .map_err(|error| Error::Internal(format!("reading or writing a file of keys: {error}")))?

@@ -7,7 +7,6 @@ use certwright_domain::id::{CaId, IntentId, IssuedId};
 use certwright_domain::issued::{IssuedCertificate, IssuedKind};
 use certwright_domain::renewal::renew_at;
 use certwright_domain::rules::Approved;
-use certwright_domain::serial::Serial;
 use certwright_keystore::Signer;
 use certwright_pki::{Certificate, Issuer, Urls, prepare};
 use certwright_store::{Intent, Tx};
@@ -44,9 +43,8 @@ impl App {
     /// Stores the intent, signs, checks. No transaction is open while the key signs.
     pub(crate) async fn sign_authority(&self, call: &Call, plan: AuthorityPlan) -> Result<SignedAuthority, Error> {
         let now = self.inner.clock.now();
-        let mut random = [0; 20];
-        self.inner.entropy.fill(&mut random);
-        let serial = Serial::from_random(random);
+        let known = self.inner.store.read().await?.known_serials(&plan.ca_id).await?;
+        let serial = self.draw_serial(&known.into_iter().map(|known| known.serial).collect())?;
         let subject = plan.approved.subject().to_string();
         let common_name = plan.approved.subject().common_name().unwrap_or_default().to_owned();
         let names = plan.approved.names().to_vec();

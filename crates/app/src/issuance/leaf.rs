@@ -14,7 +14,6 @@ use certwright_domain::profile::{KeyHolder, Profile};
 use certwright_domain::public_key::PublicKey;
 use certwright_domain::renewal::{RenewalRule, renew_at};
 use certwright_domain::rules::{Approved, Decision, KeyStanding, LeafRequest, decide_leaf};
-use certwright_domain::serial::Serial;
 use certwright_domain::validity::RequestedValidity;
 use certwright_domain::violation::{Invalid, Verdict, Violation};
 use certwright_pki::{Certificate, Csr, Issuer, parse_csr, prepare, read_public_key};
@@ -210,14 +209,12 @@ impl App {
 
     async fn sign_approved(&self, call: &Call, work: &Work, approved: Approved) -> Result<Signed, Error> {
         let issuer = &work.issuer;
-        let mut random = [0; 20];
-        self.inner.entropy.fill(&mut random);
         let names = approved.names().to_vec();
         let subject = approved.subject().to_string();
         let common_name = approved.subject().common_name().unwrap_or_default().to_owned();
         let key_algorithm = approved.public_key().algorithm().map_or("", KeyAlgorithm::as_str).to_owned();
         let algorithm = issuer.signature_algorithm;
-        let serial = Serial::from_random(random);
+        let serial = self.draw_serial(&issuer.known_serials)?;
         let prepared = prepare(approved, serial, &Issuer::Ca(&issuer.certificate), algorithm, &issuer.urls)?;
         let signature = issuer.signer.sign(algorithm, prepared.tbs()).await?;
         let certificate = prepared.finish(&signature)?;

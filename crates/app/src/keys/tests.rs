@@ -64,6 +64,8 @@ fn ca(state: CaState) -> Ca {
         renewal: None,
         next_renewal_at: None,
         renewal_failures: 0,
+        exportable: false,
+        crl_number: None,
     }
 }
 

@@ -45,7 +45,13 @@ async fn own_key(app: &TestApp, ca: &str) -> OwnKey {
 }
 
 fn new_ca(ca: &str, kind: NewCaKind) -> NewCa {
-    NewCa { name: name(ca), kind, rules: NewRules::default(), revocation: RevocationSettings::default() }
+    NewCa {
+        name: name(ca),
+        kind,
+        rules: NewRules::default(),
+        revocation: RevocationSettings::default(),
+        exportable: false,
+    }
 }
 
 fn lasting(days: i64) -> RequestedValidity {

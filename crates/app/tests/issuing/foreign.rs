@@ -1,19 +1,19 @@
 //! CAs whose certificates come from elsewhere, with openssl as the other side.
 
 use crate::kit::*;
-use certwright_app::{Error, ImportCa, Install, NewCaKind, NewRules, RenewCa};
+use certwright_app::{Error, ImportCa, ImportedCertificate, Install, NewCaKind, NewRules, RenewCa};
 use certwright_domain::algorithm::KeyAlgorithm;
 use certwright_domain::ca::{CaState, CaType};
 use certwright_domain::revocation::RevocationReason;
 use certwright_domain::secret::SecretBytes;
 use certwright_domain::stage::Stage;
 use certwright_domain::time::Span;
-use certwright_pki::{check_issued_by, read_certificate, read_private_key_pem};
+use certwright_pki::{check_issued_by, read_certificate, read_certificates, read_private_key_pem};
 use std::fs;
 use std::path::Path;
 
 /// A root made by openssl: `root.pem`, `root.key`.
-fn foreign_root(folder: &Path) {
+pub(crate) fn foreign_root(folder: &Path) {
     openssl(
         folder,
         "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout root.key -out root.pem -days 3650 \
@@ -35,15 +35,19 @@ fn sign_as_ca(folder: &Path) {
     );
 }
 
-fn import(folder: &Path, certificate: &str, key: &str, chain: &[u8]) -> ImportCa {
+pub(crate) fn import(folder: &Path, certificate: &str, key: &str, chain: &[u8]) -> ImportCa {
     let key_pem = fs::read_to_string(folder.join(key)).unwrap();
+    let heap = [&fs::read(folder.join(certificate)).unwrap(), chain].concat();
     ImportCa {
         vault: to("v"),
         key: name("imported-key"),
-        certificate: fs::read(folder.join(certificate)).unwrap(),
-        chain: chain.to_vec(),
-        private_key: read_private_key_pem(&key_pem).unwrap(),
+        brought: ImportedCertificate {
+            certificates: read_certificates(&heap).unwrap().into_iter().map(|one| one.der).collect(),
+            private_key: read_private_key_pem(&key_pem).unwrap(),
+        },
         signature_algorithm: None,
+        known_serials: Vec::new(),
+        crl_number: None,
     }
 }
 
@@ -149,8 +153,8 @@ async fn foreign_certificates_that_are_no_cas_expired_or_misplaced_are_refused()
     let stranger = fs::read(folder.path().join("leaf.pem")).unwrap();
     let broken = NewCaKind::Imported(import(folder.path(), "root.pem", "root.key", &stranger));
     assert!(matches!(app.app.create_ca(&call(), ca("x", broken, NewRules::default())).await, Err(Error::Invalid(_))));
-    let garbage =
-        ImportCa { private_key: SecretBytes::new(vec![1, 2, 3]), ..import(folder.path(), "root.pem", "root.key", b"") };
+    let mut garbage = import(folder.path(), "root.pem", "root.key", b"");
+    garbage.brought.private_key = SecretBytes::new(vec![1, 2, 3]);
     let garbage = NewCaKind::Imported(garbage);
     assert!(matches!(app.app.create_ca(&call(), ca("x", garbage, NewRules::default())).await, Err(Error::Invalid(_))));
     app.clock.advance(Span::from_days(5000));

@@ -10,3 +10,4 @@ mod faults;
 mod foreign;
 mod kit;
 mod setup;
+mod transport;

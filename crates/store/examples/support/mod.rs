@@ -67,6 +67,8 @@ fn ca() -> Result<Ca, Box<dyn Error>> {
         renewal: None,
         next_renewal_at: None,
         renewal_failures: 0,
+        exportable: false,
+        crl_number: None,
     })
 }
 

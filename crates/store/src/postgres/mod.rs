@@ -72,6 +72,7 @@ pub(super) const MIGRATIONS: &[Step] = &[
         name: "0005_ca_bundles",
         sql: include_str!("../../../../migrations/postgres/0005_ca_bundles.sql"),
     },
+    Step { number: 6, name: "0006_transport", sql: include_str!("../../../../migrations/postgres/0006_transport.sql") },
 ];
 
 /// Getting a connection longer than this is [`Error::Unavailable`].

@@ -21,8 +21,8 @@ macro_rules! select_ca {
             "SELECT id, name, ca_type, state, state_before_deletion, system, issuer_id, vault_id, key_id, \
              signature_algorithm, subject, leaf_max_validity, subordinate_max_validity, path_length, name_constraints, \
              crl_enabled, crl_lifetime, ocsp_enabled, current_version, previous_version, latest_version, created_at, \
-             deletion_at, revision, renewal_key, renewal_advance, renewal_activation, next_renewal_at, renewal_failures \
-             FROM certificate_authorities ",
+             deletion_at, revision, renewal_key, renewal_advance, renewal_activation, next_renewal_at, renewal_failures, \
+             exportable, crl_number FROM certificate_authorities ",
             $rest
         )
     };
@@ -78,6 +78,8 @@ fn read_ca(row: &super::Row) -> Result<Ca> {
         renewal: read_renewal(&row)?,
         next_renewal_at: row.time_optional("next_renewal_at")?,
         renewal_failures: row.number("renewal_failures")?,
+        exportable: row.flag("exportable")?,
+        crl_number: row.get("crl_number")?,
     })
 }
 
@@ -118,9 +120,9 @@ impl CaQueries for Session {
                  vault_id, key_id, signature_algorithm, subject, leaf_max_validity, subordinate_max_validity, \
                  path_length, name_constraints, crl_enabled, crl_lifetime, ocsp_enabled, current_version, \
                  previous_version, latest_version, created_at, deletion_at, revision, renewal_key, renewal_advance, \
-                 renewal_activation, next_renewal_at, renewal_failures) \
+                 renewal_activation, next_renewal_at, renewal_failures, exportable, crl_number) \
                  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, \
-                 $22, $23, $24, $25, $26, $27, $28, $29)")
+                 $22, $23, $24, $25, $26, $27, $28, $29, $30, $31)")
             .bind(ca.id.as_str())
             .bind(ca.name.as_str())
             .bind(ca.ca_type.as_str())
@@ -149,7 +151,9 @@ impl CaQueries for Session {
             .bind(ca.renewal.map(|rule| rule.advance_period.ms()))
             .bind(ca.renewal.and_then(|rule| rule.make_current_after).map(Span::ms))
             .bind(ca.next_renewal_at.map(Timestamp::unix_ms))
-            .bind(i64::from(ca.renewal_failures)),
+            .bind(i64::from(ca.renewal_failures))
+            .bind(i64::from(ca.exportable))
+            .bind(ca.crl_number),
         )
         .await
         .map(drop)

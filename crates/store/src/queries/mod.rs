@@ -9,6 +9,7 @@ pub(crate) mod certificates;
 mod events;
 mod issued;
 mod keys;
+mod known_serials;
 pub(crate) mod lane;
 pub(crate) mod migrate;
 mod page;

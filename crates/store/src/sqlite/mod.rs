@@ -65,6 +65,7 @@ pub(super) const MIGRATIONS: &[Step] = &[
         sql: include_str!("../../../../migrations/sqlite/0004_certificates.sql"),
     },
     Step { number: 5, name: "0005_ca_bundles", sql: include_str!("../../../../migrations/sqlite/0005_ca_bundles.sql") },
+    Step { number: 6, name: "0006_transport", sql: include_str!("../../../../migrations/sqlite/0006_transport.sql") },
 ];
 
 /// Waiting for the writer or a reader longer than this is [`Error::Unavailable`].

@@ -211,6 +211,8 @@ pub(crate) fn ca(number: u32, called: &str) -> Ca {
         renewal: None,
         next_renewal_at: None,
         renewal_failures: 0,
+        exportable: true,
+        crl_number: Some(41),
     }
 }
 

@@ -1,5 +1,7 @@
 //! Certificate authorities.
 
+mod export;
+mod import;
 mod parse;
 mod versions;
 
@@ -27,6 +29,7 @@ pub(crate) fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(renew))
         .routes(routes!(schedule_deletion))
         .routes(routes!(cancel_deletion))
+        .merge(export::routes())
         .merge(versions::routes())
 }
 
@@ -55,7 +58,7 @@ async fn all(State(app): State<App>, Read(call): Read, Query(q): Query<wire::CaQ
     responses((status = 201, description = "Made", body = wire::Ca),
     (status = 200, description = "A trial", body = wire::DryRun<wire::Ca>)))]
 async fn create(State(app): State<App>, Write(call): Write, Json(body): Json<wire::NewCa>) -> Answer {
-    let view = app.create_ca(&call, parse::new_ca(body)?).await?;
+    let view = app.create_ca(&call, parse::new_ca(&app, body).await?).await?;
     let location = format!("/v1/certificate-authorities/{}", view.ca.name);
     let rules = view::verdicts(&view.verdicts);
     made_under_rules(&call, &location, Some(view.ca.revision), view::ca(&view), rules)

@@ -1,21 +1,29 @@
 //! Bodies about CAs to the types of the use cases.
 
+use super::import;
 use crate::parse::Faults;
 use crate::problem::Problem;
-use certwright_app::{
-    Error, ImportCa, Install, NewCa, NewCaKind, NewRules, OwnKey, RenewCa, UpdateCa, read_private_key_pem,
-};
+use certwright_app::{App, Install, NewCa, NewCaKind, NewRules, OwnKey, RenewCa, UpdateCa};
 use certwright_domain::algorithm::SignatureAlgorithm;
 use certwright_domain::ca::{CaRenewal, CaRenewalKey, CaType, RevocationSettings};
 use certwright_domain::constraints::{NameConstraints, RawSubtrees};
 use certwright_domain::name::{Reference, ResourceName};
-use certwright_domain::secret::SecretBytes;
 use certwright_domain::time::Span;
 use certwright_domain::violation::Invalid;
 use certwright_wire as wire;
 
 /// A CA to be made; every fault is listed, also fields that do not belong to the type.
-pub(super) fn new_ca(body: wire::NewCa) -> Result<NewCa, Problem> {
+pub(super) async fn new_ca(app: &App, mut body: wire::NewCa) -> Result<NewCa, Problem> {
+    let brought = match CaType::parse(&body.ca_type) {
+        Ok(CaType::Imported) => Some(import::read(app, &mut body).await?),
+        _ => None,
+    };
+    parsed(body, brought)
+}
+
+/// The same with what was brought along, read before.
+fn parsed(body: wire::NewCa, brought: Option<import::Read>) -> Result<NewCa, Problem> {
+    let exportable = body.exportable.unwrap_or(false);
     let mut faults = Faults::default();
     let name = faults.name("/name", &body.name);
     let rules = rules(&mut faults, body.rules.as_ref());
@@ -25,10 +33,10 @@ pub(super) fn new_ca(body: wire::NewCa) -> Result<NewCa, Problem> {
     let ca_type = faults.take("/type", CaType::parse(&body.ca_type));
     let kind = ca_type.and_then(|ca_type| {
         refuse_foreign_fields(&mut faults, ca_type, &body);
-        kind(&mut faults, ca_type, body)
+        kind(&mut faults, ca_type, body, brought)
     });
     let parts = name.zip(kind).zip(rules.zip(revocation));
-    faults.finish(parts.map(|((name, kind), (rules, revocation))| NewCa { name, kind, rules, revocation }))
+    faults.finish(parts.map(|((name, kind), (rules, revocation))| NewCa { name, kind, rules, revocation, exportable }))
 }
 
 /// A change; `settings` are the revocation settings that a partial change is laid over.
@@ -76,7 +84,7 @@ pub(super) fn install(body: wire::InstallCa) -> Install {
     Install { certificate: body.certificate.into_bytes(), chain: body.chain.unwrap_or_default().into_bytes() }
 }
 
-fn kind(faults: &mut Faults, ca_type: CaType, body: wire::NewCa) -> Option<NewCaKind> {
+fn kind(faults: &mut Faults, ca_type: CaType, body: wire::NewCa, brought: Option<import::Read>) -> Option<NewCaKind> {
     match ca_type {
         CaType::Root => {
             let key = own_key(faults, &body);
@@ -93,9 +101,9 @@ fn kind(faults: &mut Faults, ca_type: CaType, body: wire::NewCa) -> Option<NewCa
         CaType::SubordinateExternal => own_key(faults, &body).map(NewCaKind::SubordinateExternal),
         CaType::ExternalRoot => {
             let certificate = faults.required("/certificate", body.certificate);
-            certificate.map(|pem| NewCaKind::ExternalRoot(pem.into_bytes()))
+            certificate.map(|pem| NewCaKind::ExternalRoot(pem.expose().as_bytes().to_vec()))
         }
-        CaType::Imported => imported(faults, body).map(NewCaKind::Imported),
+        CaType::Imported => import::imported(faults, body, brought).map(NewCaKind::Imported),
     }
 }
 
@@ -109,47 +117,11 @@ fn own_key(faults: &mut Faults, body: &wire::NewCa) -> Option<OwnKey> {
     parts.map(|((vault, key), (subject, signature_algorithm))| OwnKey { vault, key, subject, signature_algorithm })
 }
 
-fn imported(faults: &mut Faults, body: wire::NewCa) -> Option<ImportCa> {
-    let vault = reference(faults, "/vault", body.vault.as_deref());
-    let key = faults.required("/key", body.key.as_deref()).and_then(|key| faults.name("/key", key));
-    let signature_algorithm = signature_algorithm(faults, &body);
-    let certificate = faults.required("/certificate", body.certificate);
-    let private_key = faults.required("/privateKey", body.private_key);
-    let private_key = private_key.and_then(|pem| private_key_of(faults, &pem));
-    let chain = body.chain.unwrap_or_default().into_bytes();
-    let parts = vault.zip(key).zip(certificate.zip(private_key)).zip(signature_algorithm);
-    parts.map(|(((vault, key), (certificate, private_key)), signature_algorithm)| ImportCa {
-        vault,
-        key,
-        certificate: certificate.into_bytes(),
-        chain,
-        private_key,
-        signature_algorithm,
-    })
-}
-
-fn private_key_of(faults: &mut Faults, pem: &wire::SecretText) -> Option<SecretBytes> {
-    let invalid = match read_private_key_pem(pem.expose()).map_err(Error::from) {
-        Ok(der) => return Some(der),
-        Err(Error::Invalid(mut pointed)) => pointed.pop().map(|pointed| pointed.invalid),
-        Err(_) => None,
-    };
-    let unreadable = || {
-        Invalid::new(
-            "invalid_private_key",
-            "The private key cannot be read.",
-            "Give an unencrypted PEM in PKCS#8, PKCS#1 or SEC1.",
-        )
-    };
-    faults.note("/privateKey", invalid.unwrap_or_else(unreadable));
-    None
-}
-
-fn signature_algorithm(faults: &mut Faults, body: &wire::NewCa) -> Option<Option<SignatureAlgorithm>> {
+pub(super) fn signature_algorithm(faults: &mut Faults, body: &wire::NewCa) -> Option<Option<SignatureAlgorithm>> {
     faults.optional("/signatureAlgorithm", body.signature_algorithm.as_deref(), SignatureAlgorithm::parse)
 }
 
-fn reference(faults: &mut Faults, pointer: &str, given: Option<&str>) -> Option<Reference> {
+pub(super) fn reference(faults: &mut Faults, pointer: &str, given: Option<&str>) -> Option<Reference> {
     let given = faults.required(pointer, given)?;
     faults.take(pointer, Reference::parse(given))
 }
@@ -160,6 +132,7 @@ fn refuse_foreign_fields(faults: &mut Faults, ca_type: CaType, body: &wire::NewC
     let ours = matches!(ca_type, T::Root | T::Subordinate | T::SubordinateExternal);
     let signed_by_us = matches!(ca_type, T::Root | T::Subordinate);
     let keyed = ca_type != T::ExternalRoot;
+    let imported = ca_type == T::Imported;
     let rules = body.rules.as_ref();
     let fields = [
         ("/vault", body.vault.is_some(), keyed),
@@ -169,8 +142,15 @@ fn refuse_foreign_fields(faults: &mut Faults, ca_type: CaType, body: &wire::NewC
         ("/validity", body.validity.is_some(), signed_by_us),
         ("/issuer", body.issuer.is_some(), ca_type == T::Subordinate),
         ("/certificate", body.certificate.is_some(), !ours),
-        ("/chain", body.chain.is_some(), ca_type == T::Imported),
-        ("/privateKey", body.private_key.is_some(), ca_type == T::Imported),
+        ("/chain", body.chain.is_some(), imported),
+        ("/privateKey", body.private_key.is_some(), imported),
+        ("/passphrase", body.passphrase.is_some(), imported),
+        ("/pkcs12", body.pkcs12.is_some(), imported),
+        ("/password", body.password.is_some(), imported),
+        ("/usedSerials", body.used_serials.is_some(), imported),
+        ("/opensslIndex", body.openssl_index.is_some(), imported),
+        ("/crlNumber", body.crl_number.is_some(), imported),
+        ("/exportable", body.exportable.is_some(), keyed),
         ("/rules/pathLength", rules.is_some_and(|rules| rules.path_length.is_some()), ours),
         ("/rules/nameConstraints", rules.is_some_and(|rules| rules.name_constraints.is_some()), ours),
     ];
@@ -262,7 +242,7 @@ mod tests {
     use super::*;
 
     fn faults_of(text: &str) -> Vec<(String, String)> {
-        match new_ca(serde_json::from_str(text).unwrap()) {
+        match parsed(serde_json::from_str(text).unwrap(), None) {
             Ok(_) => Vec::new(),
             Err(problem) => {
                 problem.document().errors.iter().map(|error| (error.pointer.clone(), error.code.clone())).collect()

@@ -13,6 +13,7 @@ mod search;
 mod system;
 mod tokens;
 mod transactions;
+mod transport;
 mod vaults;
 mod webhooks;
 
