@@ -16,6 +16,7 @@ pub(super) const CONTEXT_0_PRIMITIVE: u8 = 0x80;
 /// Levels of nesting. A PKCS#12 file takes about a dozen.
 const MAX_DEPTH: usize = 32;
 
+const TOO_DEEP: Error = Error::Malformed("it is nested too deeply");
 const CUT_SHORT: Error = Error::Malformed("it is not DER, or cut short");
 
 /// Reads one element after another.
@@ -75,7 +76,7 @@ pub(super) fn number(contents: &[u8]) -> Result<u32, Error> {
 
 /// One structure in definite DER form: lengths are definite, OCTET STRINGs in one piece. Bytes after its end are refused.
 pub(super) fn normalize(bytes: &[u8]) -> Result<Zeroizing<Vec<u8>>, Error> {
-    let mut out = Zeroizing::new(Vec::with_capacity(bytes.len().saturating_add(64)));
+    let mut out = buffer(bytes.len());
     let rest = copy(bytes, 0, &mut out)?;
     if rest.is_empty() { Ok(out) } else { Err(Error::Malformed("bytes follow its end")) }
 }
@@ -84,24 +85,22 @@ pub(super) fn normalize(bytes: &[u8]) -> Result<Zeroizing<Vec<u8>>, Error> {
 fn copy<'a>(bytes: &'a [u8], depth: usize, out: &mut Vec<u8>) -> Result<&'a [u8], Error> {
     const CONSTRUCTED: u8 = 0x20;
     if depth > MAX_DEPTH {
-        return Err(Error::Malformed("it is nested too deeply"));
+        return Err(TOO_DEEP);
     }
     let deeper = depth.saturating_add(1);
     if let [tag, 0x80, rest @ ..] = bytes {
         if tag & CONSTRUCTED == 0 {
             return Err(CUT_SHORT);
         }
-        let mut inside = Zeroizing::new(Vec::with_capacity(rest.len()));
-        let mut rest = rest;
-        loop {
-            match rest {
-                [0, 0, after @ ..] => {
-                    push_constructed(out, *tag, &inside)?;
-                    return Ok(after);
-                }
-                _ => rest = copy(rest, deeper, &mut inside)?,
-            }
+        // Measured first: a buffer that grows leaves copies of keys behind, one that is too large costs time to wipe.
+        let after = past_end(rest, deeper)?;
+        let mut inside = buffer(rest.len().saturating_sub(after.len()));
+        let mut members = rest;
+        while !matches!(members, [0, 0, ..]) {
+            members = copy(members, deeper, &mut inside)?;
         }
+        push_constructed(out, *tag, &inside)?;
+        return Ok(after);
     }
     let (element, rest) = der::split(bytes).ok_or(CUT_SHORT)?;
     if element.tag & 0x1f == 0x1f {
@@ -110,7 +109,7 @@ fn copy<'a>(bytes: &'a [u8], depth: usize, out: &mut Vec<u8>) -> Result<&'a [u8]
     if element.tag & CONSTRUCTED == 0 {
         push(out, element.tag, element.contents);
     } else {
-        let mut inside = Zeroizing::new(Vec::with_capacity(element.contents.len()));
+        let mut inside = buffer(element.contents.len());
         let mut members = element.contents;
         while !members.is_empty() {
             members = copy(members, deeper, &mut inside)?;
@@ -118,6 +117,26 @@ fn copy<'a>(bytes: &'a [u8], depth: usize, out: &mut Vec<u8>) -> Result<&'a [u8]
         push_constructed(out, element.tag, &inside)?;
     }
     Ok(rest)
+}
+
+/// Room for the DER form of so many bytes: it is a little longer only where lengths take more octets.
+fn buffer(length: usize) -> Zeroizing<Vec<u8>> {
+    Zeroizing::new(Vec::with_capacity(length.saturating_add(64)))
+}
+
+/// What follows the end-of-contents octets that end an indefinite length; `members` begins behind it.
+fn past_end(members: &[u8], depth: usize) -> Result<&[u8], Error> {
+    if depth > MAX_DEPTH {
+        return Err(TOO_DEEP);
+    }
+    let mut rest = members;
+    loop {
+        rest = match rest {
+            [0, 0, after @ ..] => return Ok(after),
+            [_, 0x80, inside @ ..] => past_end(inside, depth.saturating_add(1))?,
+            _ => der::split(rest).ok_or(CUT_SHORT)?.1,
+        }
+    }
 }
 
 fn push_constructed(out: &mut Vec<u8>, tag: u8, inside: &[u8]) -> Result<(), Error> {
@@ -196,6 +215,14 @@ mod tests {
         let der = normalize(&ber).unwrap();
         assert_eq!(der.as_slice(), [0x30, 10, 0x04, 3, b'a', b'b', b'c', 0xa0, 3, 0x02, 1, 5]);
         assert_eq!(normalize(&der).unwrap(), der);
+    }
+
+    /// Quadratic work would take minutes here.
+    #[test]
+    fn very_many_elements_take_no_time() {
+        let many = [0x30, 0x80, 0, 0].repeat(100_000);
+        let ber = [&[0x30, 0x80][..], &many, &[0, 0]].concat();
+        assert_eq!(normalize(&ber).unwrap().len(), 200_000 + 5);
     }
 
     #[test]
