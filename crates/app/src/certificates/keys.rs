@@ -103,20 +103,11 @@ impl App {
 
     /// Opens the private key of a version, PKCS#8 DER.
     pub(super) async fn open_version_key(&self, (key_id, number): &(KeyId, u32)) -> Result<SecretBytes, Error> {
-        let missing = |what: &str| Error::Internal(format!("{what} of {key_id} version {number} is missing"));
         let mut read = self.inner.store.read().await?;
-        let key = read.key_by_id(key_id).await?.ok_or_else(|| missing("row"))?;
-        let stored = read.key_version(key_id, *number).await?.ok_or_else(|| missing("version"))?;
-        let sealing = read
-            .vault_keys(&key.vault_id)
-            .await?
-            .into_iter()
-            .find(|candidate| candidate.number == stored.vault_key_version)
-            .ok_or_else(|| missing("vault key"))?;
+        let key = read.key_by_id(key_id).await?.ok_or_else(|| Error::Internal(format!("{key_id} is missing")))?;
+        let key = self.sealed_key(&mut read, &key.vault_id, key_id, *number).await?;
         drop(read);
-        let place =
-            KeyPlace { vault_id: key.vault_id, key_id: key_id.clone(), version: *number, algorithm: key.algorithm };
-        Ok(self.inner.keys.export_key(&vault_key(&sealing), &place, &stored.sealed).await?)
+        Ok(self.inner.keys.export_key(&key.vault_key, &key.place, &key.sealed).await?)
     }
 
     /// The vault of the certificates' keys, made when it is missing.

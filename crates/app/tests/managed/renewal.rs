@@ -177,3 +177,21 @@ async fn a_thousand_of_one_minute_are_not_due_in_one_minute() {
     }
     assert!(minutes.values().all(|count| *count <= 5), "{minutes:?}");
 }
+
+#[tokio::test]
+async fn what_another_node_has_just_ruled_out_is_not_signed_from_memory() {
+    for (one, two) in TestApp::two_nodes_on_every_database().await {
+        ready(&one).await;
+        let due = web(&two).await.version.unwrap().renew_at;
+        // Node two has the CA in memory and is not told.
+        disable_ca(&one, false).await;
+        let refused = two.app.ensure_certificate(&call(), request("other", wish(&["x.example.com"]))).await;
+        assert_eq!(conflict(refused.map(drop)), "ca_disabled");
+        disable_ca(&one, true).await;
+        ensure(&two, request("other", wish(&["x.example.com"]))).await;
+        disable_ca(&one, false).await;
+        two.clock.set(due);
+        assert_eq!(two.app.run_jobs().await.unwrap().renewed, 0);
+        assert_eq!(number(&view(&one, "web").await), 1);
+    }
+}
