@@ -88,10 +88,11 @@ fn parse_line(line: &str) -> Result<Option<KnownSerial>, Invalid> {
 fn parse_revocation(text: &str) -> Result<Revocation, Invalid> {
     let mut parts = text.split(',');
     let at = parse_time(parts.next().unwrap_or_default())?;
-    // openssl's own words: a key compromise with its date, and a hold, which may or may not have ended.
+    // openssl's own words: a key compromise with its date, and a hold with what to do about it.
     let reason = match parts.next().unwrap_or_default() {
         "keyTime" => RevocationReason::KeyCompromise,
         "CAkeyTime" | "CACompromise" => RevocationReason::CaCompromise,
+        "holdInstruction" => RevocationReason::CertificateHold,
         other => RevocationReason::parse(other).unwrap_or(RevocationReason::Unspecified),
     };
     Ok(Revocation { at, reason })
@@ -141,6 +142,7 @@ mod tests {
         R\t270101000000Z\t260203040506Z,keyCompromise\t1001\tunknown\t/CN=b\n\
         R\t20510101000000Z\t260203040506Z,keyTime,20260101000000Z\t1002\tunknown\t/CN=c\r\n\
         R\t270101000000Z\t260203040506Z\t1003\tunknown\t/CN=d\n\
+        R\t270101000000Z\t260203040506Z,holdInstruction,1.2.840.10040.2.3\t1005\tunknown\t/CN=f\n\
         E\t991231235959Z\t\t1004\tunknown\t/CN=e\n\n";
 
     fn parse(list: &[&str], index: &str) -> Result<Vec<KnownSerial>, (Place, Invalid)> {
@@ -151,12 +153,13 @@ mod tests {
     fn an_index_of_openssl_is_read() {
         let known = parse(&["10:03", "0xFF"], INDEX).unwrap();
         let told: Vec<String> = known.iter().map(|one| one.serial.to_string()).collect();
-        assert_eq!(told, ["1003", "ff", "1000", "1001", "1002", "1004"]);
+        assert_eq!(told, ["1003", "ff", "1000", "1001", "1002", "1005", "1004"]);
         let reasons: Vec<Option<&str>> =
             known.iter().map(|one| one.revocation.map(|revocation| revocation.reason.as_str())).collect();
-        assert_eq!(reasons, [Some("unspecified"), None, None, Some("keyCompromise"), Some("keyCompromise"), None]);
+        let (compromise, hold) = (Some("keyCompromise"), Some("certificateHold"));
+        assert_eq!(reasons, [Some("unspecified"), None, None, compromise, compromise, hold, None]);
         assert_eq!(known[4].expires_at.unwrap().to_string(), "2051-01-01T00:00:00Z");
-        assert_eq!(known[5].expires_at.unwrap().to_string(), "1999-12-31T23:59:59Z");
+        assert_eq!(known[6].expires_at.unwrap().to_string(), "1999-12-31T23:59:59Z");
         assert_eq!(known[3].revocation.unwrap().at.to_string(), "2026-02-03T04:05:06Z");
         assert_eq!(known[1].expires_at, None);
     }

@@ -1,9 +1,12 @@
-//! Reasons for revocation (RFC 5280 section 5.3.1).
+//! Revocations and the entries of CRLs (RFC 5280 section 5).
 
 use crate::algorithm::named_enum;
+use crate::serial::Serial;
+use crate::time::Timestamp;
 
 named_enum! {
-    /// Why a certificate was revoked. `removeFromCRL` is not a reason to ask for.
+    /// Why a certificate was revoked (RFC 5280 section 5.3.1). `removeFromCRL` (8) is not a reason to ask for: it is
+    /// [`EntryKind::Removed`].
     RevocationReason, "invalid_revocation_reason", "revocation reason" {
         /// No reason given (0).
         Unspecified = "unspecified",
@@ -17,6 +20,8 @@ named_enum! {
         Superseded = "superseded",
         /// No longer needed (5).
         CessationOfOperation = "cessationOfOperation",
+        /// Not to be trusted for the time being; the only reason that can be taken back (6).
+        CertificateHold = "certificateHold",
         /// A privilege was withdrawn (9).
         PrivilegeWithdrawn = "privilegeWithdrawn",
         /// The attribute authority's key is known to others (10).
@@ -24,11 +29,90 @@ named_enum! {
     }
 }
 
+impl RevocationReason {
+    /// The number of CRLReason (RFC 5280 section 5.3.1). 7 does not exist; 8 is [`EntryKind::Removed`].
+    pub const fn code(self) -> u8 {
+        match self {
+            Self::Unspecified => 0,
+            Self::KeyCompromise => 1,
+            Self::CaCompromise => 2,
+            Self::AffiliationChanged => 3,
+            Self::Superseded => 4,
+            Self::CessationOfOperation => 5,
+            Self::CertificateHold => 6,
+            Self::PrivilegeWithdrawn => 9,
+            Self::AaCompromise => 10,
+        }
+    }
+
+    /// The reason with this number of CRLReason, if it is one.
+    pub fn from_code(code: u8) -> Option<Self> {
+        Self::ALL.iter().copied().find(|reason| reason.code() == code)
+    }
+}
+
 /// A revocation that happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Revocation {
     /// When.
-    pub at: crate::time::Timestamp,
+    pub at: Timestamp,
     /// Why.
     pub reason: RevocationReason,
+}
+
+/// What an entry of a CRL says about its certificate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum EntryKind {
+    /// It is revoked.
+    Revoked(RevocationReason),
+    /// It was revoked and is so no more: a hold was taken back, or it expired. Only delta CRLs say this (`removeFromCRL`,
+    /// RFC 5280 section 5.2.4).
+    Removed,
+}
+
+impl EntryKind {
+    /// The number of CRLReason.
+    pub const fn code(self) -> u8 {
+        match self {
+            Self::Revoked(reason) => reason.code(),
+            Self::Removed => 8,
+        }
+    }
+
+    /// The kind with this number of CRLReason, if there is one.
+    pub fn from_code(code: u8) -> Option<Self> {
+        if code == Self::Removed.code() {
+            return Some(Self::Removed);
+        }
+        RevocationReason::from_code(code).map(Self::Revoked)
+    }
+}
+
+/// An entry of a CRL.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CrlEntry {
+    /// The certificate's serial.
+    pub serial: Serial,
+    /// Since when it is revoked; CRLs have whole seconds.
+    pub revoked_at: Timestamp,
+    /// Whether and why.
+    pub kind: EntryKind,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_those_of_the_rfc() {
+        let numbers: Vec<u8> = RevocationReason::ALL.iter().map(|reason| reason.code()).collect();
+        assert_eq!(numbers, [0, 1, 2, 3, 4, 5, 6, 9, 10]);
+        for code in 0..=u8::MAX {
+            let kind = EntryKind::from_code(code);
+            assert_eq!(kind.is_some(), code <= 10 && code != 7, "{code}");
+            assert!(kind.is_none_or(|kind| kind.code() == code), "{code}");
+        }
+        assert_eq!(EntryKind::from_code(8), Some(EntryKind::Removed));
+        assert_eq!(RevocationReason::from_code(8), None);
+    }
 }

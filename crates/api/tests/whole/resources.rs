@@ -215,6 +215,7 @@ async fn issued_certificates() {
         app.get("/v1/issued-certificates/00ff").await.problem(404, "not_found");
         let revoke = format!("/v1/issued-certificates/{serial}/revoke");
         app.post(&revoke, json!({"reason": "nonsense"})).await.problem(400, "invalid_revocation_reason");
+        app.post(&revoke, json!({"reason": "certificateHold"})).await.problem(400, "invalid_revocation_reason");
         let tried = app.post(&format!("{revoke}?dryRun=true"), json!({})).await.is(200).json();
         assert_eq!((&tried["dryRun"], &tried["wouldBe"]["status"]), (&json!(true), &json!("REVOKED")));
         let revoked = app.post(&revoke, json!({"reason": "keyCompromise"})).await.is(200).json();
