@@ -3,6 +3,8 @@
 use crate::algorithm::named_enum;
 use crate::serial::Serial;
 use crate::time::Timestamp;
+use crate::violation::Invalid;
+use std::fmt;
 
 named_enum! {
     /// Why a certificate was revoked (RFC 5280 section 5.3.1). `removeFromCRL` (8) is not a reason to ask for: it is
@@ -99,9 +101,85 @@ pub struct CrlEntry {
     pub kind: EntryKind,
 }
 
+/// A CRL's number as anybody may choose it: not negative, at most 20 octets of DER (RFC 5280 section 5.2.3). The higher one
+/// is the newer one.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct CrlNumber([u8; 20]);
+
+impl CrlNumber {
+    /// From big-endian magnitude bytes, with or without leading zeros.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, Invalid> {
+        let mut number = [0; 20];
+        let mut digits = bytes.iter().rev();
+        for (to, from) in number.iter_mut().rev().zip(digits.by_ref()) {
+            *to = *from;
+        }
+        if digits.any(|digit| *digit != 0) || number.first().is_some_and(|first| *first > 0x7f) {
+            return Err(Invalid::new(
+                "invalid_crl_number",
+                "A CRL's number has at most 20 octets.",
+                "Number CRLs from 1 upwards.",
+            ));
+        }
+        Ok(Self(number))
+    }
+
+    /// 20 big-endian bytes, which sort as the numbers do.
+    pub fn as_bytes(&self) -> &[u8; 20] {
+        &self.0
+    }
+}
+
+impl From<u64> for CrlNumber {
+    fn from(number: u64) -> Self {
+        let mut bytes = [0; 20];
+        for (to, from) in bytes.iter_mut().rev().zip(number.to_be_bytes().iter().rev()) {
+            *to = *from;
+        }
+        Self(bytes)
+    }
+}
+
+impl fmt::Display for CrlNumber {
+    /// Lower-case hex without leading zeros.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let digits: String = self.0.iter().map(|byte| format!("{byte:02x}")).collect();
+        let digits = digits.trim_start_matches('0');
+        f.write_str(if digits.is_empty() { "0" } else { digits })
+    }
+}
+
+impl fmt::Debug for CrlNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "CrlNumber({self})")
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn numbers_of_crls_sort_and_are_bounded() {
+        let number = |bytes: &[u8]| CrlNumber::from_bytes(bytes);
+        let most = [&[0x7f][..], &[0xff; 19]].concat();
+        for (bytes, shown) in [
+            (&[][..], "0"),
+            (&[0], "0"),
+            (&[0, 0, 1], "1"),
+            (&[0x10, 0], "1000"),
+            (&[0; 30], "0"),
+            (&most, "7fffffffffffffffffffffffffffffffffffffff"),
+        ] {
+            assert_eq!(number(bytes).unwrap().to_string(), shown);
+        }
+        for bytes in [&[0x80; 20][..], &[1; 21]] {
+            assert_eq!(number(bytes).unwrap_err().code, "invalid_crl_number");
+        }
+        assert_eq!(number(&[1, 0]), Ok(CrlNumber::from(256)));
+        assert!(CrlNumber::from(255) < CrlNumber::from(256) && CrlNumber::from(u64::MAX) < number(&most).unwrap());
+        assert_eq!(CrlNumber::from(256).as_bytes().iter().rev().take(3).copied().collect::<Vec<_>>(), [0, 1, 0]);
+    }
 
     #[test]
     fn numbers_are_those_of_the_rfc() {

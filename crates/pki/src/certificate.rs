@@ -52,6 +52,8 @@ pub struct Certificate {
     pub authority_key_id: Option<Vec<u8>>,
     /// May the key sign certificates (keyUsage absent or keyCertSign set)?
     pub may_sign_certificates: bool,
+    /// May the key sign CRLs (keyUsage absent or cRLSign set)?
+    pub may_sign_crls: bool,
     /// Signature algorithm, where it is one of ours.
     pub signature_algorithm: Option<SignatureAlgorithm>,
     /// The public key, parsed when it first verifies something.
@@ -202,6 +204,7 @@ pub(crate) fn read_der(
         subject_key_id: contents.subject_key_id,
         authority_key_id: contents.authority_key_id,
         may_sign_certificates: contents.key_usage.is_none_or(|bits| bits & usage_bit::KEY_CERT_SIGN != 0),
+        may_sign_crls: contents.key_usage.is_none_or(|bits| bits & usage_bit::CRL_SIGN != 0),
         signature_algorithm,
         key: KeyCache::default(),
     })

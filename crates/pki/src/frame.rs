@@ -1,4 +1,4 @@
-//! The outer shape of certificates and CSRs, field by field, with nothing left over in any SEQUENCE.
+//! The outer shape of certificates and CSRs, field by field, with nothing left over in any SEQUENCE; CRLs share parts of it.
 //!
 //! x509-parser reads the values; this makes sure that the bytes it reads are all the bytes there are, and hands out
 //! the raw slices of the parts that are compared or signed (RFC 5280 section 4.1, RFC 2986 section 4.1).
@@ -8,7 +8,7 @@ use crate::tlv::{self, Malformed, Reader};
 /// A signed structure: what is signed, how, and the signature.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Signed<'a> {
-    /// The signed bytes (TBSCertificate or CertificationRequestInfo).
+    /// The signed bytes (TBSCertificate, TBSCertList or CertificationRequestInfo).
     pub(crate) body: &'a [u8],
     /// AlgorithmIdentifier, whole element.
     pub(crate) algorithm: &'a [u8],
@@ -166,7 +166,7 @@ pub(crate) fn spki_parts(spki: &[u8]) -> Result<(&[u8], &[u8]), Malformed> {
 }
 
 /// An AlgorithmIdentifier: an OID and at most one parameter.
-fn algorithm<'a>(reader: &mut Reader<'a>) -> Result<&'a [u8], Malformed> {
+pub(crate) fn algorithm<'a>(reader: &mut Reader<'a>) -> Result<&'a [u8], Malformed> {
     let element = reader.expect(tlv::SEQUENCE, "an algorithm identifier is missing")?;
     let mut parts = Reader::new(element.content);
     parts.expect(tlv::OID, "an algorithm identifier has no OID")?;
@@ -176,7 +176,7 @@ fn algorithm<'a>(reader: &mut Reader<'a>) -> Result<&'a [u8], Malformed> {
 }
 
 /// A Name: SETs of type and value.
-fn name<'a>(reader: &mut Reader<'a>) -> Result<&'a [u8], Malformed> {
+pub(crate) fn name<'a>(reader: &mut Reader<'a>) -> Result<&'a [u8], Malformed> {
     let element = reader.expect(tlv::SEQUENCE, "a name is missing")?;
     let mut rdns = Reader::new(element.content);
     while let Some(rdn) = rdns.next()? {
@@ -207,7 +207,7 @@ fn time(reader: &mut Reader<'_>) -> Result<(), Malformed> {
 }
 
 /// A list of extensions: OID, criticality, value.
-fn extensions(content: &[u8]) -> Result<(), Malformed> {
+pub(crate) fn extensions(content: &[u8]) -> Result<(), Malformed> {
     let mut list = Reader::new(content);
     while let Some(extension) = list.next()? {
         let mut extension = Reader::only(extension.raw, tlv::SEQUENCE, "an extension is not a SEQUENCE")?;

@@ -16,6 +16,7 @@ mod chain;
 mod check;
 mod constraints;
 mod contents;
+mod crl;
 mod csr;
 mod frame;
 mod heap;
@@ -37,6 +38,10 @@ pub use certificate::{
     read_certificates, read_certificates_each,
 };
 pub use chain::order_chain;
+pub use crl::{
+    Crl, CrlBuilder, CrlHeader, CrlKind, CrlScope, ForeignCrl, MAX_CRL_BYTES, MAX_CRL_ENTRIES, MAX_CRL_UPLOAD_BYTES,
+    PreparedCrl, read_crl,
+};
 pub use csr::{Csr, MAX_CSR_BYTES, parse_csr};
 pub use heap::{Heap, read_heap};
 pub use key::{read_public_key, verify_signature};

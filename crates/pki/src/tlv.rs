@@ -12,6 +12,7 @@ pub(crate) const BIT_STRING: u8 = 0x03;
 pub(crate) const OCTET_STRING: u8 = 0x04;
 pub(crate) const NULL: u8 = 0x05;
 pub(crate) const OID: u8 = 0x06;
+pub(crate) const ENUMERATED: u8 = 0x0a;
 pub(crate) const UTF8_STRING: u8 = 0x0c;
 pub(crate) const PRINTABLE_STRING: u8 = 0x13;
 pub(crate) const T61_STRING: u8 = 0x14;
@@ -75,7 +76,7 @@ impl<'a> Reader<'a> {
         let (first, rest) = rest.split_first().ok_or(SHORT)?;
         let (length, rest) = match first {
             0..=0x7f => (usize::from(*first), rest),
-            0x81..=0x83 => {
+            0x81..=0x84 => {
                 let (octets, rest) = rest.split_at_checked(usize::from(first & 0x7f)).ok_or(SHORT)?;
                 let length = octets.iter().fold(0_usize, |value, octet| (value << 8) | usize::from(*octet));
                 if octets.first() == Some(&0) || length < 0x80 {
@@ -151,7 +152,14 @@ fn check_all(content: &[u8], depth: u8) -> Result<(), Malformed> {
 
 /// Appends an element with this tag and these contents, given in parts.
 pub(crate) fn write(out: &mut Vec<u8>, tag: u8, parts: &[&[u8]]) {
-    let length = parts.iter().fold(0_usize, |sum, part| sum.saturating_add(part.len()));
+    write_head(out, tag, parts.iter().fold(0_usize, |sum, part| sum.saturating_add(part.len())));
+    for part in parts {
+        out.extend_from_slice(part);
+    }
+}
+
+/// Appends tag and length of an element whose contents have `length` octets.
+pub(crate) fn write_head(out: &mut Vec<u8>, tag: u8, length: usize) {
     out.push(tag);
     let octets = length.to_be_bytes();
     if length < 0x80 {
@@ -161,9 +169,6 @@ pub(crate) fn write(out: &mut Vec<u8>, tag: u8, parts: &[&[u8]]) {
         let count = significant.clone().count();
         out.push(0x80_u8 | u8::try_from(count).unwrap_or(0x7f));
         out.extend(significant);
-    }
-    for part in parts {
-        out.extend_from_slice(part);
     }
 }
 
@@ -188,6 +193,9 @@ mod tests {
             (&[0x30, 0x02, 0x05], "it ends too early"),
             (&[0x30, 0x80, 0x00, 0x00], "a length is not in its shortest definite form"),
             (&[0x30, 0x81, 0x02, 0x05, 0x00], "a length is not in its shortest definite form"),
+            (&[0x30, 0x84, 0x00, 0xff, 0xff, 0xff], "a length is not in its shortest definite form"),
+            (&[0x30, 0x85, 0x01, 0x00, 0x00, 0x00, 0x00], "a length is not in its shortest definite form"),
+            (&[0x30, 0x84, 0xff, 0xff, 0xff, 0xff], "it ends too early"),
             (&[0x05, 0x00, 0x00], "bytes follow after the end"),
             (&[0x01, 0x01, 0x01], "a BOOLEAN is neither 00 nor FF"),
             (&[0x02, 0x00], "an INTEGER is empty"),
