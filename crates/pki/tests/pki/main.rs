@@ -3,6 +3,7 @@
 #![cfg(test)]
 #![expect(clippy::arithmetic_side_effects, reason = "sums of small numbers in tests")]
 
+mod crl;
 mod csr;
 mod foreign;
 mod garbage;
