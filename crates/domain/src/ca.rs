@@ -2,6 +2,7 @@
 
 use crate::algorithm::{SignatureAlgorithm, named_enum};
 use crate::constraints::NameConstraints;
+use crate::crl::Shards;
 use crate::dn::DistinguishedName;
 use crate::id::{CaId, IssuedId, KeyId, VaultId};
 use crate::name::ResourceName;
@@ -66,17 +67,65 @@ impl CaRules {
 /// How revocation is offered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RevocationSettings {
-    /// Are CRL distribution points written into certificates?
+    /// Are lists published, and their addresses written into certificates?
     pub crl_enabled: bool,
-    /// Lifetime of a CRL.
+    /// From thisUpdate to nextUpdate of a full list.
     pub crl_lifetime: Span,
+    /// The shortest pause between two full lists.
+    pub crl_interval: Span,
+    /// Into how many lists those revoked are cut; 1: one list of all, without an issuingDistributionPoint.
+    pub crl_shards: Shards,
+    /// Delta lists; `None`: there are none.
+    pub delta: Option<DeltaSettings>,
+    /// May certificates be put on hold (`certificateHold`)?
+    pub hold_enabled: bool,
     /// Is OCSP offered?
     pub ocsp_enabled: bool,
 }
 
+/// How delta lists are published.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DeltaSettings {
+    /// From thisUpdate to nextUpdate of a delta list.
+    pub lifetime: Span,
+    /// The shortest pause between two.
+    pub interval: Span,
+}
+
+impl DeltaSettings {
+    /// A day, at most every five seconds.
+    pub const DEFAULT: Self = Self { lifetime: Span::from_days(1), interval: RevocationSettings::INTERVAL };
+}
+
+impl RevocationSettings {
+    /// Default of the pause between two lists.
+    pub const INTERVAL: Span = Span::from_s(5);
+}
+
+impl std::fmt::Display for RevocationSettings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let on = |on: bool| if on { "on" } else { "off" };
+        write!(f, "crl {} lifetime {} interval {} ", on(self.crl_enabled), self.crl_lifetime, self.crl_interval)?;
+        write!(f, "shards {} hold {} ", self.crl_shards.number(), on(self.hold_enabled))?;
+        match self.delta {
+            Some(delta) => write!(f, "delta lifetime {} interval {} ", delta.lifetime, delta.interval)?,
+            None => f.write_str("delta off ")?,
+        }
+        write!(f, "ocsp {}", on(self.ocsp_enabled))
+    }
+}
+
 impl Default for RevocationSettings {
     fn default() -> Self {
-        Self { crl_enabled: true, crl_lifetime: Span::from_days(7), ocsp_enabled: false }
+        Self {
+            crl_enabled: true,
+            crl_lifetime: Span::from_days(7),
+            crl_interval: Self::INTERVAL,
+            crl_shards: Shards::ONE,
+            delta: None,
+            hold_enabled: false,
+            ocsp_enabled: false,
+        }
     }
 }
 
@@ -218,6 +267,12 @@ pub struct CaVersion {
     pub failed: bool,
     /// When it was made.
     pub created_at: Timestamp,
+}
+
+/// When operators are told that a CA's certificate nears its end: with a third of its life left, at most 90 days.
+pub fn expiry_warning_at(validity: &Validity) -> Timestamp {
+    let third = validity.not_after().ms_since(validity.not_before()) / 3;
+    validity.not_after().minus(Span::from_ms(third.min(Span::from_days(90).ms())))
 }
 
 /// What the rules need to know of the CA that is to sign.

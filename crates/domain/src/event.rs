@@ -18,6 +18,8 @@ named_enum! {
         CertificateRenewalOverdue = "certificate.renewal-overdue",
         /// A certificate (a version of one, or a row of the inventory) was revoked.
         CertificateRevoked = "certificate.revoked",
+        /// The hold of a certificate was ended.
+        CertificateReleased = "certificate.released",
         /// A certificate made elsewhere was brought along.
         CertificateImported = "certificate.imported",
         /// The deletion of a certificate was scheduled.
@@ -38,6 +40,10 @@ named_enum! {
         CaVersionMadeCurrent = "ca.version-made-current",
         /// A version of a CA was revoked.
         CaRevoked = "ca.revoked",
+        /// The certificate in use of a CA nears its end: a third of its life is left, or 90 days.
+        CaExpiring = "ca.expiring",
+        /// Half of the life of a CA's revocation list has passed and there is no new one.
+        CrlOverdue = "crl.overdue",
         /// The deletion of a CA became final.
         CaDeleted = "ca.deleted",
         /// An operator tries a webhook; it goes to that one alone.

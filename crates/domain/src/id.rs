@@ -95,6 +95,8 @@ id!(/// Id of a managed certificate.
     CertificateId, "certificate");
 id!(/// Id of an attempt to renew something.
     AttemptId, "attempt");
+id!(/// Id of a certificate revocation list.
+    CrlId, "crl");
 id!(/// Id of an event.
     EventId, "event");
 id!(/// Id of a webhook.

@@ -10,6 +10,7 @@ pub mod audit;
 pub mod ca;
 pub mod ca_bundle;
 pub mod constraints;
+pub mod crl;
 pub mod dn;
 pub mod egress;
 pub mod event;

@@ -47,6 +47,11 @@ impl RevocationReason {
         }
     }
 
+    /// Says that the private key is known to others?
+    pub const fn is_compromise(self) -> bool {
+        matches!(self, Self::KeyCompromise | Self::CaCompromise | Self::AaCompromise)
+    }
+
     /// The reason with this number of CRLReason, if it is one.
     pub fn from_code(code: u8) -> Option<Self> {
         Self::ALL.iter().copied().find(|reason| reason.code() == code)
@@ -60,6 +65,34 @@ pub struct Revocation {
     pub at: Timestamp,
     /// Why.
     pub reason: RevocationReason,
+}
+
+/// What becomes of a certificate that is to be revoked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RevocationVerdict {
+    /// It is revoked for this reason already.
+    Unchanged,
+    /// This is to be written.
+    Write(Revocation),
+    /// It was revoked for another reason, which stays.
+    Refused(Revocation),
+}
+
+/// May the revocation of a certificate become `wanted`? A second reason only makes it worse: a compromise takes the place
+/// of another reason, and anything takes the place of a hold. The time stays that of the first revocation.
+pub fn judge_revocation(before: Option<Revocation>, wanted: RevocationReason, now: Timestamp) -> RevocationVerdict {
+    match before {
+        None => RevocationVerdict::Write(Revocation { at: now, reason: wanted }),
+        Some(before) if before.reason == wanted => RevocationVerdict::Unchanged,
+        Some(before) => {
+            let held = before.reason == RevocationReason::CertificateHold;
+            let worse = wanted.is_compromise() && !before.reason.is_compromise();
+            match held || worse {
+                true => RevocationVerdict::Write(Revocation { at: before.at, reason: wanted }),
+                false => RevocationVerdict::Refused(before),
+            }
+        }
+    }
 }
 
 /// What an entry of a CRL says about its certificate.
@@ -130,6 +163,16 @@ impl CrlNumber {
     }
 }
 
+impl CrlNumber {
+    /// The number, where it fits into 63 bits.
+    pub fn to_i64(self) -> Option<i64> {
+        let (high, low) = self.0.split_at(12);
+        let low = <[u8; 8]>::try_from(low).ok()?;
+        high.iter().all(|byte| *byte == 0).then_some(())?;
+        i64::try_from(u64::from_be_bytes(low)).ok()
+    }
+}
+
 impl From<u64> for CrlNumber {
     fn from(number: u64) -> Self {
         let mut bytes = [0; 20];
@@ -177,6 +220,9 @@ mod tests {
             assert_eq!(number(bytes).unwrap_err().code, "invalid_crl_number");
         }
         assert_eq!(number(&[1, 0]), Ok(CrlNumber::from(256)));
+        assert_eq!(CrlNumber::from(256).to_i64(), Some(256));
+        assert_eq!(CrlNumber::from(u64::MAX).to_i64(), None);
+        assert_eq!(number(&most).unwrap().to_i64(), None);
         assert!(CrlNumber::from(255) < CrlNumber::from(256) && CrlNumber::from(u64::MAX) < number(&most).unwrap());
         assert_eq!(CrlNumber::from(256).as_bytes().iter().rev().take(3).copied().collect::<Vec<_>>(), [0, 1, 0]);
     }
@@ -192,5 +238,33 @@ mod tests {
         }
         assert_eq!(EntryKind::from_code(8), Some(EntryKind::Removed));
         assert_eq!(RevocationReason::from_code(8), None);
+    }
+
+    #[test]
+    fn a_second_reason_only_makes_it_worse() {
+        use RevocationReason as R;
+        let (first, now) = (Timestamp::from_unix_s(1), Timestamp::from_unix_s(2));
+        let judge = |before, wanted| judge_revocation(Some(Revocation { at: first, reason: before }), wanted, now);
+        let written = |reason| RevocationVerdict::Write(Revocation { at: first, reason });
+        assert_eq!(
+            judge_revocation(None, R::CertificateHold, now),
+            RevocationVerdict::Write(Revocation { at: now, reason: R::CertificateHold })
+        );
+        for before in R::ALL.iter().copied() {
+            for wanted in R::ALL.iter().copied() {
+                let expected = if before == wanted {
+                    RevocationVerdict::Unchanged
+                } else if before == R::CertificateHold || (wanted.is_compromise() && !before.is_compromise()) {
+                    written(wanted)
+                } else {
+                    RevocationVerdict::Refused(Revocation { at: first, reason: before })
+                };
+                assert_eq!(judge(before, wanted), expected, "{before} then {wanted}");
+            }
+        }
+        assert_eq!(
+            judge(R::Superseded, R::CertificateHold),
+            RevocationVerdict::Refused(Revocation { at: first, reason: R::Superseded })
+        );
     }
 }

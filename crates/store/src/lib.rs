@@ -13,6 +13,7 @@
 //! in `sqlite` and `postgres`.
 #![expect(clippy::duplicate_mod, reason = "one body of queries with two concrete drivers")]
 
+mod crl_queries;
 mod cursor;
 mod documents;
 mod error;
@@ -28,6 +29,7 @@ mod rows;
 mod session;
 mod sqlite;
 
+pub use crl_queries::{CrlQueries, RevocationQueries};
 pub use error::Error;
 pub use faults::{CommitFaults, NoFaults};
 pub use model::*;

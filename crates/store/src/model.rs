@@ -210,3 +210,26 @@ pub struct KeyVersionToRewrap {
     /// Algorithm of the key.
     pub algorithm: KeyAlgorithm,
 }
+
+/// How the lists of a CA stand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CrlHealth {
+    /// The CA.
+    pub ca_id: CaId,
+    /// Its name.
+    pub ca_name: String,
+    /// Lists that are made for it.
+    pub lists: u64,
+    /// Those that failed since their last list.
+    pub failing: u64,
+    /// Those whose list has lapsed, or is missing.
+    pub lapsed: u64,
+    /// The oldest thisUpdate.
+    pub oldest_this_update: Option<Timestamp>,
+    /// The first nextUpdate.
+    pub first_next_update: Option<Timestamp>,
+    /// Entries of all lists together.
+    pub entries: u64,
+    /// Bytes of all lists together.
+    pub size: u64,
+}

@@ -1,8 +1,8 @@
 //! The statements that both databases answer. Every method runs in the transaction (or read snapshot) it is called on.
 
 use crate::{
-    AuditFilter, CaFilter, CertificateFilter, Error, EventFilter, IdempotencyRecord, Intent, IssuedFilter, KeyFilter,
-    KeyVersionToRewrap, Page, PageRequest, VersionSelector,
+    AuditFilter, CaFilter, CertificateFilter, CrlQueries, Error, EventFilter, IdempotencyRecord, Intent, IssuedFilter,
+    KeyFilter, KeyVersionToRewrap, Page, PageRequest, RevocationQueries, VersionSelector,
 };
 use async_trait::async_trait;
 use certwright_domain::audit::{AuditEvent, StoredAuditEvent};
@@ -38,6 +38,8 @@ pub trait Queries:
     + ProfileQueries
     + CaBundleQueries
     + IssuedQueries
+    + RevocationQueries
+    + CrlQueries
     + TokenQueries
     + AuditQueries
     + EventQueries
@@ -55,6 +57,8 @@ impl<T> Queries for T where
         + ProfileQueries
         + CaBundleQueries
         + IssuedQueries
+        + RevocationQueries
+        + CrlQueries
         + TokenQueries
         + AuditQueries
         + EventQueries
@@ -194,8 +198,18 @@ pub trait CaQueries: Send {
     /// Writes the certificate, chain, serial, fingerprint, validity and inventory row of a version that has no
     /// certificate yet; [`Error::Stale`] when it has one.
     async fn install_ca_version(&mut self, version: &CaVersion) -> Result<()>;
-    /// Marks a version as revoked; [`Error::Stale`] when it is already.
-    async fn revoke_ca_version(&mut self, ca_id: &CaId, number: u32, revocation: &Revocation) -> Result<()>;
+    /// Writes the revocation of a version whose revocation still is `before`; [`Error::Stale`] when it is not.
+    async fn revoke_ca_version(
+        &mut self,
+        ca_id: &CaId,
+        number: u32,
+        before: Option<&Revocation>,
+        after: &Revocation,
+    ) -> Result<()>;
+    /// Versions whose coming end is to be told, the longest waiting first.
+    async fn ca_versions_to_warn_of(&mut self, now: Timestamp, limit: u32) -> Result<Vec<CaVersion>>;
+    /// Notes that it was told; [`Error::Stale`] when it was already.
+    async fn warned_of_ca_version(&mut self, ca_id: &CaId, number: u32) -> Result<()>;
     /// Counts CAs issued by this one that are not deleted.
     async fn live_children(&mut self, ca_id: &CaId) -> Result<u64>;
     /// Counts leaf certificates of this CA that are neither revoked nor expired at `now`, up to `at_most`.
@@ -317,13 +331,30 @@ pub trait IssuedQueries: Send {
     async fn issued_by_serial(&mut self, serial: &Serial) -> Result<Vec<IssuedCertificate>>;
     /// Searches.
     async fn search_issued(&mut self, filter: &IssuedFilter, page: &PageRequest) -> Result<Page<IssuedCertificate>>;
-    /// Marks as revoked; [`Error::Stale`] when it is already.
-    async fn revoke_issued(&mut self, id: &IssuedId, revocation: &Revocation) -> Result<()>;
+    /// Leaf certificates with this public key that are not expired, revoked or not.
+    async fn issued_with_key(
+        &mut self,
+        spki: &Sha256,
+        live_at: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<IssuedCertificate>>;
+    /// When the last of a CA's certificates expires, its own (of a root) aside.
+    async fn last_expiry(&mut self, ca_id: &CaId) -> Result<Option<Timestamp>>;
+    /// Writes the revocation (or none) of a row whose revocation still is `before`; [`Error::Stale`] when it is not.
+    async fn change_revocation(
+        &mut self,
+        id: &IssuedId,
+        before: Option<&Revocation>,
+        after: Option<&Revocation>,
+    ) -> Result<()>;
     /// Blocks a public key for ever; `epoch`: the one that the transaction raised. Blocked already: nothing happens.
     async fn block_key(&mut self, spki: &Sha256, epoch: i64, at: Timestamp) -> Result<()>;
+    /// Is the public key blocked?
+    async fn key_is_blocked(&mut self, spki: &Sha256) -> Result<bool>;
     /// SHA-256 of every SubjectPublicKeyInfo that was blocked under a later epoch than this one.
     async fn compromised_keys(&mut self, since: i64) -> Result<Vec<Sha256>>;
-    /// Deletes leaf rows that expired before `before` and were never revoked, at most `limit`; returns how many.
+    /// Deletes leaf rows that expired before `before` and are on no revocation list any more; looks at `limit` of them at
+    /// most; returns how many were deleted.
     async fn purge_expired(&mut self, before: Timestamp, limit: u32) -> Result<u64>;
 }
 

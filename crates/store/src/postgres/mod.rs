@@ -73,6 +73,11 @@ pub(super) const MIGRATIONS: &[Step] = &[
         sql: include_str!("../../../../migrations/postgres/0005_ca_bundles.sql"),
     },
     Step { number: 6, name: "0006_transport", sql: include_str!("../../../../migrations/postgres/0006_transport.sql") },
+    Step {
+        number: 8,
+        name: "0008_revocation",
+        sql: include_str!("../../../../migrations/postgres/0008_revocation.sql"),
+    },
 ];
 
 /// Getting a connection longer than this is [`Error::Unavailable`].

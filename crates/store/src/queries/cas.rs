@@ -7,7 +7,11 @@ use crate::documents;
 use crate::{CaFilter, CaQueries, Error, Page, PageRequest};
 use async_trait::async_trait;
 use certwright_domain::algorithm::SignatureAlgorithm;
-use certwright_domain::ca::{Ca, CaRenewal, CaRenewalKey, CaRules, CaState, CaType, CaVersion, RevocationSettings};
+use certwright_domain::ca::{
+    Ca, CaRenewal, CaRenewalKey, CaRules, CaState, CaType, CaVersion, DeltaSettings, RevocationSettings,
+    expiry_warning_at,
+};
+use certwright_domain::crl::Shards;
 use certwright_domain::id::{CaId, IssuedId, KeyId, VaultId, looks_like_id};
 use certwright_domain::name::{Reference, ResourceName};
 use certwright_domain::revocation::Revocation;
@@ -22,7 +26,8 @@ macro_rules! select_ca {
              signature_algorithm, subject, leaf_max_validity, subordinate_max_validity, path_length, name_constraints, \
              crl_enabled, crl_lifetime, ocsp_enabled, current_version, previous_version, latest_version, created_at, \
              deletion_at, revision, renewal_key, renewal_advance, renewal_activation, next_renewal_at, renewal_failures, \
-             exportable, crl_number FROM certificate_authorities ",
+             exportable, crl_number, crl_interval, crl_shards, delta_lifetime, delta_interval, hold_enabled \
+             FROM certificate_authorities ",
             $rest
         )
     };
@@ -65,6 +70,10 @@ fn read_ca(row: &super::Row) -> Result<Ca> {
         revocation: RevocationSettings {
             crl_enabled: row.flag("crl_enabled")?,
             crl_lifetime: row.span("crl_lifetime")?,
+            crl_interval: row.span("crl_interval")?,
+            crl_shards: Shards::new(row.number("crl_shards")?).map_err(|_| row.corrupt("crl_shards"))?,
+            delta: read_delta(&row)?,
+            hold_enabled: row.flag("hold_enabled")?,
             ocsp_enabled: row.flag("ocsp_enabled")?,
         },
         versions: VersionPointers {
@@ -81,6 +90,11 @@ fn read_ca(row: &super::Row) -> Result<Ca> {
         exportable: row.flag("exportable")?,
         crl_number: row.get("crl_number")?,
     })
+}
+
+fn read_delta(row: &Reading<'_>) -> Result<Option<DeltaSettings>> {
+    let Some(lifetime) = row.get::<Option<i64>>("delta_lifetime")? else { return Ok(None) };
+    Ok(Some(DeltaSettings { lifetime: Span::from_ms(lifetime), interval: row.span("delta_interval")? }))
 }
 
 fn read_renewal(row: &Reading<'_>) -> Result<Option<CaRenewal>> {
@@ -120,9 +134,10 @@ impl CaQueries for Session {
                  vault_id, key_id, signature_algorithm, subject, leaf_max_validity, subordinate_max_validity, \
                  path_length, name_constraints, crl_enabled, crl_lifetime, ocsp_enabled, current_version, \
                  previous_version, latest_version, created_at, deletion_at, revision, renewal_key, renewal_advance, \
-                 renewal_activation, next_renewal_at, renewal_failures, exportable, crl_number) \
+                 renewal_activation, next_renewal_at, renewal_failures, exportable, crl_number, crl_interval, crl_shards, \
+                 delta_lifetime, delta_interval, hold_enabled) \
                  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, \
-                 $22, $23, $24, $25, $26, $27, $28, $29, $30, $31)")
+                 $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36)")
             .bind(ca.id.as_str())
             .bind(ca.name.as_str())
             .bind(ca.ca_type.as_str())
@@ -153,7 +168,24 @@ impl CaQueries for Session {
             .bind(ca.next_renewal_at.map(Timestamp::unix_ms))
             .bind(i64::from(ca.renewal_failures))
             .bind(i64::from(ca.exportable))
-            .bind(ca.crl_number),
+            .bind(ca.crl_number)
+            .bind(ca.revocation.crl_interval.ms())
+            .bind(i64::from(ca.revocation.crl_shards.number()))
+            .bind(ca.revocation.delta.map(|delta| delta.lifetime.ms()))
+            .bind(ca.revocation.delta.unwrap_or(DeltaSettings::DEFAULT).interval.ms())
+            .bind(i64::from(ca.revocation.hold_enabled)),
+        )
+        .await?;
+        self.execute(
+            sql("INSERT INTO crl_partitions (ca_id, shards) VALUES ($1, $2)")
+                .bind(ca.id.as_str())
+                .bind(i64::from(ca.revocation.crl_shards.number())),
+        )
+        .await?;
+        self.execute(
+            sql("INSERT INTO crl_counters (ca_id, change, number) VALUES ($1, 0, $2)")
+                .bind(ca.id.as_str())
+                .bind(ca.crl_number.unwrap_or(0)),
         )
         .await
         .map(drop)
@@ -198,6 +230,7 @@ impl CaQueries for Session {
                      crl_enabled = $10, crl_lifetime = $11, ocsp_enabled = $12, current_version = $13, \
                      previous_version = $14, latest_version = $15, deletion_at = $16, renewal_key = $17, \
                      renewal_advance = $18, renewal_activation = $19, next_renewal_at = $20, renewal_failures = $21, \
+                     crl_interval = $22, crl_shards = $23, delta_lifetime = $24, delta_interval = $25, hold_enabled = $26, \
                      revision = revision + 1 WHERE id = $1 AND revision = $2")
                 .bind(ca.id.as_str())
                 .bind(ca.revision)
@@ -219,7 +252,12 @@ impl CaQueries for Session {
                 .bind(ca.renewal.map(|rule| rule.advance_period.ms()))
                 .bind(ca.renewal.and_then(|rule| rule.make_current_after).map(Span::ms))
                 .bind(ca.next_renewal_at.map(Timestamp::unix_ms))
-                .bind(i64::from(ca.renewal_failures)),
+                .bind(i64::from(ca.renewal_failures))
+                .bind(ca.revocation.crl_interval.ms())
+                .bind(i64::from(ca.revocation.crl_shards.number()))
+                .bind(ca.revocation.delta.map(|delta| delta.lifetime.ms()))
+                .bind(ca.revocation.delta.unwrap_or(DeltaSettings::DEFAULT).interval.ms())
+                .bind(i64::from(ca.revocation.hold_enabled)),
             )
             .await?;
         swapped(rows, "certificate_authorities")
@@ -254,8 +292,9 @@ impl CaQueries for Session {
     async fn insert_ca_version(&mut self, version: &CaVersion) -> Result<()> {
         self.execute(
             sql("INSERT INTO ca_versions (ca_id, number, key_version, certificate, csr, chain, serial, fingerprint, \
-                 spki_sha256, not_before, not_after, issued_id, revoked_at, revocation_reason, failed, created_at) \
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)")
+                 spki_sha256, not_before, not_after, issued_id, revoked_at, revocation_reason, failed, created_at, \
+                 expiry_warning_at) \
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)")
             .bind(version.ca_id.as_str())
             .bind(i64::from(version.number))
             .bind(version.key_version.map(i64::from))
@@ -271,7 +310,8 @@ impl CaQueries for Session {
             .bind(version.revocation.map(|r| r.at.unix_ms()))
             .bind(version.revocation.map(|r| r.reason.as_str()))
             .bind(i64::from(version.failed))
-            .bind(version.created_at.unix_ms()),
+            .bind(version.created_at.unix_ms())
+            .bind(version.validity.as_ref().map(|validity| expiry_warning_at(validity).unix_ms())),
         )
         .await
         .map(drop)
@@ -295,7 +335,7 @@ impl CaQueries for Session {
         let rows = self
             .execute(
                 sql("UPDATE ca_versions SET certificate = $3, chain = $4, serial = $5, fingerprint = $6, not_before = $7, \
-                     not_after = $8, issued_id = $9 WHERE ca_id = $1 AND number = $2 AND certificate IS NULL")
+                     not_after = $8, issued_id = $9, expiry_warning_at = $10 WHERE ca_id = $1 AND number = $2 AND certificate IS NULL")
                 .bind(version.ca_id.as_str())
                 .bind(i64::from(version.number))
                 .bind(version.certificate.as_deref())
@@ -304,21 +344,56 @@ impl CaQueries for Session {
                 .bind(version.fingerprint.as_ref().map(|hash| hash.0.as_slice()))
                 .bind(version.validity.map(|v| v.not_before().unix_ms()))
                 .bind(version.validity.map(|v| v.not_after().unix_ms()))
-                .bind(version.issued_id.as_ref().map(IssuedId::as_str)),
+                .bind(version.issued_id.as_ref().map(IssuedId::as_str))
+                .bind(version.validity.as_ref().map(|validity| expiry_warning_at(validity).unix_ms())),
             )
             .await?;
         swapped(rows, "ca_versions")
     }
 
-    async fn revoke_ca_version(&mut self, ca_id: &CaId, number: u32, revocation: &Revocation) -> Result<()> {
+    async fn revoke_ca_version(
+        &mut self,
+        ca_id: &CaId,
+        number: u32,
+        before: Option<&Revocation>,
+        after: &Revocation,
+    ) -> Result<()> {
         let rows = self
             .execute(
-                sql("UPDATE ca_versions SET revoked_at = $3, revocation_reason = $4 \
-                     WHERE ca_id = $1 AND number = $2 AND revoked_at IS NULL")
+                sql("UPDATE ca_versions SET revoked_at = $3, revocation_reason = $4 WHERE ca_id = $1 AND number = $2 \
+                     AND ((revoked_at IS NULL AND $5 IS NULL) OR (revoked_at = $5 AND revocation_reason = $6))")
                 .bind(ca_id.as_str())
                 .bind(i64::from(number))
-                .bind(revocation.at.unix_ms())
-                .bind(revocation.reason.as_str()),
+                .bind(after.at.unix_ms())
+                .bind(after.reason.as_str())
+                .bind(before.map(|revocation| revocation.at.unix_ms()))
+                .bind(before.map(|revocation| revocation.reason.as_str())),
+            )
+            .await?;
+        swapped(rows, "ca_versions")
+    }
+
+    async fn ca_versions_to_warn_of(&mut self, now: Timestamp, limit: u32) -> Result<Vec<CaVersion>> {
+        let rows = self
+            .all(
+                sql(select_version!(
+                    "WHERE expiry_warning_at IS NOT NULL AND expiry_warning_at <= $1 \
+                     ORDER BY expiry_warning_at, ca_id, number LIMIT $2"
+                ))
+                .bind(now.unix_ms())
+                .bind(i64::from(limit)),
+            )
+            .await?;
+        rows.iter().map(read_version).collect()
+    }
+
+    async fn warned_of_ca_version(&mut self, ca_id: &CaId, number: u32) -> Result<()> {
+        let rows = self
+            .execute(
+                sql("UPDATE ca_versions SET expiry_warning_at = NULL \
+                     WHERE ca_id = $1 AND number = $2 AND expiry_warning_at IS NOT NULL")
+                .bind(ca_id.as_str())
+                .bind(i64::from(number)),
             )
             .await?;
         swapped(rows, "ca_versions")

@@ -4,7 +4,7 @@ use super::super::insert_issued;
 use super::{Error, Reading, Result, Row, Session, search, sql, swapped};
 use crate::documents;
 use crate::rows::issued_rows;
-use crate::{IssuedFilter, IssuedQueries, Page, PageRequest};
+use crate::{IssuedFilter, IssuedQueries, Page, PageRequest, RevocationQueries as _};
 use async_trait::async_trait;
 use certwright_domain::id::{CaId, IssuedId};
 use certwright_domain::issued::{IssuedCertificate, IssuedKind};
@@ -83,14 +83,54 @@ impl IssuedQueries for Session {
         search::run(self, filter, page).await
     }
 
-    async fn revoke_issued(&mut self, id: &IssuedId, revocation: &Revocation) -> Result<()> {
+    async fn issued_with_key(
+        &mut self,
+        spki: &Sha256,
+        live_at: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<IssuedCertificate>> {
+        let rows = self
+            .all(
+                sql(select_issued!(
+                    "WHERE t.spki_sha256 = $1 AND t.not_after >= $2 AND t.kind = 'LEAF' ORDER BY t.id LIMIT $3"
+                ))
+                .bind(spki.0.as_slice())
+                .bind(live_at.floor_to_second().unix_ms())
+                .bind(i64::from(limit)),
+            )
+            .await?;
+        rows.iter().map(read_issued).collect()
+    }
+
+    async fn last_expiry(&mut self, ca_id: &CaId) -> Result<Option<Timestamp>> {
+        let row = self
+            .optional(
+                sql("SELECT t.not_after FROM issued_certificates t WHERE t.ca_id = $1 AND NOT EXISTS \
+                     (SELECT 1 FROM ca_versions v WHERE v.ca_id = $1 AND v.issued_id = t.id) \
+                     ORDER BY t.not_after DESC LIMIT 1")
+                .bind(ca_id.as_str()),
+            )
+            .await?;
+        let ms: Option<i64> =
+            row.map(|row| sqlx::Row::try_get(&row, "not_after").map_err(Error::from_driver)).transpose()?;
+        Ok(ms.map(Timestamp::from_unix_ms))
+    }
+
+    async fn change_revocation(
+        &mut self,
+        id: &IssuedId,
+        before: Option<&Revocation>,
+        after: Option<&Revocation>,
+    ) -> Result<()> {
         let rows = self
             .execute(
-                sql("UPDATE issued_certificates SET revoked_at = $2, revocation_reason = $3 \
-                     WHERE id = $1 AND revoked_at IS NULL")
+                sql("UPDATE issued_certificates SET revoked_at = $2, revocation_reason = $3 WHERE id = $1 \
+                     AND ((revoked_at IS NULL AND $4 IS NULL) OR (revoked_at = $4 AND revocation_reason = $5))")
                 .bind(id.as_str())
-                .bind(revocation.at.unix_ms())
-                .bind(revocation.reason.as_str()),
+                .bind(after.map(|revocation| revocation.at.unix_ms()))
+                .bind(after.map(|revocation| revocation.reason.as_str()))
+                .bind(before.map(|revocation| revocation.at.unix_ms()))
+                .bind(before.map(|revocation| revocation.reason.as_str())),
             )
             .await?;
         swapped(rows, "issued_certificates")
@@ -106,6 +146,13 @@ impl IssuedQueries for Session {
         )
         .await
         .map(drop)
+    }
+
+    async fn key_is_blocked(&mut self, spki: &Sha256) -> Result<bool> {
+        let row = self
+            .optional(sql("SELECT 1 AS one FROM compromised_keys WHERE spki_sha256 = $1").bind(spki.0.as_slice()))
+            .await?;
+        Ok(row.is_some())
     }
 
     async fn compromised_keys(&mut self, since: i64) -> Result<Vec<Sha256>> {
@@ -130,8 +177,8 @@ impl IssuedQueries for Session {
     async fn purge_expired(&mut self, before: Timestamp, limit: u32) -> Result<u64> {
         let rows = self
             .all(
-                sql("SELECT id, names FROM issued_certificates WHERE not_after < $1 AND revoked_at IS NULL \
-                     AND kind = 'LEAF' ORDER BY not_after, id LIMIT $2")
+                sql("SELECT id, ca_id, serial, names, revoked_at FROM issued_certificates \
+                     WHERE not_after < $1 AND kind = 'LEAF' ORDER BY not_after, id LIMIT $2")
                 .bind(before.unix_ms())
                 .bind(i64::from(limit)),
             )
@@ -139,7 +186,12 @@ impl IssuedQueries for Session {
         let mut purged = 0_u64;
         for row in &rows {
             let row = Reading::of(row, "issued_certificates", "id")?;
-            let id = row.text("id")?;
+            let (id, serial) = (row.text("id")?, row.serial("serial")?);
+            let revoked_at = row.get::<Option<i64>>("revoked_at")?;
+            let ca_id = row.parse("ca_id", CaId::parse)?;
+            if revoked_at.is_some() && self.revocation(&ca_id, &serial).await?.is_some() {
+                continue;
+            }
             for name in row.document("names", documents::read_names)? {
                 self.execute(
                     sql("DELETE FROM issued_names WHERE value = $1 AND issued_id = $2")
@@ -148,9 +200,14 @@ impl IssuedQueries for Session {
                 )
                 .await?;
             }
-            // Revoked meanwhile: it stays, and so do its names, because the whole transaction would be undone.
+            // Revoked or released meanwhile: it stays, and so do its names, because the whole transaction would be undone.
             let deleted = self
-                .execute(sql("DELETE FROM issued_certificates WHERE id = $1 AND revoked_at IS NULL").bind(&id))
+                .execute(
+                    sql("DELETE FROM issued_certificates WHERE id = $1 \
+                         AND ((revoked_at IS NULL AND $2 IS NULL) OR revoked_at = $2)")
+                    .bind(&id)
+                    .bind(revoked_at),
+                )
                 .await?;
             swapped(deleted, "issued_certificates")?;
             purged = purged.saturating_add(deleted);

@@ -4,6 +4,7 @@ use certwright_domain::algorithm::{KeyAlgorithm, SignatureAlgorithm};
 use certwright_domain::audit::AuditEvent;
 use certwright_domain::ca::{Ca, CaRules, CaState, CaType, CaVersion, RevocationSettings};
 use certwright_domain::constraints::{NameConstraints, RawSubtrees};
+use certwright_domain::crl::RevokedSerial;
 use certwright_domain::dn::{Attribute, AttributeType, DistinguishedName};
 use certwright_domain::event::{Event, EventKind};
 use certwright_domain::http_url::HttpUrl;
@@ -408,6 +409,16 @@ pub(crate) fn issued(number: u32, ca: &Ca) -> IssuedCertificate {
         certificate: vec![0x30, 0x82, number as u8],
         issued_at: now(),
         revocation: None,
+    }
+}
+
+/// What lists carry of a certificate.
+pub(crate) fn listed(row: &IssuedCertificate) -> RevokedSerial {
+    RevokedSerial {
+        serial: row.serial.clone(),
+        expires_at: Some(row.validity.not_after()),
+        revocation: revocation(),
+        released: false,
     }
 }
 

@@ -151,8 +151,8 @@ async fn versions_are_installed_and_revoked_once() {
     assert_eq!(tx.install_ca_version(&installed).await, Err(stale("ca_versions")));
     assert_eq!(tx.ca_version(&ca.id, 2).await.unwrap(), Some(installed));
 
-    tx.revoke_ca_version(&ca.id, 1, &revocation()).await.unwrap();
-    assert_eq!(tx.revoke_ca_version(&ca.id, 1, &revocation()).await, Err(stale("ca_versions")));
+    tx.revoke_ca_version(&ca.id, 1, None, &revocation()).await.unwrap();
+    assert_eq!(tx.revoke_ca_version(&ca.id, 1, None, &revocation()).await, Err(stale("ca_versions")));
     assert_eq!(tx.ca_version(&ca.id, 1).await.unwrap().unwrap().revocation, Some(revocation()));
     tx.commit().await.unwrap();
     let mut tx = store.begin("t").await.unwrap();

@@ -141,7 +141,7 @@ async fn a_version_is_found_by_stage_number_and_name_with_the_revocation_of_the_
         tx.insert_certificate_version(&version).await.unwrap();
         versions.push(version);
     }
-    tx.revoke_issued(&row.id, &revocation()).await.unwrap();
+    tx.change_revocation(&row.id, None, Some(&revocation())).await.unwrap();
     versions[1].revocation = Some(revocation());
     tx.commit().await.unwrap();
 

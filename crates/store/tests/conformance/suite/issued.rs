@@ -1,6 +1,7 @@
 use super::{conflict, fresh, stale};
 use crate::fixtures::*;
 use certwright_domain::issued::IssuedKind;
+use certwright_domain::revocation::{Revocation, RevocationReason};
 use certwright_domain::san::San;
 use certwright_domain::serial::Serial;
 use certwright_store::{Error, IssuedFilter};
@@ -94,10 +95,17 @@ async fn a_certificate_is_revoked_once() {
     let one = issued(1, &ca);
     let mut tx = store.begin("t").await.unwrap();
     tx.insert_issued(std::slice::from_ref(&one)).await.unwrap();
-    tx.revoke_issued(&one.id, &revocation()).await.unwrap();
-    assert_eq!(tx.revoke_issued(&one.id, &revocation()).await, Err(stale("issued_certificates")));
-    assert_eq!(tx.revoke_issued(&issued(2, &ca).id, &revocation()).await, Err(stale("issued_certificates")));
-    assert_eq!(tx.issued(&one.id).await.unwrap().unwrap().revocation, Some(revocation()));
+    let (first, changed) = (revocation(), Revocation { reason: RevocationReason::Superseded, ..revocation() });
+    tx.change_revocation(&one.id, None, Some(&first)).await.unwrap();
+    assert_eq!(tx.change_revocation(&one.id, None, Some(&first)).await, Err(stale("issued_certificates")));
+    assert_eq!(tx.change_revocation(&one.id, Some(&changed), None).await, Err(stale("issued_certificates")));
+    let absent = issued(2, &ca).id;
+    assert_eq!(tx.change_revocation(&absent, None, Some(&first)).await, Err(stale("issued_certificates")));
+    assert_eq!(tx.issued(&one.id).await.unwrap().unwrap().revocation, Some(first));
+    tx.change_revocation(&one.id, Some(&first), Some(&changed)).await.unwrap();
+    assert_eq!(tx.issued(&one.id).await.unwrap().unwrap().revocation, Some(changed));
+    tx.change_revocation(&one.id, Some(&changed), None).await.unwrap();
+    assert_eq!(tx.issued(&one.id).await.unwrap(), Some(one.clone()));
     tx.commit().await.unwrap();
 }
 
@@ -111,6 +119,7 @@ async fn expired_leaves_age_out_with_their_names() {
     rows[2].kind = IssuedKind::Ca;
     let mut tx = store.begin("t").await.unwrap();
     tx.insert_issued(&rows).await.unwrap();
+    tx.note_revocations(&ca.id, &[listed(&rows[1])], now()).await.unwrap();
     let before = now().plus(days(5));
     assert_eq!(tx.purge_expired(before, 1).await.unwrap(), 1);
     assert_eq!(tx.issued(&rows[0].id).await.unwrap(), None, "the longest expired goes first");
@@ -118,10 +127,40 @@ async fn expired_leaves_age_out_with_their_names() {
     assert_eq!(tx.purge_expired(before, 10).await.unwrap(), 0);
     let left = tx.search_issued(&IssuedFilter::default(), &first(10)).await.unwrap();
     let left: Vec<_> = left.items.iter().map(|row| row.id.clone()).collect();
-    assert_eq!(left, [5, 4, 2, 1].map(|n| rows[n].id.clone()), "revoked ones and CAs stay");
+    assert_eq!(left, [5, 4, 2, 1].map(|n| rows[n].id.clone()), "those on lists and CAs stay");
+    // Once its entry is gone, a revoked row goes as well.
+    assert_eq!(tx.purge_revocations(now().plus(days(30)), 10).await.unwrap(), 1);
+    assert_eq!(tx.purge_expired(before, 10).await.unwrap(), 1);
+    assert_eq!(tx.issued(&rows[1].id).await.unwrap(), None);
     // A purged certificate's names are free of it: the same row can be stored again.
     tx.insert_issued(&rows[..1]).await.unwrap();
     let san = IssuedFilter { san: Some("host-0.example.com".into()), ..IssuedFilter::default() };
     assert_eq!(tx.search_issued(&san, &first(10)).await.unwrap().items, rows[..1]);
     tx.commit().await.unwrap();
+}
+
+#[tokio::test]
+async fn certificates_of_a_key_are_found() {
+    let store = fresh().await;
+    let (ca, _) = with_ca(&store).await;
+    let mut rows: Vec<_> = (0..6).map(|number| issued(number, &ca)).collect();
+    for n in [0, 2, 4, 5] {
+        rows[n].spki_sha256 = sha(77);
+    }
+    rows[5].kind = IssuedKind::Ca;
+    let mut tx = store.begin("t").await.unwrap();
+    tx.insert_issued(&rows).await.unwrap();
+    assert_eq!(tx.issued_with_key(&sha(77), now(), 10).await.unwrap(), [0, 2, 4].map(|n| rows[n].clone()));
+    assert_eq!(tx.issued_with_key(&sha(77), now().plus(days(2)), 10).await.unwrap(), [2, 4].map(|n| rows[n].clone()));
+    assert_eq!(tx.issued_with_key(&sha(77), now(), 2).await.unwrap().len(), 2);
+    assert_eq!(tx.issued_with_key(&sha(78), now(), 10).await.unwrap(), []);
+    assert_eq!(tx.last_expiry(&ca.id).await.unwrap(), Some(rows[5].validity.not_after()));
+    let other = ca_of(&mut *tx).await;
+    assert_eq!(tx.last_expiry(&other).await.unwrap(), None);
+}
+
+async fn ca_of(queries: &mut dyn certwright_store::Queries) -> certwright_domain::id::CaId {
+    let other = ca(2, "other");
+    queries.insert_ca(&other).await.unwrap();
+    other.id
 }

@@ -1,0 +1,92 @@
+//! The statements about revocation lists.
+
+use crate::{CrlHealth, Error, Page, PageRequest};
+use async_trait::async_trait;
+use certwright_domain::crl::{Crl, CrlCounters, CrlScope, CrlSeries, Place, RevokedSerial, Shards};
+use certwright_domain::id::{CaId, CrlId};
+use certwright_domain::serial::Serial;
+use certwright_domain::time::Timestamp;
+
+type Result<T> = std::result::Result<T, Error>;
+
+/// What revocation lists carry.
+#[async_trait]
+pub trait RevocationQueries: Send {
+    /// Writes entries of a CA, new ones or over those that are there, raises its counter of changes and has the lists that
+    /// carry them made anew. Every revocation, release and change of a reason comes here, in its own transaction.
+    async fn note_revocations(&mut self, ca_id: &CaId, entries: &[RevokedSerial], now: Timestamp) -> Result<()>;
+    /// Entries in the order in which lists are written: those of the places `from` to `to` after the place and serial
+    /// `after`.
+    async fn revocations(
+        &mut self,
+        ca_id: &CaId,
+        places: (Place, Place),
+        after: Option<&(Place, Serial)>,
+        limit: u32,
+    ) -> Result<Vec<RevokedSerial>>;
+    /// The entry of a serial.
+    async fn revocation(&mut self, ca_id: &CaId, serial: &Serial) -> Result<Option<RevokedSerial>>;
+    /// Entries that changed after this state, in the order of the changes.
+    async fn revocations_since(&mut self, ca_id: &CaId, change: i64, limit: u32) -> Result<Vec<RevokedSerial>>;
+    /// Deletes entries that no list has to carry any more, at most `limit` of each kind: the certificate was expired when
+    /// the newest list of each series was made, or it was released and every series has told. Returns how many.
+    async fn purge_revocations(&mut self, now: Timestamp, limit: u32) -> Result<u64>;
+}
+
+/// Revocation lists.
+#[async_trait]
+pub trait CrlQueries: Send {
+    /// The counters of a CA.
+    async fn crl_counters(&mut self, ca_id: &CaId) -> Result<CrlCounters>;
+    /// Takes the number `old + 1`, if `old` still is the newest; [`Error::Stale`] otherwise. Until the transaction ends,
+    /// nothing of the CA can be revoked: the counters that come back are those that the list is published under.
+    async fn take_crl_number(&mut self, ca_id: &CaId, old: i64) -> Result<CrlCounters>;
+    /// Has the CA's numbers go on after this one, if they have not yet.
+    async fn raise_crl_number(&mut self, ca_id: &CaId, at_least: i64) -> Result<()>;
+    /// Cuts a CA's lists into so many shards from now on; lists cut otherwise go on until `retires_at`.
+    async fn cut_crls(&mut self, ca_id: &CaId, shards: Shards, retires_at: Timestamp) -> Result<()>;
+    /// Lists that CAs should publish and for which there is no series: the first shard of each stands for all.
+    async fn missing_crl_series(&mut self, now: Timestamp, limit: u32) -> Result<Vec<CrlScope>>;
+    /// Should the series (still) be made? Asked before each list.
+    async fn wants_crl_series(&mut self, scope: &CrlScope, now: Timestamp) -> Result<bool>;
+    /// Stores a series; one that is there begins anew with its times and keeps its list.
+    async fn begin_crl_series(&mut self, series: &CrlSeries) -> Result<()>;
+    /// One series.
+    async fn crl_series(&mut self, scope: &CrlScope) -> Result<Option<CrlSeries>>;
+    /// A CA's series with their newest lists, by version, shards, shard and kind.
+    async fn crl_series_of(&mut self, ca_id: &CaId, page: &PageRequest) -> Result<Page<(CrlSeries, Option<Crl>)>>;
+    /// Series of which a list is due, the longest waiting first.
+    async fn due_crl_series(&mut self, now: Timestamp, limit: u32) -> Result<Vec<CrlSeries>>;
+    /// Series whose missing list is to be told.
+    async fn overdue_crl_series(&mut self, now: Timestamp, limit: u32) -> Result<Vec<CrlSeries>>;
+    /// Notes that it was told; [`Error::Stale`] when it was already.
+    async fn told_crl_series(&mut self, scope: &CrlScope) -> Result<()>;
+    /// Notes a failed attempt; the next one not before `retry_at`.
+    async fn fail_crl_series(
+        &mut self,
+        scope: &CrlScope,
+        at: Timestamp,
+        retry_at: Timestamp,
+        error: &str,
+    ) -> Result<()>;
+    /// No further list is made; the last one is still served.
+    async fn end_crl_series(&mut self, scope: &CrlScope) -> Result<()>;
+    /// Has the next list of these series made at once: all of a CA's.
+    async fn hurry_crl_series(&mut self, ca_id: &CaId, now: Timestamp) -> Result<u64>;
+    /// Stores a list that is not published yet, without its bytes.
+    async fn insert_crl(&mut self, crl: &Crl) -> Result<()>;
+    /// Stores a part of its bytes.
+    async fn insert_crl_chunk(&mut self, id: &CrlId, position: u32, bytes: &[u8]) -> Result<()>;
+    /// Publishes it: the series, as given, serves it from now on.
+    async fn publish_crl(&mut self, series: &CrlSeries, id: &CrlId, at: Timestamp) -> Result<()>;
+    /// The list that a series serves.
+    async fn current_crl(&mut self, scope: &CrlScope) -> Result<Option<Crl>>;
+    /// The bytes of a list; `None`: they are not there (any more).
+    async fn crl_bytes(&mut self, crl: &Crl) -> Result<Option<Vec<u8>>>;
+    /// Lists begun before `before` that no series serves.
+    async fn obsolete_crls(&mut self, before: Timestamp, limit: u32) -> Result<Vec<CrlId>>;
+    /// Deletes at most `limit` parts of a list's bytes, and the list with the last of them; true: it is gone.
+    async fn delete_crl_chunks(&mut self, id: &CrlId, limit: u32) -> Result<bool>;
+    /// How the lists of each CA stand, for metrics and readiness.
+    async fn crl_health(&mut self, now: Timestamp) -> Result<Vec<CrlHealth>>;
+}

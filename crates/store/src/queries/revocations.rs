@@ -1,0 +1,172 @@
+//! What revocation lists carry.
+
+use super::{Driver, Error, Reading, Result, Row, Session, sql};
+use crate::RevocationQueries;
+use async_trait::async_trait;
+use certwright_domain::crl::{Place, RevokedSerial};
+use certwright_domain::id::CaId;
+use certwright_domain::serial::Serial;
+use certwright_domain::time::Timestamp;
+use sqlx::{QueryBuilder, Row as _};
+
+/// Rows of one statement; each binds eight values, and SQLite takes 32,766.
+const BATCH: usize = 1000;
+/// More entries than this: all lists of the CA are made anew, instead of a statement for each.
+const FEW: usize = 8;
+
+macro_rules! select_revocation {
+    ($rest:literal) => {
+        concat!("SELECT ca_id, serial, expires_at, revoked_at, revocation_reason, released FROM revocations ", $rest)
+    };
+}
+
+fn read_revocation(row: &Row) -> Result<RevokedSerial> {
+    let row = Reading::of(row, "revocations", "ca_id")?;
+    Ok(RevokedSerial {
+        serial: row.serial("serial")?,
+        expires_at: row.time_optional("expires_at")?,
+        revocation: row.revocation()?.ok_or_else(|| row.corrupt("revoked_at"))?,
+        released: row.flag("released")?,
+    })
+}
+
+#[async_trait]
+impl RevocationQueries for Session {
+    async fn note_revocations(&mut self, ca_id: &CaId, entries: &[RevokedSerial], now: Timestamp) -> Result<()> {
+        // The row of the counters is held until the transaction ends: changes are numbered in the order of their commits,
+        // and whoever reads the counter and the entries in one snapshot knows just what it has seen.
+        let row = self
+            .optional(
+                sql("UPDATE crl_counters SET change = change + 1 WHERE ca_id = $1 RETURNING change")
+                    .bind(ca_id.as_str()),
+            )
+            .await?;
+        let row = row.ok_or_else(|| Error::Corrupt {
+            table: "crl_counters",
+            column: "ca_id",
+            row: ca_id.as_str().to_owned(),
+        })?;
+        let change: i64 = row.try_get("change").map_err(Error::from_driver)?;
+        for batch in entries.chunks(BATCH) {
+            let mut statement = QueryBuilder::<Driver>::new(
+                "INSERT INTO revocations \
+                 (ca_id, place, serial, expires_at, revoked_at, revocation_reason, released, change) ",
+            );
+            statement.push_values(batch, |mut row, entry| {
+                row.push_bind(ca_id.as_str().to_owned())
+                    .push_bind(i64::from(Place::of(&entry.serial).number()))
+                    .push_bind(entry.serial.as_bytes().to_vec())
+                    .push_bind(entry.expires_at.map(Timestamp::unix_ms))
+                    .push_bind(entry.revocation.at.unix_ms())
+                    .push_bind(entry.revocation.reason.as_str())
+                    .push_bind(i64::from(entry.released))
+                    .push_bind(change);
+            });
+            statement.push(
+                " ON CONFLICT (ca_id, place, serial) DO UPDATE SET expires_at = excluded.expires_at, \
+                 revoked_at = excluded.revoked_at, revocation_reason = excluded.revocation_reason, \
+                 released = excluded.released, change = excluded.change",
+            );
+            self.execute(statement.build()).await?;
+        }
+        if entries.len() > FEW {
+            return self
+                .execute(
+                    sql("UPDATE crl_series SET due_at = $2 WHERE ca_id = $1 AND due_at IS NOT NULL AND due_at > $2")
+                        .bind(ca_id.as_str())
+                        .bind(now.unix_ms()),
+                )
+                .await
+                .map(drop);
+        }
+        for entry in entries {
+            self.execute(
+                sql("UPDATE crl_series SET due_at = $2 WHERE ca_id = $1 AND due_at IS NOT NULL AND due_at > $2 \
+                     AND shard = ($3 * shards) / 65536")
+                .bind(ca_id.as_str())
+                .bind(now.unix_ms())
+                .bind(i64::from(Place::of(&entry.serial).number())),
+            )
+            .await?;
+        }
+        Ok(())
+    }
+
+    async fn revocations(
+        &mut self,
+        ca_id: &CaId,
+        places: (Place, Place),
+        after: Option<&(Place, Serial)>,
+        limit: u32,
+    ) -> Result<Vec<RevokedSerial>> {
+        let (from, to) = places;
+        // Before every serial of the first place stands the empty one.
+        let (place, serial) = match after {
+            Some((place, serial)) => (*place, serial.as_bytes()),
+            None => (from, &[][..]),
+        };
+        let rows = self
+            .all(
+                sql(select_revocation!(
+                    "WHERE ca_id = $1 AND (place, serial) > ($2, $3) AND place <= $4 ORDER BY place, serial LIMIT $5"
+                ))
+                .bind(ca_id.as_str())
+                .bind(i64::from(place.number()))
+                .bind(serial)
+                .bind(i64::from(to.number()))
+                .bind(i64::from(limit)),
+            )
+            .await?;
+        rows.iter().map(read_revocation).collect()
+    }
+
+    async fn revocation(&mut self, ca_id: &CaId, serial: &Serial) -> Result<Option<RevokedSerial>> {
+        let row = self
+            .optional(
+                sql(select_revocation!("WHERE ca_id = $1 AND place = $2 AND serial = $3"))
+                    .bind(ca_id.as_str())
+                    .bind(i64::from(Place::of(serial).number()))
+                    .bind(serial.as_bytes()),
+            )
+            .await?;
+        row.as_ref().map(read_revocation).transpose()
+    }
+
+    async fn revocations_since(&mut self, ca_id: &CaId, change: i64, limit: u32) -> Result<Vec<RevokedSerial>> {
+        let rows = self
+            .all(
+                sql(select_revocation!("WHERE ca_id = $1 AND change > $2 ORDER BY change LIMIT $3"))
+                    .bind(ca_id.as_str())
+                    .bind(change)
+                    .bind(i64::from(limit)),
+            )
+            .await?;
+        rows.iter().map(read_revocation).collect()
+    }
+
+    async fn purge_revocations(&mut self, now: Timestamp, limit: u32) -> Result<u64> {
+        let expired = self
+            .execute(
+                sql("DELETE FROM revocations WHERE (ca_id, place, serial) IN \
+                     (SELECT r.ca_id, r.place, r.serial FROM revocations r WHERE r.expires_at < $1 AND NOT EXISTS \
+                     (SELECT 1 FROM crl_series s LEFT JOIN crls c ON c.id = s.crl_id WHERE s.ca_id = r.ca_id \
+                     AND s.kind = 'FULL' AND s.due_at IS NOT NULL \
+                     AND (c.this_update IS NULL OR c.this_update <= r.expires_at)) \
+                     ORDER BY r.expires_at LIMIT $2)")
+                .bind(now.unix_ms())
+                .bind(i64::from(limit)),
+            )
+            .await?;
+        let released = self
+            .execute(
+                sql("DELETE FROM revocations WHERE (ca_id, place, serial) IN \
+                     (SELECT r.ca_id, r.place, r.serial FROM revocations r WHERE r.released = 1 AND NOT EXISTS \
+                     (SELECT 1 FROM crl_series s LEFT JOIN crls c ON c.id = s.crl_id WHERE s.ca_id = r.ca_id \
+                     AND s.kind = 'FULL' AND s.due_at IS NOT NULL AND (c.change IS NULL OR c.change < r.change)) \
+                     LIMIT $1)")
+                .bind(i64::from(limit)),
+            )
+            .await?;
+        Ok(expired.saturating_add(released))
+    }
+}
