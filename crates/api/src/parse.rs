@@ -145,16 +145,9 @@ impl Faults {
         Some(RequestedValidity { not_before: before, end })
     }
 
-    /// A reason for revocation; `unspecified` when there is none. A hold is refused as long as nothing takes it back.
-    pub(crate) fn reason(&mut self, body: &wire::Revoke) -> Option<RevocationReason> {
-        let reason = self.optional("/reason", body.reason.as_deref(), |text| match RevocationReason::parse(text)? {
-            RevocationReason::CertificateHold => Err(Invalid::new(
-                "invalid_revocation_reason",
-                "A certificate cannot be put on hold.",
-                "Revoke it for good with another reason.",
-            )),
-            reason => Ok(reason),
-        });
+    /// A reason for revocation; `unspecified` when there is none.
+    pub(crate) fn reason(&mut self, reason: Option<&str>) -> Option<RevocationReason> {
+        let reason = self.optional("/reason", reason, RevocationReason::parse);
         reason.map(|reason| reason.unwrap_or(RevocationReason::Unspecified))
     }
 

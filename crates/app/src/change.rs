@@ -36,7 +36,14 @@ impl Change<'_> {
         }
         self.tx.commit().await?;
         self.inner.context.note_epoch(self.epoch);
+        // A CA may want lists now that it did not want before.
+        self.inner.crls.wake();
         Ok(())
+    }
+
+    /// The epoch that the change raised.
+    pub(crate) fn epoch(&self) -> i64 {
+        self.epoch
     }
 
     /// Undoes the change: there was nothing to do.

@@ -6,6 +6,7 @@
 //! database, and yet no certificate leaves that a change on any node had ruled out before it was recorded.
 
 use crate::tokens::TokenCache;
+use crate::urls::IssuerUrls;
 use crate::{App, Error};
 use certwright_domain::algorithm::{KeyAlgorithm, SignatureAlgorithm};
 use certwright_domain::ca::{Ca, CaState, CaType, CaVersion, IssuerFacts};
@@ -16,7 +17,7 @@ use certwright_domain::public_key::PublicKey;
 use certwright_domain::rules::KeyStanding;
 use certwright_domain::serial::{Serial, Sha256};
 use certwright_keystore::{KeyPlace, Signer, VaultKey};
-use certwright_pki::{Certificate, Urls, read_certificate};
+use certwright_pki::{Certificate, read_certificate};
 use moka::sync::Cache;
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -73,7 +74,7 @@ pub(crate) struct IssuerContext {
     pub(crate) known_serials: HashSet<Serial>,
     pub(crate) signer: Arc<dyn Signer>,
     pub(crate) signature_algorithm: SignatureAlgorithm,
-    pub(crate) urls: Urls,
+    pub(crate) urls: IssuerUrls,
     /// DER: the CA first, with the root where it is known.
     pub(crate) ca_chain: Vec<Vec<u8>>,
     /// How many of them stand before the root.
@@ -339,21 +340,6 @@ impl App {
             }
         }
         Err(Error::Internal("the source of randomness repeats itself".into()))
-    }
-
-    /// The URLs that certificates signed by this version of the CA carry. They name the version: after a renewal with a
-    /// new key, older certificates still find the certificate that signed them.
-    pub(crate) fn urls(&self, ca: &Ca, version: u32) -> Urls {
-        let base = &self.inner.settings.pki_url;
-        if base.is_empty() {
-            return Urls::default();
-        }
-        let at = |leaf: &str| vec![format!("{base}/pki/{}/{version}/{leaf}", ca.id)];
-        Urls {
-            ca_issuers: at("ca.crt"),
-            ocsp: Vec::new(),
-            crl: if ca.revocation.crl_enabled { at("crl") } else { Vec::new() },
-        }
     }
 }
 

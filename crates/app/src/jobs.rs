@@ -66,6 +66,8 @@ impl App {
             self.report_abandoned_intents(&call).await,
             self.forget_idempotency_keys(&mut report).await,
             self.forget_attempts().await,
+            self.tell_of_ends(&call).await,
+            self.tidy_crls().await,
             self.age_out(&call, &mut report).await,
             self.forget_events(&mut report).await,
         ];

@@ -14,6 +14,7 @@ mod cas;
 mod certificates;
 mod change;
 mod context;
+mod crls;
 mod error;
 mod events;
 mod idempotency;
@@ -23,10 +24,12 @@ mod jobs;
 mod keys;
 mod outbound;
 mod profiles;
+mod revocation;
 mod seal;
 mod setup;
 mod tokens;
 mod trust;
+mod urls;
 mod vaults;
 mod webhooks;
 
@@ -42,15 +45,17 @@ pub use certificates::{
 };
 pub use certwright_pki::{Csr, read_certificate, read_private_key_pem, to_pem, to_pkcs7};
 pub use certwright_store::{
-    AuditFilter, CaFilter, CertificateFilter, EventFilter, IssuedFilter, IssuedSort, KeyFilter, Page, PageRequest,
-    VersionSelector,
+    AuditFilter, CaFilter, CertificateFilter, CrlHealth, EventFilter, IssuedFilter, IssuedSort, KeyFilter, Page,
+    PageRequest, VersionSelector,
 };
+pub use crls::{CrlReport, CrlView, CrlWarnings, ServedCrl, UploadedCrl};
 pub use error::{Error, Pointed};
 pub use idempotency::{IdempotencyStart, StoredResponse};
 pub use issuance::{IssueRequest, Issued, SignRequest, Subject, Trial};
 pub use jobs::JobReport;
 pub use keys::{KeyView, NewKey};
 pub use outbound::{Outbound, OutboundAnswer, OutboundError};
+pub use revocation::{RevocationTarget, Revoke, Revoked};
 pub use seal::RootKeyStatus;
 pub use setup::{Quickstart, QuickstartReport, ServerCertificate};
 pub use tokens::NewToken;
@@ -135,6 +140,7 @@ pub(crate) struct Inner {
     pub(crate) settings: Settings,
     pub(crate) context: context::Context,
     pub(crate) locks: certificates::Locks,
+    pub(crate) crls: crls::Crls,
 }
 
 impl App {
@@ -154,6 +160,7 @@ impl App {
                 settings,
                 context: context::Context::new(),
                 locks: certificates::Locks::new(),
+                crls: crls::Crls::new(),
             }),
         }
     }

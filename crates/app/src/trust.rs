@@ -64,6 +64,19 @@ impl App {
     }
 }
 
+impl App {
+    /// The chain of a CA's version (default: the current one), DER: the CA first, the root last where it is known.
+    pub async fn issuer_chain(&self, ca: &Reference, version: Option<u32>) -> Result<Vec<Vec<u8>>, Error> {
+        let mut read = self.inner.store.read().await?;
+        let found = read.ca(ca).await?.ok_or_else(|| Error::not_found("CA", ca))?;
+        let absent = || Error::not_found("CA certificate", ca);
+        let number = version.or(found.versions.current).ok_or_else(absent)?;
+        let version = read.ca_version(&found.id, number).await?.ok_or_else(absent)?;
+        let certificate = version.certificate.ok_or_else(absent)?;
+        Ok(std::iter::once(certificate).chain(version.chain).collect())
+    }
+}
+
 fn is_in_use(ca: &Ca) -> bool {
     matches!(ca.state, CaState::Active | CaState::Disabled)
 }

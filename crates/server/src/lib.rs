@@ -9,6 +9,7 @@ mod admin;
 mod ambient;
 mod background;
 pub mod config;
+mod crls;
 mod deliveries;
 mod doors;
 mod error;

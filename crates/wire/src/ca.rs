@@ -158,6 +158,8 @@ pub struct UpdateRevocation {
     pub crl: Option<UpdateCrl>,
     /// OCSP.
     pub ocsp: Option<UpdateOcsp>,
+    /// May certificates be put on hold (`certificateHold`) and released again? Default `false`.
+    pub hold_enabled: Option<bool>,
 }
 
 /// Certificate revocation lists.
@@ -166,9 +168,32 @@ pub struct UpdateRevocation {
 pub struct UpdateCrl {
     /// Are CRL distribution points written into certificates? Default `true`.
     pub enabled: Option<bool>,
-    /// Lifetime of a list; default `P7D`.
+    /// Lifetime of a list; default `P7D`. A new one is made before half of it has passed.
     #[schema(example = "P7D")]
     pub lifetime: Option<String>,
+    /// The shortest pause between two lists; default `PT5S`. A revocation is on the list after that long.
+    #[schema(example = "PT5S")]
+    pub interval: Option<String>,
+    /// Into how many lists those revoked are cut, 1 to 1024; default 1. Beyond 1 each list has a critical
+    /// issuingDistributionPoint, which old clients do not know.
+    #[schema(example = 1)]
+    pub shards: Option<u32>,
+    /// Delta lists.
+    pub delta: Option<UpdateDelta>,
+}
+
+/// Delta revocation lists.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct UpdateDelta {
+    /// Are there any? Default `false`.
+    pub enabled: Option<bool>,
+    /// Lifetime of a delta list; default `P1D`.
+    #[schema(example = "P1D")]
+    pub lifetime: Option<String>,
+    /// The shortest pause between two; default `PT5S`.
+    #[schema(example = "PT5S")]
+    pub interval: Option<String>,
 }
 
 /// OCSP.
@@ -323,17 +348,41 @@ pub struct Revocation {
     pub crl: Crl,
     /// OCSP.
     pub ocsp: Ocsp,
+    /// May certificates be put on hold?
+    pub hold_enabled: bool,
 }
 
 /// Certificate revocation lists.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Crl {
-    /// Are CRL distribution points written into certificates?
+    /// Are lists published, and CRL distribution points written into certificates?
     pub enabled: bool,
     /// Lifetime of a list.
     #[schema(example = "P7D")]
     pub lifetime: String,
+    /// The shortest pause between two lists.
+    #[schema(example = "PT5S")]
+    pub interval: String,
+    /// Into how many lists those revoked are cut.
+    #[schema(example = 1)]
+    pub shards: u32,
+    /// Delta lists.
+    pub delta: Delta,
+}
+
+/// Delta revocation lists.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Delta {
+    /// Are there any?
+    pub enabled: bool,
+    /// Lifetime of a delta list.
+    #[schema(example = "P1D")]
+    pub lifetime: String,
+    /// The shortest pause between two.
+    #[schema(example = "PT5S")]
+    pub interval: String,
 }
 
 /// OCSP.

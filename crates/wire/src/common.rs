@@ -83,7 +83,7 @@ pub struct ScheduleDeletion {
     pub deletion_at: Option<String>,
 }
 
-/// Why a certificate is revoked.
+/// Why a CA's version is revoked.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Revoke {

@@ -9,6 +9,7 @@ mod ca;
 mod ca_bundle;
 mod certificate;
 mod common;
+mod crl;
 mod event;
 mod issue;
 mod issued;
@@ -23,9 +24,9 @@ mod vault;
 
 pub use audit::{AuditEvent, AuditTarget};
 pub use ca::{
-    Ca, CaChain, CaCsr, CaRenewal, CaRules, CaVersion, CaVersions, Crl, ExportCa, InstallCa, NameConstraints, NewCa,
-    NewCaRules, Ocsp, RefusedRenewal, RenewCa, Revocation, Subtrees, UpdateCa, UpdateCaRules, UpdateCrl, UpdateOcsp,
-    UpdateRevocation,
+    Ca, CaChain, CaCsr, CaRenewal, CaRules, CaVersion, CaVersions, Crl, Delta, ExportCa, InstallCa, NameConstraints,
+    NewCa, NewCaRules, Ocsp, RefusedRenewal, RenewCa, Revocation, Subtrees, UpdateCa, UpdateCaRules, UpdateCrl,
+    UpdateDelta, UpdateOcsp, UpdateRevocation,
 };
 pub use ca_bundle::{BundledCertificate, CaBundle, NewCaBundle, TrustStoreRequest};
 pub use certificate::{
@@ -33,6 +34,7 @@ pub use certificate::{
     RenewCertificate, Renewal, RenewalAttempt, RenewalStatus, UpdateCertificate,
 };
 pub use common::{DryRun, Empty, List, Name, Revoke, RuleVerdict, ScheduleDeletion, SecretText, Validity};
+pub use crl::{PublishedList, RevocationList, RevokeCertificate, RevokeNamed, RevokedCertificate, UploadedList};
 pub use event::{
     Delivery, Event, EventSubject, EventWithDeliveries, NewWebhook, UpdateWebhook, Webhook, WebhookWithSecret,
 };
@@ -46,6 +48,6 @@ pub use query::{
     IssuedQuery, KeyQuery, PageQuery, PublicKeyQuery, SignQuery, WriteQuery,
 };
 pub use subject::{Subject, SubjectAttribute, Values};
-pub use system::{Health, RootKey, RootKeys, Trust, TrustedRoot};
+pub use system::{Health, HealthWarning, RootKey, RootKeys, Trust, TrustedRoot};
 pub use token::{NewToken, NewTokenAnswer, Token, Whoami};
 pub use vault::{NewVault, UpdateVault, Vault};

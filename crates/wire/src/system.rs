@@ -61,4 +61,22 @@ pub struct Health {
     /// `ok`.
     #[schema(example = "ok")]
     pub status: String,
+    /// What needs somebody's attention, though requests are served.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<HealthWarning>,
+}
+
+/// Something that needs attention.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct HealthWarning {
+    /// Stable word: `crl_failing`, `crl_lapsed`.
+    #[schema(example = "crl_failing")]
+    pub code: String,
+    /// How many.
+    #[schema(example = 1)]
+    pub count: u64,
+    /// For people; names nothing, because anybody may ask.
+    #[schema(example = "Revocation lists could not be made.")]
+    pub detail: String,
 }

@@ -71,6 +71,35 @@ impl<S: Send + Sync> FromRequest<S> for SignBody {
     }
 }
 
+/// The body of a CA's lists: nothing (or an empty JSON object), or a list.
+pub(crate) enum CrlBody {
+    /// Make them now.
+    Nothing,
+    /// A list, PEM or DER.
+    List(Bytes),
+}
+
+impl<S: Send + Sync> FromRequest<S> for CrlBody {
+    type Rejection = Problem;
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        let media = media_type(request.headers());
+        let body = read_body(request.into_body()).await?;
+        match media.as_deref() {
+            _ if body.is_empty() => Ok(Self::Nothing),
+            Some("application/pkix-crl" | "application/x-pem-file") => Ok(Self::List(body)),
+            Some("application/json") => parse(&body).map(|wire::Empty {}| Self::Nothing),
+            _ => Err(Problem::new(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "unsupported_media_type",
+                "The body is not `application/pkix-crl`.",
+                "Send a list with `-H 'Content-Type: application/pkix-crl' --data-binary @ca.crl` (PEM or DER), or no body \
+                 at all to have the lists made now.",
+            )
+            .allowing("application/pkix-crl, application/x-pem-file, application/json")),
+        }
+    }
+}
+
 /// A problem for a body that is not what `T` wants; `body` is read once more to find the place.
 fn malformed_json<T: DeserializeOwned>(body: &[u8], plain: &serde_json::Error) -> Problem {
     let mut reader = serde_json::Deserializer::from_slice(body);

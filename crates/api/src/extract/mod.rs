@@ -2,7 +2,7 @@
 
 mod json;
 
-pub(crate) use json::{Json, OptionalJson, SignBody};
+pub(crate) use json::{CrlBody, Json, OptionalJson, SignBody};
 
 use crate::guard::Access;
 use crate::problem::Problem;

@@ -21,17 +21,28 @@ pub(crate) fn openapi_route() -> OpenApiRouter<Api> {
 #[utoipa::path(get, path = "/healthz", operation_id = "healthz", tag = "open",
     responses((status = 200, description = "Alive", body = wire::Health)))]
 async fn healthz() -> Answer {
-    answer::json(StatusCode::OK, &wire::Health { status: "ok".to_owned() })
+    answer::json(StatusCode::OK, &wire::Health { status: "ok".to_owned(), warnings: Vec::new() })
 }
 
 /// Can the server work?
 ///
-/// 503 while the database is away.
+/// 503 while the database is away. Revocation lists that could not be made or have lapsed are warnings.
 #[utoipa::path(get, path = "/readyz", operation_id = "readyz", tag = "open",
     responses((status = 200, description = "Ready", body = wire::Health)))]
 async fn readyz(State(app): State<App>) -> Answer {
     app.ready().await?;
-    answer::json(StatusCode::OK, &wire::Health { status: "ok".to_owned() })
+    let crls = app.crl_warnings().await?;
+    let warning = |code: &str, count, detail: &str| wire::HealthWarning {
+        code: code.to_owned(),
+        count,
+        detail: detail.to_owned(),
+    };
+    let warnings = [
+        warning("crl_failing", crls.failing, "Revocation lists could not be made; the last ones are served."),
+        warning("crl_lapsed", crls.lapsed, "Revocation lists are missing, or past their nextUpdate."),
+    ];
+    let warnings = warnings.into_iter().filter(|warning| warning.count > 0).collect();
+    answer::json(StatusCode::OK, &wire::Health { status: "ok".to_owned(), warnings })
 }
 
 /// Read this description

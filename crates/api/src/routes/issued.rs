@@ -2,9 +2,9 @@
 
 use super::cas::ca_id;
 use crate::Api;
-use crate::answer::{self, Answer, done, file, largest_page, list, negotiated, set, with_etag};
+use crate::answer::{self, Answer, file, largest_page, list, negotiated, set, with_etag};
 use crate::content::csv_rows;
-use crate::extract::{OptionalJson, Path, Query, Read, Write};
+use crate::extract::{Path, Query, Read};
 use crate::negotiate::{CERTIFICATE, Format, INVENTORY, choose};
 use crate::openapi::Binary;
 use crate::parse::{Faults, page};
@@ -26,7 +26,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 pub(crate) fn routes() -> OpenApiRouter<Api> {
-    OpenApiRouter::new().routes(routes!(all)).routes(routes!(one)).routes(routes!(revoke))
+    OpenApiRouter::new().routes(routes!(all)).routes(routes!(one))
 }
 
 /// Search issued certificates
@@ -84,25 +84,6 @@ async fn one(
         _ => answer::json(StatusCode::OK, &view::inventory(row, now))?,
     };
     with_etag(&headers, &tag, response).map(negotiated)
-}
-
-/// Revoke an issued certificate
-///
-/// Twice with the same reason answers the same.
-#[utoipa::path(post, path = "/v1/issued-certificates/{certificate}/revoke", operation_id = "revokeIssuedCertificate",
-    tag = "inventory", params(("certificate" = String, Path, description = "Serial, fingerprint or id"), wire::WriteQuery),
-    request_body = wire::Revoke,
-    responses((status = 200, description = "The certificate, or a trial", body = wire::IssuedCertificate)))]
-async fn revoke(
-    State(app): State<App>,
-    Write(call): Write,
-    Path(reference): Path<String>,
-    OptionalJson(body): OptionalJson<wire::Revoke>,
-) -> Answer {
-    let mut faults = Faults::default();
-    let reason = faults.reason(&body);
-    let row = app.revoke_issued_certificate(&call, &reference, faults.finish(reason)?).await?;
-    done(&call, view::inventory(row, app.now()))
 }
 
 async fn filter(app: &App, call: &Call, q: wire::IssuedQuery, now: Timestamp) -> Result<IssuedFilter, Problem> {

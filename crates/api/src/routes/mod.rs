@@ -11,6 +11,7 @@ mod issued;
 mod keys;
 mod pki;
 mod profiles;
+mod revocation;
 mod root_key;
 mod tokens;
 mod trust;
@@ -31,6 +32,7 @@ pub(crate) fn guarded() -> OpenApiRouter<Api> {
         .merge(certificates::routes())
         .merge(issue::routes())
         .merge(issued::routes())
+        .merge(revocation::routes())
         .merge(profiles::routes())
         .merge(ca_bundles::routes())
         .merge(tokens::routes())

@@ -2,7 +2,7 @@
 
 use super::{subject, text};
 use certwright_app::{CaView, RefusedRenewal, VersionView, to_pem};
-use certwright_domain::ca::{CaRenewal, CaRules, RevocationSettings};
+use certwright_domain::ca::{CaRenewal, CaRules, DeltaSettings, RevocationSettings};
 use certwright_domain::constraints::{NameConstraints, RawSubtrees};
 use certwright_domain::violation::Verdict;
 use certwright_wire as wire;
@@ -109,8 +109,20 @@ fn subtrees(raw: RawSubtrees) -> wire::Subtrees {
 }
 
 fn revocation(settings: &RevocationSettings) -> wire::Revocation {
+    let delta = settings.delta.unwrap_or(DeltaSettings::DEFAULT);
     wire::Revocation {
-        crl: wire::Crl { enabled: settings.crl_enabled, lifetime: settings.crl_lifetime.to_string() },
+        crl: wire::Crl {
+            enabled: settings.crl_enabled,
+            lifetime: settings.crl_lifetime.to_string(),
+            interval: settings.crl_interval.to_string(),
+            shards: u32::from(settings.crl_shards.number()),
+            delta: wire::Delta {
+                enabled: settings.delta.is_some(),
+                lifetime: delta.lifetime.to_string(),
+                interval: delta.interval.to_string(),
+            },
+        },
         ocsp: wire::Ocsp { enabled: settings.ocsp_enabled },
+        hold_enabled: settings.hold_enabled,
     }
 }

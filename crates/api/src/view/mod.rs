@@ -3,12 +3,14 @@
 mod ca;
 mod ca_bundle;
 mod certificate;
+mod crl;
 mod events;
 mod issued;
 
 pub(crate) use ca::{ca, ca_version, verdicts};
 pub(crate) use ca_bundle::{ca_bundle, ca_bundle_in_list};
 pub(crate) use certificate::{attempt, bundle, certificate, certificate_version, ensured};
+pub(crate) use crl::{revocation_list, revoked};
 pub(crate) use events::{delivery, event, event_with, webhook, webhook_with_secret};
 pub(crate) use issued::{answer, inventory, trial};
 

@@ -13,6 +13,7 @@ mod ca_bundles;
 mod certificates;
 mod common;
 mod conventions;
+mod crl;
 mod formats;
 mod resources;
 mod routes;

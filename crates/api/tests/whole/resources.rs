@@ -111,8 +111,8 @@ async fn cas() {
         assert_eq!(sub.header("location"), "/v1/certificate-authorities/sub");
         let sub = sub.json();
         assert_eq!(
-            (&sub["issuer"], &sub["revocation"]["crl"]),
-            (&json!("root"), &json!({"enabled": true, "lifetime": "P3D"}))
+            (&sub["issuer"], &sub["revocation"]["crl"]["enabled"], &sub["revocation"]["crl"]["lifetime"]),
+            (&json!("root"), &json!(true), &json!("P3D"))
         );
 
         let found = app.get("/v1/certificate-authorities?type=SUBORDINATE&issuer=root").await.is(200).json();
@@ -123,10 +123,8 @@ async fn cas() {
             .header("if-match", "*")
             .json(&json!({"name": "issuing", "revocation": {"ocsp": {"enabled": true}}}));
         let patched = patch.send().await.is(200).json();
-        assert_eq!(
-            patched["revocation"],
-            json!({"crl": {"enabled": true, "lifetime": "P3D"}, "ocsp": {"enabled": true}})
-        );
+        let revocation = &patched["revocation"];
+        assert_eq!((&revocation["crl"]["lifetime"], &revocation["ocsp"]["enabled"]), (&json!("P3D"), &json!(true)));
         let path = "/v1/certificate-authorities/issuing";
         let renewed =
             app.post(&format!("{path}/renew"), json!({"key": "ROTATE", "makeCurrent": false})).await.is(200).json();
@@ -215,7 +213,7 @@ async fn issued_certificates() {
         app.get("/v1/issued-certificates/00ff").await.problem(404, "not_found");
         let revoke = format!("/v1/issued-certificates/{serial}/revoke");
         app.post(&revoke, json!({"reason": "nonsense"})).await.problem(400, "invalid_revocation_reason");
-        app.post(&revoke, json!({"reason": "certificateHold"})).await.problem(400, "invalid_revocation_reason");
+        app.post(&revoke, json!({"reason": "certificateHold"})).await.problem(409, "hold_not_enabled");
         let tried = app.post(&format!("{revoke}?dryRun=true"), json!({})).await.is(200).json();
         assert_eq!((&tried["dryRun"], &tried["wouldBe"]["status"]), (&json!(true), &json!("REVOKED")));
         let revoked = app.post(&revoke, json!({"reason": "keyCompromise"})).await.is(200).json();

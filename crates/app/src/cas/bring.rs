@@ -3,12 +3,14 @@
 
 use super::create::{Blank, blank_version, fill_version};
 use super::read::{find, view, view_with};
+use super::refusals::refuse_blocked_key;
 use super::{CaView, Install};
 use crate::audit::Target;
 use crate::change::{by_id, name_conflict};
 use crate::vaults::still_newest;
 use crate::{App, Call, Error, Permission};
 use certwright_domain::ca::{Ca, CaState, CaType, CaVersion};
+use certwright_domain::crl::RevokedSerial;
 use certwright_domain::event::EventKind;
 use certwright_domain::key::{Key, KeyVersion, VaultKeyVersion};
 use certwright_domain::known_serial::KnownSerial;
@@ -55,7 +57,7 @@ impl App {
     pub async fn install_ca(&self, call: &Call, ca: &Reference, install: Install) -> Result<CaView, Error> {
         self.authorize(call, Permission::CaManage)?;
         let mut read = self.inner.store.read().await?;
-        let mut ca = find(&mut read, ca).await?;
+        let mut ca = find(&mut *read, ca).await?;
         let waiting = read.ca_versions(&ca.id).await?.into_iter().find(|v| v.certificate.is_none() && v.csr.is_some());
         let Some(mut version) = waiting.filter(|_| ca.ca_type == CaType::SubordinateExternal) else {
             return Err(Error::conflict(
@@ -90,6 +92,7 @@ impl App {
             &[("version", &version.number.to_string()), ("fingerprint", &foreign.certificate.fingerprint.to_string())],
         );
         let mut tx = self.inner.begin_change(call, "ca.install").await?;
+        refuse_blocked_key(&mut **tx, version.spki_sha256.as_ref()).await?;
         tx.install_ca_version(&version).await?;
         tx.update_ca(&ca).await?;
         tx.insert_audit(&audit).await?;
@@ -100,7 +103,7 @@ impl App {
         if call.dry_run {
             return view_with(&mut read, ca, Some(version), Vec::new()).await;
         }
-        let ca = find(&mut read, &by_id(ca.id.as_str())?).await?;
+        let ca = find(&mut *read, &by_id(ca.id.as_str())?).await?;
         view(&mut read, ca, Some(version.number)).await
     }
 
@@ -205,6 +208,7 @@ impl App {
         serials: &[KnownSerial],
     ) -> Result<CaView, Error> {
         let mut tx = self.inner.begin_change(call, "ca.create").await?;
+        refuse_blocked_key(&mut **tx, version.spki_sha256.as_ref()).await?;
         if let Some((key, key_version, sealing)) = &key {
             still_newest(&mut **tx, sealing).await?;
             // The CA's row refers to the key, the key's to the CA: the key comes first, its use is written last.
@@ -215,6 +219,10 @@ impl App {
         }
         self.insert_ca(&mut tx, call, &ca, &version, key.map(|(key, ..)| key)).await?;
         tx.insert_known_serials(&ca.id, serials).await?;
+        let revoked: Vec<RevokedSerial> = serials.iter().filter_map(RevokedSerial::of_known).collect();
+        if !revoked.is_empty() {
+            tx.note_revocations(&ca.id, &revoked, self.now()).await?;
+        }
         tx.commit().await?;
         let mut read = self.inner.store.read().await?;
         view_with(&mut read, ca, Some(version), Vec::new()).await

@@ -7,6 +7,7 @@ use crate::audit::Target;
 use crate::change::{by_id, name_conflict, name_taken};
 use crate::context::refuse_unless_active;
 use crate::issuance::AuthorityPlan;
+use crate::urls::IssuerUrls;
 use crate::vaults::{find_vault, usable_vault};
 use crate::{App, Call, Error, Permission};
 use certwright_domain::algorithm::SignatureAlgorithm;
@@ -21,7 +22,7 @@ use certwright_domain::stage::VersionPointers;
 use certwright_domain::validity::RequestedValidity;
 use certwright_domain::violation::Invalid;
 use certwright_keystore::Signer;
-use certwright_pki::{Certificate, Urls, prepare_ca_csr, read_public_key};
+use certwright_pki::{Certificate, prepare_ca_csr, read_public_key};
 use certwright_store::{Reader, Tx};
 use std::sync::Arc;
 
@@ -81,7 +82,7 @@ impl App {
         let id = ca.id.clone();
         let ca_name = ca.name.to_string();
         let signing =
-            Signing { issuer: None, urls: Urls::default(), ca_id: id, ca_name, ca_version: 1, above: Vec::new() };
+            Signing { issuer: None, urls: IssuerUrls::default(), ca_id: id, ca_name, ca_version: 1, above: Vec::new() };
         let signer = (Arc::clone(&key.signer), key.algorithm);
         self.sign_new_ca(call, &mut ca, key, decision, signing, signer).await
     }
@@ -327,7 +328,7 @@ impl Blank {
 /// Who signs a new CA's certificate.
 struct Signing {
     issuer: Option<Certificate>,
-    urls: Urls,
+    urls: IssuerUrls,
     ca_id: CaId,
     ca_name: String,
     ca_version: u32,

@@ -45,7 +45,7 @@ impl App {
     pub async fn export_ca(&self, call: &Call, ca: &Reference, export: CaExport) -> Result<Option<ExportedCa>, Error> {
         self.authorize(call, Permission::CaExport)?;
         let mut read = self.inner.store.read().await?;
-        let ca = find(&mut read, ca).await?;
+        let ca = find(&mut *read, ca).await?;
         not_the_servers_own(call, &ca)?;
         refuse_unless_exportable(&ca)?;
         let number = ca.versions.current.unwrap_or(ca.versions.latest);

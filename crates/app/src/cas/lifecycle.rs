@@ -6,11 +6,10 @@ use super::{CaView, UpdateCa};
 use crate::audit::Target;
 use crate::change::{Change, by_id, name_conflict, refuse_final_deletion, require_if_match};
 use crate::{App, Call, Caller, Error, Permission};
-use certwright_domain::ca::{Ca, CaState, CaType, CaVersion};
+use certwright_domain::ca::{Ca, CaState, CaType, CaVersion, RevocationSettings};
 use certwright_domain::event::EventKind;
 use certwright_domain::key::{KeyState, deletion_time};
 use certwright_domain::name::Reference;
-use certwright_domain::revocation::{Revocation, RevocationReason};
 use certwright_domain::time::Timestamp;
 use certwright_store::Queries;
 
@@ -24,7 +23,7 @@ impl App {
         if_match: Option<i64>,
     ) -> Result<CaView, Error> {
         self.authorize(call, Permission::CaManage)?;
-        let mut ca = find(&mut self.inner.store.read().await?, ca).await?;
+        let mut ca = find(&mut *self.inner.store.read().await?, ca).await?;
         require_if_match(if_match, ca.revision)?;
         check_lifetime("/rules/leafMaxValidity", update.leaf_max_validity)?;
         check_lifetime("/rules/subordinateMaxValidity", update.subordinate_max_validity)?;
@@ -41,8 +40,9 @@ impl App {
             changes.push(("subordinateMaxValidity", span.to_string()));
             ca.rules.subordinate_max_validity = span;
         }
+        let revocation_before = update.revocation.map(|_| ca.revocation);
         if let Some(revocation) = update.revocation {
-            changes.push(("crl", format!("{} {}", revocation.crl_enabled, revocation.crl_lifetime)));
+            changes.push(("revocation", revocation.to_string()));
             ca.revocation = revocation;
         }
         if let Some(renewal) = update.renewal {
@@ -59,7 +59,8 @@ impl App {
         }
         let facts: Vec<(&str, &str)> = changes.iter().map(|(name, value)| (*name, value.as_str())).collect();
         let refused = if call.dry_run { self.refused_renewals(&ca).await? } else { Vec::new() };
-        let view = self.write_ca(call, "ca.update", ca, &facts, None).await?;
+        let revocation = revocation_before.filter(|before| *before != ca.revocation);
+        let view = self.write_ca(call, "ca.update", ca, &facts, None, revocation).await?;
         Ok(CaView { refused_renewals: refused, ..view })
     }
 
@@ -67,8 +68,8 @@ impl App {
     pub async fn make_ca_version_current(&self, call: &Call, ca: &Reference, number: u32) -> Result<CaView, Error> {
         self.authorize(call, Permission::CaManage)?;
         let mut read = self.inner.store.read().await?;
-        let mut ca = find(&mut read, ca).await?;
-        let version = find_version(&mut read, &ca, number).await?;
+        let mut ca = find(&mut *read, ca).await?;
+        let version = find_version(&mut *read, &ca, number).await?;
         if ca.versions.current == Some(number) {
             return view(&mut read, ca, None).await;
         }
@@ -87,52 +88,7 @@ impl App {
             Some(pointers) => ca.versions = pointers,
         }
         let kind = Some((EventKind::CaVersionMadeCurrent, &version));
-        self.write_ca(call, "ca.make-current", ca, &[("version", &number.to_string())], kind).await
-    }
-
-    /// Marks a version's certificate as revoked; roots and certificates that we did not sign are refused.
-    pub async fn revoke_ca_version(
-        &self,
-        call: &Call,
-        ca: &Reference,
-        number: u32,
-        reason: RevocationReason,
-    ) -> Result<CaView, Error> {
-        self.authorize(call, Permission::CaManage)?;
-        let mut read = self.inner.store.read().await?;
-        let ca = find(&mut read, ca).await?;
-        let version = find_version(&mut read, &ca, number).await?;
-        let (Some(_), Some(issued)) = (&ca.issuer_id, &version.issued_id) else {
-            return Err(Error::conflict(
-                "not_revocable",
-                format!("Version {number} of CA {} was not issued by another CA of ours.", ca.name),
-                "A root is distrusted where it is trusted; a foreign certificate is revoked by its issuer.",
-            ));
-        };
-        match version.revocation {
-            Some(earlier) if earlier.reason == reason => return view(&mut read, ca, Some(number)).await,
-            Some(earlier) => {
-                return Err(Error::conflict(
-                    "already_revoked",
-                    format!("Version {number} of CA {} was revoked at {} ({}).", ca.name, earlier.at, earlier.reason),
-                    "Nothing is left to do.",
-                ));
-            }
-            None => {}
-        }
-        drop(read);
-        let revocation = Revocation { at: self.inner.clock.now(), reason };
-        let mut tx = self.inner.begin_change(call, "ca.revoke").await?;
-        tx.revoke_ca_version(&ca.id, number, &revocation).await?;
-        tx.revoke_issued(issued, &revocation).await?;
-        let (kind, why) = (EventKind::CaRevoked, [("reason", reason.as_str())]);
-        self.inner.tell_of_ca(&mut **tx, call, kind, &ca, Some(&version), &why).await?;
-        let facts = [("version", number.to_string()), ("reason", reason.to_string())];
-        let facts: Vec<(&str, &str)> = facts.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        self.finish_ca(call, "ca.revoke", tx, &ca, &facts).await?;
-        let mut read = self.inner.store.read().await?;
-        let ca = find(&mut read, &by_id(ca.id.as_str())?).await?;
-        view(&mut read, ca, Some(number)).await
+        self.write_ca(call, "ca.make-current", ca, &[("version", &number.to_string())], kind, None).await
     }
 
     /// Schedules deletion; refused while live children or leaves depend on it.
@@ -146,7 +102,7 @@ impl App {
         let now = self.inner.clock.now();
         let at = deletion_time(now, at).map_err(|invalid| Error::invalid("/deletionAt", invalid))?;
         let mut read = self.inner.store.read().await?;
-        let mut ca = find(&mut read, ca).await?;
+        let mut ca = find(&mut *read, ca).await?;
         if matches!(ca.state, CaState::PendingDeletion | CaState::Deleted) {
             return Err(Error::conflict(
                 "deletion_scheduled",
@@ -171,14 +127,14 @@ impl App {
         ca.state_before_deletion = Some(ca.state);
         ca.state = CaState::PendingDeletion;
         ca.deletion_at = Some(at);
-        self.write_ca(call, "ca.schedule-deletion", ca, &[("deletionAt", &at.to_string())], None).await
+        self.write_ca(call, "ca.schedule-deletion", ca, &[("deletionAt", &at.to_string())], None, None).await
     }
 
     /// Cancels a scheduled deletion; the CA goes back to the state it had.
     pub async fn cancel_ca_deletion(&self, call: &Call, ca: &Reference) -> Result<CaView, Error> {
         self.authorize(call, Permission::CaManage)?;
         let mut read = self.inner.store.read().await?;
-        let mut ca = find(&mut read, ca).await?;
+        let mut ca = find(&mut *read, ca).await?;
         let key = match &ca.key {
             Some((_, key)) => read.key_by_id(key).await?,
             None => None,
@@ -201,7 +157,7 @@ impl App {
         }
         ca.state = ca.state_before_deletion.take().unwrap_or(CaState::Disabled);
         ca.deletion_at = None;
-        self.write_ca(call, "ca.cancel-deletion", ca, &[], None).await
+        self.write_ca(call, "ca.cancel-deletion", ca, &[], None, None).await
     }
 
     /// Writes a changed CA (compare-and-swap on its revision) with its audit event and, where there is one, the event
@@ -213,6 +169,7 @@ impl App {
         mut ca: Ca,
         facts: &[(&str, &str)],
         event: Option<(EventKind, &CaVersion)>,
+        revocation_before: Option<RevocationSettings>,
     ) -> Result<CaView, Error> {
         not_the_servers_own(call, &ca)?;
         let mut tx = self.inner.begin_change(call, action).await?;
@@ -220,6 +177,15 @@ impl App {
         // What this CA refused yesterday it may sign today.
         tx.wake_certificates(&ca.id, self.now()).await?;
         tx.update_ca(&ca).await.map_err(|error| name_conflict(error, "CA", &ca.name))?;
+        if let Some(before) = revocation_before {
+            let now = self.now();
+            if before.crl_shards != ca.revocation.crl_shards {
+                // Certificates of today name lists that go on until the last of them has expired.
+                let retires_at = tx.last_expiry(&ca.id).await?.unwrap_or(now);
+                tx.cut_crls(&ca.id, ca.revocation.crl_shards, retires_at).await?;
+            }
+            tx.hurry_crl_series(&ca.id, now).await?;
+        }
         if let Some((kind, version)) = event {
             self.inner.tell_of_ca(&mut **tx, call, kind, &ca, Some(version), &[]).await?;
         }
@@ -228,11 +194,11 @@ impl App {
         if call.dry_run {
             return view(&mut read, ca, None).await;
         }
-        let ca = find(&mut read, &by_id(ca.id.as_str())?).await?;
+        let ca = find(&mut *read, &by_id(ca.id.as_str())?).await?;
         view(&mut read, ca, None).await
     }
 
-    async fn finish_ca(
+    pub(crate) async fn finish_ca(
         &self,
         call: &Call,
         action: &'static str,

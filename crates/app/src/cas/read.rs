@@ -6,7 +6,7 @@ use crate::{App, Call, Error, Permission};
 use certwright_domain::ca::{Ca, CaVersion};
 use certwright_domain::name::Reference;
 use certwright_domain::violation::Verdict;
-use certwright_store::{CaFilter, Page, PageRequest, Reader};
+use certwright_store::{CaFilter, Page, PageRequest, Queries, Reader};
 
 impl App {
     /// CAs by name.
@@ -25,7 +25,7 @@ impl App {
     pub async fn ca(&self, call: &Call, ca: &Reference) -> Result<CaView, Error> {
         self.authorize(call, Permission::CaRead)?;
         let mut read = self.inner.store.read().await?;
-        let ca = find(&mut read, ca).await?;
+        let ca = find(&mut *read, ca).await?;
         view(&mut read, ca, None).await
     }
 
@@ -33,7 +33,7 @@ impl App {
     pub async fn ca_versions(&self, call: &Call, ca: &Reference) -> Result<(CaView, Vec<VersionView>), Error> {
         self.authorize(call, Permission::CaRead)?;
         let mut read = self.inner.store.read().await?;
-        let ca = find(&mut read, ca).await?;
+        let ca = find(&mut *read, ca).await?;
         let versions = read.ca_versions(&ca.id).await?.into_iter().map(|version| staged(&ca, version)).collect();
         Ok((view(&mut read, ca, None).await?, versions))
     }
@@ -42,8 +42,8 @@ impl App {
     pub async fn ca_version(&self, call: &Call, ca: &Reference, number: u32) -> Result<(CaView, VersionView), Error> {
         self.authorize(call, Permission::CaRead)?;
         let mut read = self.inner.store.read().await?;
-        let ca = find(&mut read, ca).await?;
-        let version = find_version(&mut read, &ca, number).await?;
+        let ca = find(&mut *read, ca).await?;
+        let version = find_version(&mut *read, &ca, number).await?;
         let version = staged(&ca, version);
         Ok((view(&mut read, ca, Some(number)).await?, version))
     }
@@ -52,9 +52,9 @@ impl App {
     pub async fn ca_chain(&self, call: &Call, ca: &Reference, number: Option<u32>) -> Result<Vec<Vec<u8>>, Error> {
         self.authorize(call, Permission::CaRead)?;
         let mut read = self.inner.store.read().await?;
-        let ca = find(&mut read, ca).await?;
+        let ca = find(&mut *read, ca).await?;
         let Some(number) = number.or(ca.versions.current) else { return Err(no_certificate(&ca)) };
-        let version = find_version(&mut read, &ca, number).await?;
+        let version = find_version(&mut *read, &ca, number).await?;
         let own = version.certificate.ok_or_else(|| no_certificate(&ca))?;
         Ok(std::iter::once(own).chain(version.chain).collect())
     }
@@ -63,7 +63,7 @@ impl App {
     pub async fn ca_csr(&self, call: &Call, ca: &Reference) -> Result<Vec<u8>, Error> {
         self.authorize(call, Permission::CaRead)?;
         let mut read = self.inner.store.read().await?;
-        let ca = find(&mut read, ca).await?;
+        let ca = find(&mut *read, ca).await?;
         let newest = read.ca_versions(&ca.id).await?.into_iter().find_map(|version| version.csr);
         newest.ok_or_else(|| {
             Error::conflict(
@@ -75,11 +75,11 @@ impl App {
     }
 }
 
-pub(super) async fn find(read: &mut Reader<'_>, reference: &Reference) -> Result<Ca, Error> {
+pub(crate) async fn find(read: &mut dyn Queries, reference: &Reference) -> Result<Ca, Error> {
     read.ca(reference).await?.ok_or_else(|| Error::not_found("CA", reference))
 }
 
-pub(super) async fn find_version(read: &mut Reader<'_>, ca: &Ca, number: u32) -> Result<CaVersion, Error> {
+pub(crate) async fn find_version(read: &mut dyn Queries, ca: &Ca, number: u32) -> Result<CaVersion, Error> {
     read.ca_version(&ca.id, number)
         .await?
         .ok_or_else(|| Error::not_found("CA version", format!("{} version {number}", ca.name)))
@@ -91,7 +91,7 @@ pub(super) fn staged(ca: &Ca, version: CaVersion) -> VersionView {
 }
 
 /// The view of a CA as stored, with version `number` (default: current, else newest).
-pub(super) async fn view(read: &mut Reader<'_>, ca: Ca, number: Option<u32>) -> Result<CaView, Error> {
+pub(crate) async fn view(read: &mut Reader<'_>, ca: Ca, number: Option<u32>) -> Result<CaView, Error> {
     let number = number.or(ca.versions.current).unwrap_or(ca.versions.latest);
     let version = read.ca_version(&ca.id, number).await?;
     view_with(read, ca, version, Vec::new()).await

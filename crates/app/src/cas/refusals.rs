@@ -6,8 +6,9 @@ use crate::{App, Error};
 use certwright_domain::ca::{Ca, CaState};
 use certwright_domain::managed::{CertificateState, ManagedCertificate};
 use certwright_domain::name::ResourceName;
+use certwright_domain::serial::Sha256;
 use certwright_domain::violation::Violation;
-use certwright_store::{CertificateFilter, PageRequest, VersionSelector};
+use certwright_store::{CertificateFilter, PageRequest, Queries, VersionSelector};
 
 /// A certificate whose next renewal would be refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,6 +19,18 @@ pub struct RefusedRenewal {
     pub id: String,
     /// Every rule that refuses.
     pub violations: Vec<Violation>,
+}
+
+/// Refuses a key that is known to others: no CA may certify it or rest on it.
+pub(super) async fn refuse_blocked_key(queries: &mut dyn Queries, spki: Option<&Sha256>) -> Result<(), Error> {
+    match spki {
+        Some(spki) if queries.key_is_blocked(spki).await? => Err(Error::conflict(
+            "key_compromised",
+            "The public key was reported as compromised and is blocked for ever.",
+            "Use a new key: renew with {\"key\":\"ROTATE\"}, or make a new master key.",
+        )),
+        _ => Ok(()),
+    }
 }
 
 /// Certificates on the list at most.

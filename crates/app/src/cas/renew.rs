@@ -3,10 +3,12 @@
 use super::create::{SigningKey, blank_version, fill_version};
 use super::lifecycle::{not_the_servers_own, schedule};
 use super::read::{find, find_version, view_with};
+use super::refusals::refuse_blocked_key;
 use super::{CaView, RenewCa};
 use crate::audit::Target;
 use crate::change::by_id;
 use crate::issuance::AuthorityPlan;
+use crate::urls::IssuerUrls;
 use crate::vaults::{newest_vault_key, still_newest, vault_key};
 use crate::{App, Call, Caller, Error, Permission};
 use certwright_domain::ca::{Ca, CaState, CaType, CaVersion};
@@ -16,7 +18,7 @@ use certwright_domain::managed::AttemptOutcome;
 use certwright_domain::name::Reference;
 use certwright_domain::rules::{CaRequest, Decision, decide_root, decide_subordinate};
 use certwright_keystore::KeyPlace;
-use certwright_pki::{Certificate, Urls, read_public_key};
+use certwright_pki::{Certificate, read_public_key};
 
 /// A key version just made, and the vault key that seals it.
 type RotatedKey = (KeyVersion, VaultKeyVersion);
@@ -25,7 +27,7 @@ type RotatedKey = (KeyVersion, VaultKeyVersion);
 struct NewIssuer {
     decision: Decision,
     certificate: Option<Certificate>,
-    urls: Urls,
+    urls: IssuerUrls,
     chain: Vec<Vec<u8>>,
     issuer: Option<std::sync::Arc<crate::context::IssuerContext>>,
 }
@@ -35,11 +37,11 @@ impl App {
     pub async fn renew_ca(&self, call: &Call, ca: &Reference, renew: RenewCa) -> Result<CaView, Error> {
         self.authorize(call, Permission::CaManage)?;
         let mut read = self.inner.store.read().await?;
-        let ca = find(&mut read, ca).await?;
+        let ca = find(&mut *read, ca).await?;
         not_the_servers_own(call, &ca)?;
         refuse_unless_renewable(&ca)?;
         let current = ca.versions.current.unwrap_or(ca.versions.latest);
-        let current = find_version(&mut read, &ca, current).await?;
+        let current = find_version(&mut *read, &ca, current).await?;
         drop(read);
         let (key, new_key_version) = self.key_for_renewal(&ca, &current, renew.rotate_key).await?;
         let number = ca.versions.latest.saturating_add(1);
@@ -48,6 +50,7 @@ impl App {
             version.key_version = current.key_version;
         }
         version.spki_sha256 = Some(key.public_key.spki_sha256);
+        refuse_blocked_key(&mut *self.inner.store.read().await?, version.spki_sha256.as_ref()).await?;
         if ca.ca_type == CaType::SubordinateExternal {
             return self.new_request(call, ca, version, key, new_key_version).await;
         }
@@ -93,6 +96,7 @@ impl App {
             renewed.versions.current = Some(number);
         }
         let mut tx = self.inner.begin_change(call, "ca.renew").await?;
+        refuse_blocked_key(&mut **tx, version.spki_sha256.as_ref()).await?;
         tx.insert_ca_version(&version).await?;
         renewed.renewal_failures = 0;
         schedule(&mut **tx, &mut renewed).await?;
@@ -114,7 +118,7 @@ impl App {
         }
         tx.commit().await?;
         let mut read = self.inner.store.read().await?;
-        let renewed = find(&mut read, &by_id(renewed.id.as_str())?).await?;
+        let renewed = find(&mut *read, &by_id(renewed.id.as_str())?).await?;
         view_with(&mut read, renewed, Some(version), verdicts).await
     }
 
@@ -131,7 +135,7 @@ impl App {
             return Ok(NewIssuer {
                 decision,
                 certificate: None,
-                urls: Urls::default(),
+                urls: IssuerUrls::default(),
                 chain: Vec::new(),
                 issuer: None,
             });
@@ -225,12 +229,13 @@ impl App {
         version.csr = Some(self.ca_request(&ca, &key.public_key, &*key.signer, key.algorithm).await?);
         ca.versions.latest = version.number;
         let mut tx = self.inner.begin_change(call, "ca.renew").await?;
+        refuse_blocked_key(&mut **tx, version.spki_sha256.as_ref()).await?;
         tx.insert_ca_version(&version).await?;
         tx.update_ca(&ca).await?;
         tx.insert_audit(&self.renewal_event(call, &ca, &version)).await?;
         tx.commit().await?;
         let mut read = self.inner.store.read().await?;
-        let ca = find(&mut read, &by_id(ca.id.as_str())?).await?;
+        let ca = find(&mut *read, &by_id(ca.id.as_str())?).await?;
         view_with(&mut read, ca, Some(version), Vec::new()).await
     }
 

@@ -4,11 +4,11 @@ use super::ensure::refuse_unless_open;
 use super::make::target;
 use super::read::{find, find_version};
 use super::{CertificateVersionView, CertificateView};
+use crate::revocation::{RevocationTarget, Revoke};
 use crate::{App, Call, Error, Permission};
 use certwright_domain::event::EventKind;
 use certwright_domain::managed::{CertificateVersion, ManagedCertificate};
 use certwright_domain::name::Reference;
-use certwright_domain::revocation::{Revocation, RevocationReason};
 use certwright_domain::stage::Stage;
 use certwright_store::Tx;
 
@@ -57,7 +57,7 @@ impl App {
         call: &Call,
         reference: &Reference,
         number: u32,
-        reason: RevocationReason,
+        revoke: Revoke,
     ) -> Result<CertificateVersionView, Error> {
         self.authorize(call, Permission::CertificateManage)?;
         self.authorize(call, Permission::IssuedRevoke)?;
@@ -69,9 +69,10 @@ impl App {
                 "Ask its issuer to revoke it.",
             ));
         };
-        let row = self.revoke_issued_certificate(call, issued.as_str(), reason).await?;
+        let target = RevocationTarget::Reference(issued.to_string());
+        let revoked = self.revoke_issued_certificate(call, &target, revoke).await?;
         let mut version = version;
-        version.revocation = row.revocation.or(Some(Revocation { at: self.now(), reason }));
+        version.revocation = revoked.certificate.revocation;
         Ok(super::read::staged(&certificate, version))
     }
 

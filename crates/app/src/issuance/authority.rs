@@ -1,6 +1,7 @@
 //! CA certificates: the intent is stored before the key signs, so that a crash leaves a row that says what may exist.
 
 use crate::audit::Target;
+use crate::urls::IssuerUrls;
 use crate::{App, Call, Error};
 use certwright_domain::algorithm::{KeyAlgorithm, SignatureAlgorithm};
 use certwright_domain::id::{CaId, IntentId, IssuedId};
@@ -8,7 +9,7 @@ use certwright_domain::issued::{IssuedCertificate, IssuedKind};
 use certwright_domain::renewal::renew_at;
 use certwright_domain::rules::Approved;
 use certwright_keystore::Signer;
-use certwright_pki::{Certificate, Issuer, Urls, prepare};
+use certwright_pki::{Certificate, Issuer, prepare};
 use certwright_store::{Intent, Tx};
 use std::sync::Arc;
 
@@ -23,7 +24,7 @@ pub(crate) struct AuthorityPlan {
     /// The certificate that signs; `None`: the certificate signs itself.
     pub(crate) issuer: Option<Certificate>,
     /// URLs of the signing CA.
-    pub(crate) urls: Urls,
+    pub(crate) urls: IssuerUrls,
     /// Id of the signing CA (a root's own id).
     pub(crate) ca_id: CaId,
     /// Name of the signing CA.
@@ -50,7 +51,7 @@ impl App {
         let names = plan.approved.names().to_vec();
         let key_algorithm = plan.approved.public_key().algorithm().map_or("", KeyAlgorithm::as_str).to_owned();
         let issuer = plan.issuer.as_ref().map_or(Issuer::Itself, Issuer::Ca);
-        let prepared = prepare(plan.approved, serial.clone(), &issuer, plan.algorithm, &plan.urls)?;
+        let prepared = prepare(plan.approved, serial.clone(), &issuer, plan.algorithm, &plan.urls.of(&serial))?;
         let intent = Intent {
             id: IntentId::new(now, self.inner.id_entropy()),
             ca_id: plan.ca_id.clone(),

@@ -215,7 +215,8 @@ impl App {
         let key_algorithm = approved.public_key().algorithm().map_or("", KeyAlgorithm::as_str).to_owned();
         let algorithm = issuer.signature_algorithm;
         let serial = self.draw_serial(&issuer.known_serials)?;
-        let prepared = prepare(approved, serial, &Issuer::Ca(&issuer.certificate), algorithm, &issuer.urls)?;
+        let urls = issuer.urls.of(&serial);
+        let prepared = prepare(approved, serial.clone(), &Issuer::Ca(&issuer.certificate), algorithm, &urls)?;
         let signature = issuer.signer.sign(algorithm, prepared.tbs()).await?;
         let certificate = prepared.finish(&signature)?;
         let now = self.inner.clock.now();

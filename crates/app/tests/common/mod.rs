@@ -5,8 +5,10 @@
 
 pub(crate) mod outbound;
 
-use certwright_app::{App, Call, Dependencies, EventSettings, Outbound, Settings};
+use certwright_app::{App, Call, Dependencies, EventSettings, Outbound, RevocationTarget, Revoke, Settings};
+use certwright_domain::issued::IssuedCertificate;
 use certwright_domain::name::{Reference, ResourceName};
+use certwright_domain::revocation::RevocationReason;
 use certwright_domain::rules::ServiceLimits;
 use certwright_domain::time::{Span, Timestamp};
 use certwright_keystore::{KeyStore, RootKeySource, SoftwareKeyStore};
@@ -103,6 +105,18 @@ impl TestApp {
     /// The node's time.
     pub(crate) fn clock_now(&self) -> Timestamp {
         self.app.now()
+    }
+
+    /// Revokes a certificate by its serial, fingerprint or id.
+    pub(crate) async fn revoke(
+        &self,
+        call: &Call,
+        reference: &str,
+        reason: RevocationReason,
+    ) -> Result<IssuedCertificate, certwright_app::Error> {
+        let target = RevocationTarget::Reference(reference.to_owned());
+        let revoked = self.app.revoke_issued_certificate(call, &target, Revoke::because(reason)).await;
+        revoked.map(|revoked| revoked.certificate)
     }
 
     /// The actions of all audit events, in the order of the alphabet: while the clock stands still, events have no other.
@@ -208,6 +222,7 @@ const _: fn() = || {
     let _ = TestApp::restarted;
     let _ = TestApp::bytes_on_disk;
     let _ = (TestApp::audited, TestApp::clock_now);
+    let _ = async |app: &TestApp| app.revoke(&call(), "", RevocationReason::Unspecified).await.is_ok();
     let _ = |app: &TestApp| (app.store.clone(), Arc::clone(&app.keys), Arc::clone(&app.faults));
     let _ = |app: &TestApp| (app.receivers.posts(), app.receivers.release(), app.receivers.will_answer([]));
     let _ = |post: outbound::Post| (post.header("").len(), post.url, post.body);

@@ -64,7 +64,7 @@ async fn a_revocation_is_told_with_its_change_or_not_at_all() {
         let row = leaf(&app, "root", "a.example.com", 30).await;
         assert_eq!(kinds(&app).await, [EventKind::CaIssued], "a certificate issued in one shot tells nothing");
         let (serial, reason) = (row.serial.to_string(), RevocationReason::Superseded);
-        let revoke = async |call: Call| app.app.revoke_issued_certificate(&call, &serial, reason).await;
+        let revoke = async |call: Call| app.revoke(&call, &serial, reason).await;
         revoke(trial()).await.unwrap();
         app.faults.arm("issued-certificate.revoke", When::Before);
         assert!(revoke(call()).await.is_err());

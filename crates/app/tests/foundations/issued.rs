@@ -80,9 +80,9 @@ async fn a_certificate_is_revoked_once_with_one_reason() {
         with_root(&app).await;
         let row = leaf(&app, "root", "a.example.com", 30).await;
         let serial = row.serial.to_string();
-        let revoke = async |reason| app.app.revoke_issued_certificate(&call(), &serial, reason).await;
+        let revoke = async |reason| app.revoke(&call(), &serial, reason).await;
 
-        let shown = app.app.revoke_issued_certificate(&trial(), &serial, RevocationReason::Superseded).await.unwrap();
+        let shown = app.revoke(&trial(), &serial, RevocationReason::Superseded).await.unwrap();
         assert!(shown.revocation.is_some());
         app.faults.arm("issued-certificate.revoke", When::Before);
         assert!(revoke(RevocationReason::Superseded).await.is_err());
@@ -94,7 +94,7 @@ async fn a_certificate_is_revoked_once_with_one_reason() {
         assert_eq!(revoked.revocation.unwrap().at, app.app.now());
         app.clock.advance(Span::from_hours(1));
         assert_eq!(revoke(RevocationReason::Superseded).await.unwrap(), revoked, "twice answers the same");
-        assert_eq!(conflict(revoke(RevocationReason::KeyCompromise).await), "already_revoked");
+        assert_eq!(conflict(revoke(RevocationReason::PrivilegeWithdrawn).await), "already_revoked");
         assert_eq!(app.app.issued_certificate(&call(), &serial).await.unwrap(), revoked);
         assert_eq!(told().await, 1);
     }
@@ -107,8 +107,8 @@ async fn of_two_revocations_at_once_one_decides() {
         let serial = leaf(&one, "root", "a.example.com", 30).await.serial.to_string();
         let call = call();
         let (first, second) = tokio::join!(
-            one.app.revoke_issued_certificate(&call, &serial, RevocationReason::Superseded),
-            other.app.revoke_issued_certificate(&call, &serial, RevocationReason::KeyCompromise),
+            one.revoke(&call, &serial, RevocationReason::Superseded),
+            other.revoke(&call, &serial, RevocationReason::PrivilegeWithdrawn),
         );
         let (winner, loser) = if first.is_ok() { (first, second) } else { (second, first) };
         assert_eq!(conflict(loser), "already_revoked");
@@ -124,7 +124,7 @@ async fn the_certificate_of_a_ca_is_revoked_where_the_ca_is() {
     let rows = ca_rows(&app).await;
     assert_eq!(rows.len(), 2);
     for row in rows {
-        match app.app.revoke_issued_certificate(&call(), row.id.as_str(), RevocationReason::CaCompromise).await {
+        match app.revoke(&call(), row.id.as_str(), RevocationReason::CaCompromise).await {
             Err(Error::Conflict { code: "ca_certificate", hint, .. }) => {
                 let url = format!("POST /v1/certificate-authorities/{}/versions/1/revoke", row.common_name);
                 assert!(hint.contains(&url), "{hint}");
@@ -144,7 +144,7 @@ async fn rows_are_aged_out_only_where_asked_and_revoked_ones_and_cas_stay() {
         let revoked = leaf(&app, "root", "b.example.com", 1).await;
         let lives = leaf(&app, "root", "c.example.com", 30).await;
         let reason = RevocationReason::Superseded;
-        app.app.revoke_issued_certificate(&call(), revoked.id.as_str(), reason).await.unwrap();
+        app.revoke(&call(), revoked.id.as_str(), reason).await.unwrap();
 
         app.clock.advance(Span::from_days(10));
         assert_eq!(app.app.run_jobs().await.unwrap().aged_out, 0, "it is not old enough");

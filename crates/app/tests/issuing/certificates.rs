@@ -115,7 +115,7 @@ async fn states_of_a_ca_decide_whether_it_signs() {
 
     assert_eq!(conflict(app.app.schedule_ca_deletion(&call(), &to("root"), None).await), "ca_in_use");
     let serial = issued.row.serial.to_string();
-    app.app.revoke_issued_certificate(&call(), &serial, RevocationReason::Superseded).await.unwrap();
+    app.revoke(&call(), &serial, RevocationReason::Superseded).await.unwrap();
     let pending = app.app.schedule_ca_deletion(&call(), &to("root"), None).await.unwrap();
     assert_eq!(pending.ca.state, CaState::PendingDeletion);
     let refused = app.app.issue(&call(), &to("root"), leaf(&["a.example.com"], lasting(1))).await;

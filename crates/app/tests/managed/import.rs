@@ -3,7 +3,7 @@
 use crate::kit::*;
 use crate::support::*;
 use certwright_app::{
-    CertificateRequest, Content, EnsureOutcome, ImportedCertificate, RenewalRequest, VersionSelector,
+    CertificateRequest, Content, EnsureOutcome, ImportedCertificate, RenewalRequest, Revoke, VersionSelector,
 };
 use certwright_domain::managed::{CertificateKind, RenewalOutlook};
 use certwright_domain::secret::SecretBytes;
@@ -113,7 +113,7 @@ async fn a_successor_is_a_new_version_and_what_was_not_issued_here_is_not_revoke
     let next = ensure(&app, brought(folder.path(), &["next.der"], "leaf.key")).await;
     assert_eq!((next.outcome, number(&next.view)), (EnsureOutcome::NewVersion, 2));
     let reason = certwright_domain::revocation::RevocationReason::Superseded;
-    let refused = app.app.revoke_certificate_version(&call(), &to("brought"), 2, reason).await;
+    let refused = app.app.revoke_certificate_version(&call(), &to("brought"), 2, Revoke::because(reason)).await;
     assert_eq!(conflict(refused), "not_revocable");
     let refused = app.app.renew_certificate(&call(), &to("brought"), Default::default()).await;
     assert_eq!(conflict(refused), "certificate_imported");

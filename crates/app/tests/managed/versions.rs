@@ -2,7 +2,7 @@
 
 use crate::kit::*;
 use crate::support::*;
-use certwright_app::{Call, CertificateRequest, RenewCertificate, VersionSelector};
+use certwright_app::{Call, CertificateRequest, RenewCertificate, Revoke, VersionSelector};
 use certwright_domain::managed::{CertificateKind, RenewalKey};
 use certwright_domain::revocation::RevocationReason;
 use certwright_domain::stage::Stage;
@@ -91,11 +91,11 @@ async fn a_revoked_version_is_not_taken_into_use_nor_ensured_away() {
     web(&app).await;
     renew(&app, RenewCertificate { pending: true, ..Default::default() }).await;
     let reason = RevocationReason::Superseded;
-    let revoked = app.app.revoke_certificate_version(&call(), &to("web"), 2, reason).await.unwrap();
+    let revoked = app.app.revoke_certificate_version(&call(), &to("web"), 2, Revoke::because(reason)).await.unwrap();
     assert_eq!(revoked.version.revocation.unwrap().reason, reason);
     let refused = app.app.make_certificate_version_current(&call(), &to("web"), 2).await;
     assert_eq!(conflict(refused), "version_revoked");
-    app.app.revoke_certificate_version(&call(), &to("web"), 1, reason).await.unwrap();
+    app.app.revoke_certificate_version(&call(), &to("web"), 1, Revoke::because(reason)).await.unwrap();
     let refused = app.app.ensure_certificate(&call(), request("web", wish(&["web.example.com"]))).await;
     assert_eq!(conflict(refused.map(drop)), "certificate_revoked");
     later(&app, Span::from_days(80)).await;
@@ -183,7 +183,10 @@ async fn a_key_that_was_revoked_for_compromise_is_blocked_on_every_node_and_by_e
         let mut wished = wish(&["web.example.com"]);
         (wished.key_algorithm, wished.csr) = (None, Some(csr.clone()));
         ensure(&two, request("web", wished.clone())).await;
-        one.app.revoke_certificate_version(&call(), &to("web"), 1, RevocationReason::KeyCompromise).await.unwrap();
+        one.app
+            .revoke_certificate_version(&call(), &to("web"), 1, Revoke::because(RevocationReason::KeyCompromise))
+            .await
+            .unwrap();
         for node in [&one, &two] {
             let again = RenewCertificate { reuse_csr: true, ..Default::default() };
             let refused = violations(node.app.renew_certificate(&call(), &to("web"), again).await);

@@ -71,7 +71,8 @@ pub(crate) const COMPROMISED: EntryKind = EntryKind::Revoked(RevocationReason::K
 
 /// One entry for each reason, with serials of many lengths.
 pub(crate) fn every_reason() -> Vec<CrlEntry> {
-    let serials = ["1", "7f", "80", "ff", "0100", "8000", "ff00ff00ff00ff00ff", "ffffffffffffffffffffffffffffffffffffff"];
+    let serials =
+        ["1", "7f", "80", "ff", "0100", "8000", "ff00ff00ff00ff00ff", "ffffffffffffffffffffffffffffffffffffff"];
     let serials = serials.into_iter().chain(["7fffffffffffffffffffffffffffffffffffffff"]);
     let of = |(serial, reason): (&str, &RevocationReason)| entry(serial, EntryKind::Revoked(*reason));
     serials.zip(RevocationReason::ALL).map(of).collect()

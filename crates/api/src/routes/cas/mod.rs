@@ -1,8 +1,10 @@
 //! Certificate authorities.
 
+mod crl;
 mod export;
 mod import;
 mod parse;
+mod revocation;
 mod versions;
 
 use crate::Api;
@@ -29,6 +31,7 @@ pub(crate) fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(renew))
         .routes(routes!(schedule_deletion))
         .routes(routes!(cancel_deletion))
+        .merge(crl::routes())
         .merge(export::routes())
         .merge(versions::routes())
 }

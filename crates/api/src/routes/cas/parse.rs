@@ -1,6 +1,6 @@
 //! Bodies about CAs to the types of the use cases.
 
-use super::import;
+use super::{import, revocation};
 use crate::parse::Faults;
 use crate::problem::Problem;
 use certwright_app::{App, Install, NewCa, NewCaKind, NewRules, OwnKey, RenewCa, UpdateCa};
@@ -29,7 +29,7 @@ fn parsed(body: wire::NewCa, brought: Option<import::Read>) -> Result<NewCa, Pro
     let rules = rules(&mut faults, body.rules.as_ref());
     let renewal = body.renewal.as_ref().map_or(Some(None), |rule| renewal(&mut faults, rule));
     let rules = rules.zip(renewal).map(|(rules, renewal)| NewRules { renewal, ..rules });
-    let revocation = revocation(&mut faults, body.revocation.as_ref(), RevocationSettings::default());
+    let revocation = revocation::revocation(&mut faults, body.revocation.as_ref(), RevocationSettings::default());
     let ca_type = faults.take("/type", CaType::parse(&body.ca_type));
     let kind = ca_type.and_then(|ca_type| {
         refuse_foreign_fields(&mut faults, ca_type, &body);
@@ -47,7 +47,7 @@ pub(super) fn update_ca(body: &wire::UpdateCa, settings: Option<RevocationSettin
     let leaf = faults.optional("/rules/leafMaxValidity", leaf, Span::parse);
     let subordinate = body.rules.as_ref().and_then(|rules| rules.subordinate_max_validity.as_deref());
     let subordinate = faults.optional("/rules/subordinateMaxValidity", subordinate, Span::parse);
-    let changed = settings.map(|settings| revocation(&mut faults, body.revocation.as_ref(), settings));
+    let changed = settings.map(|settings| revocation::revocation(&mut faults, body.revocation.as_ref(), settings));
     let revocation = match changed {
         None => Some(None),
         Some(parsed) => parsed.map(Some),
@@ -221,22 +221,6 @@ fn subtrees(faults: &mut Faults, pointer: &str, subtrees: Option<&wire::Subtrees
     })
 }
 
-fn revocation(
-    faults: &mut Faults,
-    wish: Option<&wire::UpdateRevocation>,
-    before: RevocationSettings,
-) -> Option<RevocationSettings> {
-    let crl = wish.and_then(|wish| wish.crl.as_ref());
-    let ocsp = wish.and_then(|wish| wish.ocsp.as_ref());
-    let lifetime = crl.and_then(|crl| crl.lifetime.as_deref());
-    let lifetime = faults.optional("/revocation/crl/lifetime", lifetime, Span::parse)?;
-    Some(RevocationSettings {
-        crl_enabled: crl.and_then(|crl| crl.enabled).unwrap_or(before.crl_enabled),
-        crl_lifetime: lifetime.unwrap_or(before.crl_lifetime),
-        ocsp_enabled: ocsp.and_then(|ocsp| ocsp.enabled).unwrap_or(before.ocsp_enabled),
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -305,7 +289,11 @@ mod tests {
     #[test]
     fn a_partial_change_of_revocation_keeps_the_rest() {
         let body = serde_json::from_str(r#"{"revocation":{"crl":{"enabled":false}}}"#).unwrap();
-        let before = RevocationSettings { crl_enabled: true, crl_lifetime: Span::from_days(3), ocsp_enabled: true };
+        let before = RevocationSettings {
+            crl_lifetime: Span::from_days(3),
+            ocsp_enabled: true,
+            ..RevocationSettings::default()
+        };
         let after = update_ca(&body, Some(before)).unwrap().revocation.unwrap();
         assert_eq!(after, RevocationSettings { crl_enabled: false, ..before });
         assert_eq!(update_ca(&wire::UpdateCa::default(), None).unwrap(), UpdateCa::default());

@@ -124,7 +124,8 @@ async fn make_current(
 
 /// Revoke a CA's version
 ///
-/// Marks its certificate as revoked. Roots and certificates that we did not sign are refused.
+/// It is on its issuer's next revocation list. `cACompromise` and `keyCompromise` block its key for ever. Roots and
+/// certificates that we did not sign are refused.
 #[utoipa::path(post, path = "/v1/certificate-authorities/{ca}/versions/{version}/revoke",
     operation_id = "revokeCertificateAuthorityVersion", tag = "certificate-authorities",
     params(("ca" = String, Path, description = "Name or id"), ("version" = u32, Path, description = "Number"), wire::WriteQuery),
@@ -136,7 +137,7 @@ async fn revoke(
     OptionalJson(body): OptionalJson<wire::Revoke>,
 ) -> Answer {
     let mut faults = Faults::default();
-    let reason = faults.reason(&body);
+    let reason = faults.reason(body.reason.as_deref());
     let (ca, number): (_, u32) = (reference(&ca)?, version(&number)?);
     let reason: RevocationReason = faults.finish(reason)?;
     let view = app.revoke_ca_version(&call, &ca, number, reason).await?;

@@ -8,8 +8,7 @@ use crate::parse::{Faults, page, reference, version};
 use crate::view;
 use axum::extract::State;
 use axum::http::{HeaderMap, Uri};
-use certwright_app::App;
-use certwright_domain::revocation::RevocationReason;
+use certwright_app::{App, Revoke};
 use certwright_wire as wire;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -85,22 +84,22 @@ async fn make_current(
 
 /// Revoke a certificate's version
 ///
-/// Marks it in the inventory. Imported ones are their issuer's to revoke.
+/// It is on the CA's next revocation list. Imported ones are their issuer's to revoke.
 #[utoipa::path(post, path = "/v1/certificates/{certificate}/versions/{version}/revoke",
     operation_id = "revokeCertificateVersion", tag = "certificates",
     params(("certificate" = String, Path, description = "Name or id"), ("version" = u32, Path, description = "Number"),
-    wire::WriteQuery), request_body = wire::Revoke,
+    wire::WriteQuery), request_body = wire::RevokeCertificate,
     responses((status = 200, description = "The version, or a trial", body = wire::CertificateVersion)))]
 async fn revoke(
     State(app): State<App>,
     Write(call): Write,
     Path((name, number)): Path<(String, String)>,
-    OptionalJson(body): OptionalJson<wire::Revoke>,
+    OptionalJson(body): OptionalJson<wire::RevokeCertificate>,
 ) -> Answer {
     let mut faults = Faults::default();
-    let reason = faults.reason(&body);
+    let reason = faults.reason(body.reason.as_deref());
     let (name, number): (_, u32) = (reference(&name)?, version(&number)?);
-    let reason: RevocationReason = faults.finish(reason)?;
-    let found = app.revoke_certificate_version(&call, &name, number, reason).await?;
+    let revoke = Revoke { reason: faults.finish(reason)?, siblings: body.siblings.unwrap_or(false) };
+    let found = app.revoke_certificate_version(&call, &name, number, revoke).await?;
     done(&call, view::certificate_version(&found))
 }

@@ -1,0 +1,344 @@
+//! Revoking: end-entity certificates, and versions of CAs.
+//!
+//! One transaction holds the mark in the inventory, the entry for the lists, the blocked key, the audit event and the event
+//! for webhooks. The lists themselves are made afterwards ([`crate::crls`]), by whichever node comes first.
+
+mod ca;
+
+use crate::audit::Target;
+use crate::change::by_id;
+use crate::issued::find;
+use crate::{App, Call, Error, Permission};
+use certwright_domain::crl::RevokedSerial;
+use certwright_domain::event::EventKind;
+use certwright_domain::id::CaId;
+use certwright_domain::issued::{IssuedCertificate, IssuedKind};
+use certwright_domain::name::Reference;
+use certwright_domain::revocation::{Revocation, RevocationReason, RevocationVerdict, judge_revocation};
+use certwright_domain::serial::Serial;
+use certwright_domain::violation::Invalid;
+use certwright_pki::read_certificates;
+use certwright_store::{CaFilter, PageRequest, Queries};
+use std::collections::BTreeMap;
+
+/// Most certificates with one key that are revoked in one call.
+const MAX_SIBLINGS: u32 = 1000;
+
+/// What is to be revoked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RevocationTarget {
+    /// By serial in any spelling, SHA-256 fingerprint or id.
+    Reference(String),
+    /// By serial and issuer, where several CAs used the serial.
+    Serial(Serial, Reference),
+    /// The certificate itself: PEM or DER.
+    Certificate(Vec<u8>),
+}
+
+/// How it is revoked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Revoke {
+    /// Why.
+    pub reason: RevocationReason,
+    /// With `keyCompromise`: everything else that is live and carries the same key, too.
+    pub siblings: bool,
+}
+
+impl Revoke {
+    /// The one certificate, for this reason.
+    pub fn because(reason: RevocationReason) -> Self {
+        Self { reason, siblings: false }
+    }
+}
+
+/// What was revoked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Revoked {
+    /// The certificate as it stands now.
+    pub certificate: IssuedCertificate,
+    /// After a compromise: other live certificates with the same key. Revoked as well, or still to be revoked.
+    pub siblings: Vec<IssuedCertificate>,
+}
+
+impl App {
+    /// Revokes a certificate. Twice with the same reason answers the same; a second reason only upgrades to a compromise
+    /// (or ends a hold); any other is a conflict. `keyCompromise` blocks the public key for ever.
+    pub async fn revoke_issued_certificate(
+        &self,
+        call: &Call,
+        target: &RevocationTarget,
+        revoke: Revoke,
+    ) -> Result<Revoked, Error> {
+        self.authorize(call, Permission::IssuedRevoke)?;
+        if revoke.siblings && revoke.reason != RevocationReason::KeyCompromise {
+            return Err(Error::invalid(
+                "/siblings",
+                Invalid::new(
+                    "siblings_without_compromise",
+                    "Certificates share a key; only `keyCompromise` concerns them all.",
+                    "Leave `siblings` out, or give the reason `keyCompromise`.",
+                ),
+            ));
+        }
+        let mut tx = self.inner.store.begin("issued-certificate.revoke").await?;
+        // What blocks a key is a change of configuration: every node must know before it signs again. First in the
+        // transaction, as every raising of the epoch.
+        let compromise = revoke.reason == RevocationReason::KeyCompromise;
+        let epoch = if compromise { Some(tx.bump_epoch().await?) } else { None };
+        let row = find_target(&mut *tx, target).await?;
+        if row.kind == IssuedKind::Ca {
+            return Err(points_to_the_ca(&mut *tx, &row).await?);
+        }
+        let now = self.now();
+        let mut siblings = Vec::new();
+        if compromise {
+            siblings = tx.issued_with_key(&row.spki_sha256, now, MAX_SIBLINGS.saturating_add(1)).await?;
+            siblings.retain(|sibling| sibling.id != row.id && !is_compromised(sibling));
+        }
+        if siblings.len() > usize::try_from(MAX_SIBLINGS).unwrap_or(usize::MAX) {
+            return Err(too_many_siblings(&row));
+        }
+        let mut chosen = vec![row];
+        if revoke.siblings {
+            chosen.append(&mut siblings);
+        }
+        let mut entries: BTreeMap<CaId, Vec<RevokedSerial>> = BTreeMap::new();
+        let mut changed = Vec::new();
+        for row in &mut chosen {
+            if let Some((before, after)) = self.judge(&mut *tx, row, revoke.reason).await? {
+                row.revocation = Some(after);
+                entries.entry(row.ca_id.clone()).or_default().push(entry(row, after, false));
+                changed.push((row.clone(), before));
+            }
+        }
+        if changed.is_empty() {
+            tx.rollback().await?;
+            return Ok(split(chosen, siblings));
+        }
+        for (row, before) in &changed {
+            tx.change_revocation(&row.id, before.as_ref(), row.revocation.as_ref()).await?;
+        }
+        if let (Some(epoch), Some((row, _))) = (epoch, changed.first()) {
+            tx.block_key(&row.spki_sha256, epoch, now).await?;
+        }
+        for (ca_id, entries) in &entries {
+            tx.note_revocations(ca_id, entries, now).await?;
+        }
+        for (row, before) in &changed {
+            self.tell(call, &mut *tx, row, *before).await?;
+        }
+        match call.dry_run {
+            true => tx.rollback().await?,
+            false => {
+                tx.commit().await?;
+                self.after_revocation(epoch);
+            }
+        }
+        Ok(split(chosen, siblings))
+    }
+
+    /// Ends the hold of a certificate; only `certificateHold` can be taken back. Not on hold any more: the same answer.
+    pub async fn release_issued_certificate(
+        &self,
+        call: &Call,
+        target: &RevocationTarget,
+    ) -> Result<IssuedCertificate, Error> {
+        self.authorize(call, Permission::IssuedRevoke)?;
+        let mut tx = self.inner.store.begin("issued-certificate.release").await?;
+        let mut row = find_target(&mut *tx, target).await?;
+        let Some(before) = row.revocation else { return Ok(row) };
+        if before.reason != RevocationReason::CertificateHold {
+            return Err(Error::conflict(
+                "not_on_hold",
+                format!("Certificate {} was revoked at {} with the reason {}.", row.serial, before.at, before.reason),
+                "Only certificateHold can be taken back; issue a new certificate.",
+            ));
+        }
+        tx.change_revocation(&row.id, Some(&before), None).await?;
+        tx.note_revocations(&row.ca_id, &[entry(&row, before, true)], self.now()).await?;
+        row.revocation = None;
+        self.tell_release(call, &mut *tx, &row).await?;
+        match call.dry_run {
+            true => tx.rollback().await?,
+            false => {
+                tx.commit().await?;
+                self.after_revocation(None);
+            }
+        }
+        Ok(row)
+    }
+
+    /// What is to be written; `None`: nothing, it is so already.
+    async fn judge(
+        &self,
+        queries: &mut dyn Queries,
+        row: &IssuedCertificate,
+        reason: RevocationReason,
+    ) -> Result<Option<(Option<Revocation>, Revocation)>, Error> {
+        if reason == RevocationReason::CertificateHold {
+            require_hold(queries, row).await?;
+        }
+        match judge_revocation(row.revocation, reason, self.now()) {
+            RevocationVerdict::Unchanged => Ok(None),
+            RevocationVerdict::Write(after) => Ok(Some((row.revocation, after))),
+            RevocationVerdict::Refused(before) => {
+                let what = format!("Certificate {}", row.serial);
+                Err(revoked_already(&what, before))
+            }
+        }
+    }
+
+    /// Tells the node that lists are due and keys are blocked.
+    fn after_revocation(&self, epoch: Option<i64>) {
+        if let Some(epoch) = epoch {
+            self.inner.context.note_epoch(epoch);
+        }
+        self.inner.crls.wake();
+    }
+
+    /// The audit event and the event of a revocation: about the managed certificate, where the row is a version of one.
+    async fn tell(
+        &self,
+        call: &Call,
+        queries: &mut dyn Queries,
+        row: &IssuedCertificate,
+        before: Option<Revocation>,
+    ) -> Result<(), Error> {
+        let reason = row.revocation.map_or("", |revocation| revocation.reason.as_str());
+        let mut details = vec![("reason", reason)];
+        details.extend(before.as_ref().map(|before| ("before", before.reason.as_str())));
+        self.tell_of_row(call, queries, row, "issued-certificate.revoke", EventKind::CertificateRevoked, &details).await
+    }
+
+    async fn tell_release(&self, call: &Call, queries: &mut dyn Queries, row: &IssuedCertificate) -> Result<(), Error> {
+        self.tell_of_row(call, queries, row, "issued-certificate.release", EventKind::CertificateReleased, &[]).await
+    }
+
+    async fn tell_of_row(
+        &self,
+        call: &Call,
+        queries: &mut dyn Queries,
+        row: &IssuedCertificate,
+        action: &'static str,
+        kind: EventKind,
+        more: &[(&str, &str)],
+    ) -> Result<(), Error> {
+        let (serial, fingerprint) = (row.serial.to_string(), row.fingerprint.to_string());
+        let mut details = more.to_vec();
+        details.extend([
+            ("ca", row.ca_name.as_str()),
+            ("fingerprint", fingerprint.as_str()),
+            ("subject", row.subject.as_str()),
+        ]);
+        let target = Target { kind: "issued-certificate", id: &serial, name: &row.common_name };
+        queries.insert_audit(&self.inner.audit(call, action, target, &details)).await?;
+        let Some((certificate, number)) = queries.certificate_of(&row.id).await? else {
+            return Ok(queries.insert_event(&self.inner.event(call, kind, target, &details)).await?);
+        };
+        let number = number.to_string();
+        details.extend([("version", number.as_str()), ("serial", serial.as_str())]);
+        let target = Target { kind: "certificate", id: certificate.id.as_str(), name: certificate.name.as_str() };
+        Ok(queries.insert_event(&self.inner.event(call, kind, target, &details)).await?)
+    }
+}
+
+fn is_compromised(row: &IssuedCertificate) -> bool {
+    row.revocation.is_some_and(|revocation| revocation.reason.is_compromise())
+}
+
+/// The first was asked for; those after it were revoked with it.
+fn split(mut chosen: Vec<IssuedCertificate>, offered: Vec<IssuedCertificate>) -> Revoked {
+    let certificate = chosen.remove(0);
+    chosen.extend(offered);
+    Revoked { certificate, siblings: chosen }
+}
+
+/// What lists carry of a row.
+pub(crate) fn entry(row: &IssuedCertificate, revocation: Revocation, released: bool) -> RevokedSerial {
+    RevokedSerial { serial: row.serial.clone(), expires_at: Some(row.validity.not_after()), revocation, released }
+}
+
+async fn find_target(queries: &mut dyn Queries, target: &RevocationTarget) -> Result<IssuedCertificate, Error> {
+    match target {
+        RevocationTarget::Reference(reference) => find(queries, reference).await,
+        RevocationTarget::Serial(serial, ca) => {
+            let ca = queries.ca(ca).await?.ok_or_else(|| Error::not_found("CA", ca))?;
+            let rows = queries.issued_by_serial(serial).await?;
+            let row = rows.into_iter().find(|row| row.ca_id == ca.id);
+            row.ok_or_else(|| Error::not_found("issued certificate", serial))
+        }
+        RevocationTarget::Certificate(bytes) => {
+            let certificates = read_certificates(bytes).map_err(|error| match error {
+                certwright_pki::Error::Invalid(invalid) => Error::invalid("/certificate", invalid),
+                other => other.into(),
+            })?;
+            // Of a whole chain, the first is meant: files begin with the certificate itself.
+            let fingerprint = certificates.first().map(|certificate| certificate.fingerprint);
+            let row = match &fingerprint {
+                Some(fingerprint) => queries.issued_by_fingerprint(fingerprint).await?,
+                None => None,
+            };
+            row.ok_or_else(|| {
+                Error::not_found("issued certificate", fingerprint.map_or(String::new(), |hash| hash.to_string()))
+            })
+        }
+    }
+}
+
+/// Refuses a hold where the CA does not have it.
+async fn require_hold(queries: &mut dyn Queries, row: &IssuedCertificate) -> Result<(), Error> {
+    let ca = queries.ca(&by_id(row.ca_id.as_str())?).await?;
+    if ca.as_ref().is_some_and(|ca| ca.revocation.hold_enabled) {
+        return Ok(());
+    }
+    Err(Error::conflict(
+        "hold_not_enabled",
+        format!("CA {} does not put certificates on hold.", row.ca_name),
+        "Give another reason, or PATCH the CA with {\"revocation\":{\"holdEnabled\":true}}.",
+    ))
+}
+
+pub(super) fn revoked_already(what: &str, before: Revocation) -> Error {
+    Error::conflict(
+        "already_revoked",
+        format!("{what} was revoked at {} with the reason {}.", before.at, before.reason),
+        "A second reason only makes it worse: keyCompromise (cACompromise for a CA) takes the place of another one.",
+    )
+}
+
+fn too_many_siblings(row: &IssuedCertificate) -> Error {
+    Error::conflict(
+        "too_many_siblings",
+        format!("More than {MAX_SIBLINGS} live certificates carry the key of certificate {}.", row.serial),
+        "Revoke them in parts: GET /v1/issued-certificates lists them, each can be revoked by its serial.",
+    )
+}
+
+/// The refusal of revoking a CA certificate here, with the request that does it.
+async fn points_to_the_ca(queries: &mut dyn Queries, row: &IssuedCertificate) -> Result<Error, Error> {
+    let place = find_ca_version(queries, row).await?;
+    let (ca, version) = place.unwrap_or_else(|| ("{ca}".to_owned(), "{version}".to_owned()));
+    Ok(Error::conflict(
+        "ca_certificate",
+        format!("Certificate {} is the certificate of a CA.", row.serial),
+        format!("Revoke the CA's version: POST /v1/certificate-authorities/{ca}/versions/{version}/revoke"),
+    ))
+}
+
+/// Which CA's which version carries this certificate? The signer itself (a root) or one that it issued.
+async fn find_ca_version(
+    queries: &mut dyn Queries,
+    row: &IssuedCertificate,
+) -> Result<Option<(String, String)>, Error> {
+    let filter = CaFilter { issuer_id: Some(row.ca_id.clone()), include_system: true, ..CaFilter::default() };
+    let mut candidates = queries.cas(&filter, &PageRequest { limit: 500, after: None }).await?.items;
+    candidates.extend(queries.ca(&by_id(row.ca_id.as_str())?).await?);
+    for ca in candidates {
+        for version in queries.ca_versions(&ca.id).await? {
+            if version.issued_id.as_ref() == Some(&row.id) {
+                return Ok(Some((ca.name.to_string(), version.number.to_string())));
+            }
+        }
+    }
+    Ok(None)
+}
