@@ -110,8 +110,8 @@ impl fmt::Debug for CrlBuilder {
 
 /// The exact bytes that are to be signed, with everything needed to check the result. Used once.
 pub struct PreparedCrl {
-    tbs: Vec<u8>,
-    expected: Expected,
+    pub(super) tbs: Vec<u8>,
+    pub(super) expected: Expected,
     issuer_key: Arc<VerificationKey>,
 }
 
