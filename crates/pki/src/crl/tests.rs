@@ -158,7 +158,8 @@ fn a_list_without_entries_is_absent() {
 
 #[test]
 fn headers_that_do_not_fit_together_are_refused() {
-    let refused: &[(fn(&mut CrlHeader), &str)] = &[
+    type Change = fn(&mut CrlHeader);
+    let refused: &[(Change, &str)] = &[
         (|h| h.number = 0, "not above 0"),
         (|h| h.number = -1, "not above 0"),
         (|h| h.next_update = h.this_update, "not after its thisUpdate"),
