@@ -94,7 +94,7 @@ impl Expected {
     fn compare_entries(&self, list: &List<'_>) -> Result<(), Error> {
         let mut entries = self.entries(list);
         let mut tally = Tally::new();
-        while let Some(entry) = entries.next().map_err(|fault| ours(fault.at_entry(tally.count().saturating_add(1))))? {
+        while let Some(entry) = entries.next().map_err(|fault| ours(fault.at_entry(tally.count.saturating_add(1))))? {
             if !entry.plain {
                 return Err(different("entry's extensions"));
             }

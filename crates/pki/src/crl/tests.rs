@@ -156,6 +156,41 @@ fn a_list_without_entries_is_absent() {
     assert!(why(expected.compare(&tlv::element(tlv::SEQUENCE, &parts))).contains("empty list"));
 }
 
+/// The same serial, time and reason, but more than that.
+#[test]
+fn entries_say_nothing_that_was_not_asked_for() {
+    let PreparedCrl { tbs, mut expected, .. } = prepare(full(), &[(&[9], UNSPECIFIED)]).unwrap();
+    let start = tlv::Reader::only(&tbs, tlv::SEQUENCE, "").unwrap();
+    let with = |extension: &[u8]| {
+        let mut parts = start;
+        let mut parts: Vec<&[u8]> = std::iter::from_fn(|| parts.next().unwrap().map(|part| part.raw)).collect();
+        let entry = tlv::Reader::only(parts[5], tlv::SEQUENCE, "").unwrap().next().unwrap().unwrap();
+        let list = tlv::element(tlv::SEQUENCE, &[&tlv::element(tlv::SEQUENCE, &[extension])]);
+        let revoked = tlv::element(tlv::SEQUENCE, &[&tlv::element(tlv::SEQUENCE, &[entry.content, &list])]);
+        parts[5] = &revoked;
+        tlv::element(tlv::SEQUENCE, &parts)
+    };
+    expected.compare(&tbs).unwrap();
+    let date = [&[6, 3, 0x55, 0x1d, 24, 4, 17, 24, 15][..], b"20250501000000Z"].concat();
+    for extension in [&[6, 3, 0x55, 0x1d, 21, 4, 3, 10, 1, 0][..], &date] {
+        assert!(why(expected.compare(&with(extension))).contains("entry's extensions"));
+    }
+    expected.sum = sum(&[(&[9], REVOKED)]);
+    expected.compare(&with(&[6, 3, 0x55, 0x1d, 21, 4, 3, 10, 1, 4])).unwrap();
+    let critical = with(&[6, 3, 0x55, 0x1d, 21, 1, 1, 0xff, 4, 3, 10, 1, 4]);
+    assert!(why(expected.compare(&critical)).contains("entry's extensions"));
+}
+
+#[test]
+fn entries_are_bounded() {
+    let (key, certificate) = ca();
+    let mut builder = CrlBuilder::new(certificate, key.algorithm, full()).unwrap();
+    let entry = CrlEntry { serial: support::serial(), revoked_at: now(), kind: REVOKED };
+    builder.tally.count = MAX_CRL_ENTRIES - 1;
+    builder.push(&entry).unwrap();
+    assert_eq!(why(builder.push(&entry)), "a CRL has at most 5000000 entries");
+}
+
 #[test]
 fn headers_that_do_not_fit_together_are_refused() {
     type Change = fn(&mut CrlHeader);

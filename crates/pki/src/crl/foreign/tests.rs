@@ -24,6 +24,8 @@ struct Parts {
     times: Vec<u8>,
     revoked: Vec<u8>,
     extensions: Vec<Vec<u8>>,
+    /// Follows the list of extensions.
+    rest: Vec<u8>,
     outer_algorithm: Vec<u8>,
 }
 
@@ -38,6 +40,7 @@ impl Parts {
             times: [utc("250601120000Z"), utc("250608120000Z")].concat(),
             revoked: tlv::element(tlv::SEQUENCE, &[&entry(&[2, 1, 9], &[])]),
             extensions: vec![extension(&[0x55, 0x1d, 20], None, &[2, 1, 5])],
+            rest: Vec::new(),
             outer_algorithm: algorithm,
         }
     }
@@ -52,7 +55,7 @@ impl Parts {
 
     /// Signed by the CA.
     fn sign(&self) -> Vec<u8> {
-        let list = tlv::element(0xa0, &[&tlv::element(tlv::SEQUENCE, &[&self.extensions.concat()])]);
+        let list = tlv::element(0xa0, &[&tlv::element(tlv::SEQUENCE, &[&self.extensions.concat()]), &self.rest]);
         let list = if self.extensions.is_empty() { Vec::new() } else { list };
         let parts = [&self.version, &self.algorithm, &self.issuer, &self.times, &self.revoked, &list];
         let body = tlv::element(tlv::SEQUENCE, &parts.map(Vec::as_slice));
@@ -195,6 +198,7 @@ fn wrong_ones_are_refused_each_for_its_reason() {
         (times(&["25060112000 Z", "250701120000Z"]), "a time is not written"),
         (Parts { times: [utc("250601120000Z"), general].concat(), ..Parts::new() }, "a time is not written"),
         (Parts { revoked: vec![0x31, 0], ..Parts::new() }, "something follows the last field"),
+        (Parts { rest: vec![5, 0], ..Parts::new() }, "something follows the extensions"),
         (Parts::extensions(&[vec![]]), "list of extensions is empty"),
         (Parts::extensions(&[number(&[2, 1, 1]), number(&[2, 1, 1])]), "has the extension 2.5.29.20 twice"),
         (Parts::extensions(&many), "more than 16 extensions"),
@@ -216,9 +220,17 @@ fn wrong_ones_are_refused_each_for_its_reason() {
         (one(entry(&[2, 1, 0], &[])), "entry 2: its serial number is not positive"),
         (one(entry(&[2, 1, 0xff], &[])), "entry 2: its serial number is not positive"),
         (one(entry(&long, &[])), "entry 2: its serial number is not positive or longer than 20"),
+        (
+            one(entry(&[&[2, 21, 1][..], &[0; 20]].concat(), &[])),
+            "entry 2: its serial number is not positive or longer",
+        ),
         (one(entry(&[], &[])), "entry 2: its serial number is missing"),
         (one(vec![4, 0]), "entry 2: it is not a SEQUENCE"),
         (one(tlv::element(tlv::SEQUENCE, &[&[2, 1, 1]])), "entry 2: its time is missing"),
+        (
+            one(tlv::element(tlv::SEQUENCE, &[&[2, 1, 1], &utc("250530000000Z"), &[5, 0]])),
+            "entry 2: something follows its last field",
+        ),
         (one(entry(&[2, 1, 2], &[vec![]])), "entry 2: a list of extensions is empty"),
         (one(entry(&[2, 1, 2], &[reason(7)])), "entry 2: its reason is none"),
         (one(entry(&[2, 1, 2], &[reason(11)])), "entry 2: its reason is none"),
