@@ -16,8 +16,7 @@ use x509_parser::prelude::FromDer;
 use x509_parser::revocation_list::TbsCertList;
 use x509_parser::x509::X509Version;
 
-/// Up to so many octets, x509-parser reads the same bytes as well: a second opinion, which takes 400 octets of memory for
-/// an entry.
+/// Up to so many octets, x509-parser reads the same bytes as well: a second opinion, which holds all entries decoded.
 const SMALL: usize = 1 << 20;
 
 /// Everything that was asked for.
