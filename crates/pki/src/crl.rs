@@ -203,3 +203,6 @@ mod oid {
     pub(super) const AUTHORITY_KEY_IDENTIFIER: &[u8] = crate::contents::oid::AUTHORITY_KEY_IDENTIFIER;
     pub(super) const FRESHEST_CRL: &[u8] = &[0x55, 0x1d, 46];
 }
+
+#[cfg(test)]
+mod tests;

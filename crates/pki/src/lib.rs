@@ -1,8 +1,9 @@
-//! X.509: CSRs, certificates and chains. Built with rcgen, read with x509-parser; the only crate that uses either.
+//! X.509: CSRs, certificates, chains and CRLs. Built with rcgen, read with x509-parser; the only crate that uses either.
 //!
 //! The way of a certificate: [`prepare()`] turns an approved content into the exact bytes to be signed ([`Prepared`]),
 //! a key signs them elsewhere, and [`Prepared::finish`] puts certificate and signature together, reads the result back,
 //! compares it with what was approved and verifies it against the issuer's key. Only then there is a [`Certificate`].
+//! A CRL goes the same way: [`CrlBuilder`], [`PreparedCrl`], [`Crl`].
 //!
 //! Invariant: everything that is read has been through the strict DER check of `tlv.rs` and the frames of `frame.rs`
 //! first, so that what x509-parser reads is all there is.

@@ -239,6 +239,22 @@ mod tests {
         assert_eq!(check(&der), Err(Malformed("it is nested too deeply")));
     }
 
+    #[test]
+    fn lengths_have_up_to_four_octets() {
+        for (length, head) in [
+            (0x7f, &[0x04, 0x7f][..]),
+            (0x80, &[0x04, 0x81, 0x80]),
+            (0xffff, &[0x04, 0x82, 0xff, 0xff]),
+            (0xff_ffff, &[0x04, 0x83, 0xff, 0xff, 0xff]),
+            (0x100_0000, &[0x04, 0x84, 0x01, 0x00, 0x00, 0x00]),
+        ] {
+            let der = element(OCTET_STRING, &[&vec![7; length]]);
+            assert_eq!(der.split_at(head.len()).0, head);
+            assert_eq!(Reader::new(&der).next().unwrap().unwrap().content.len(), length);
+            assert_eq!(check(&der), Ok(()));
+        }
+    }
+
     proptest! {
         #[test]
         fn what_is_written_is_read_back(content in proptest::collection::vec(any::<u8>(), 0..70_000)) {

@@ -25,7 +25,7 @@ pub struct CrlBuilder {
     issuer_key: Arc<VerificationKey>,
     /// Encoded.
     entries: Vec<u8>,
-    tally: Tally,
+    pub(super) tally: Tally,
     scratch: Vec<u8>,
 }
 
@@ -64,7 +64,7 @@ impl CrlBuilder {
         if entry.kind == EntryKind::Removed && self.header.base().is_none() {
             return Err(Error::SelfCheck("only a delta CRL takes entries out".to_owned()));
         }
-        if self.tally.count() >= MAX_CRL_ENTRIES {
+        if self.tally.count >= MAX_CRL_ENTRIES {
             return Err(Error::SelfCheck(format!("a CRL has at most {MAX_CRL_ENTRIES} entries")));
         }
         encode::entry(&mut self.entries, &mut self.scratch, entry);
@@ -104,14 +104,14 @@ impl fmt::Debug for CrlBuilder {
     /// Without the bytes, of which there are many.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut shown = f.debug_struct("CrlBuilder");
-        shown.field("header", &self.header).field("entries", &self.tally.count()).finish_non_exhaustive()
+        shown.field("header", &self.header).field("entries", &self.tally.count).finish_non_exhaustive()
     }
 }
 
 /// The exact bytes that are to be signed, with everything needed to check the result. Used once.
 pub struct PreparedCrl {
-    tbs: Vec<u8>,
-    expected: Expected,
+    pub(super) tbs: Vec<u8>,
+    pub(super) expected: Expected,
     issuer_key: Arc<VerificationKey>,
 }
 

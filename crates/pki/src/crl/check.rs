@@ -16,8 +16,7 @@ use x509_parser::prelude::FromDer;
 use x509_parser::revocation_list::TbsCertList;
 use x509_parser::x509::X509Version;
 
-/// Up to so many octets, x509-parser reads the same bytes as well: a second opinion, which takes 400 octets of memory for
-/// an entry.
+/// Up to so many octets, x509-parser reads the same bytes as well: a second opinion, which holds all entries decoded.
 const SMALL: usize = 1 << 20;
 
 /// Everything that was asked for.
@@ -94,7 +93,7 @@ impl Expected {
     fn compare_entries(&self, list: &List<'_>) -> Result<(), Error> {
         let mut entries = self.entries(list);
         let mut tally = Tally::new();
-        while let Some(entry) = entries.next().map_err(|fault| ours(fault.at_entry(tally.count().saturating_add(1))))? {
+        while let Some(entry) = entries.next().map_err(|fault| ours(fault.at_entry(tally.count.saturating_add(1))))? {
             if !entry.plain {
                 return Err(different("entry's extensions"));
             }

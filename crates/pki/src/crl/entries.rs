@@ -1,6 +1,6 @@
 //! Reading the entries, one by one and without copying them.
 
-use super::extensions::{self, Extension, REISSUE};
+use super::extensions::{self, Extension, ExtensionReader, REISSUE};
 use super::{Fault, list, oid};
 use crate::tlv::{self, Reader};
 use certwright_domain::revocation::{CrlEntry, EntryKind, RevocationReason};
@@ -62,7 +62,7 @@ const UNSPECIFIED: EntryKind = EntryKind::Revoked(RevocationReason::Unspecified)
 
 impl Entry<'_> {
     fn read_extensions(&mut self, content: &[u8]) -> Result<(), Fault> {
-        let mut list = extensions::List::new(content)?;
+        let mut list = ExtensionReader::new(content)?;
         while let Some(Extension { oid, critical, value }) = list.next()? {
             match oid {
                 oid::REASON_CODE => {

@@ -15,7 +15,7 @@ use x509_cert::ext::pkix::{AuthorityKeyIdentifier, FreshestCrl, IssuingDistribut
 const MOST: usize = 16;
 
 /// Reads a list of extensions, one after the other.
-pub(super) struct List<'a> {
+pub(super) struct ExtensionReader<'a> {
     reader: Reader<'a>,
     seen: [&'a [u8]; MOST],
     count: usize,
@@ -31,7 +31,7 @@ pub(super) struct Extension<'a> {
     pub(super) value: &'a [u8],
 }
 
-impl<'a> List<'a> {
+impl<'a> ExtensionReader<'a> {
     /// `content` is that of the SEQUENCE OF, which must have members.
     pub(super) fn new(content: &'a [u8]) -> Result<Self, Fault> {
         if content.is_empty() {
@@ -80,7 +80,7 @@ impl Extensions {
     /// Reads the list. Critical extensions that we do not know are refused.
     pub(super) fn read(content: &[u8]) -> Result<Self, Fault> {
         let mut read = Self::default();
-        let mut list = List::new(content)?;
+        let mut list = ExtensionReader::new(content)?;
         while let Some(Extension { oid, critical, value }) = list.next()? {
             match oid {
                 oid::AUTHORITY_KEY_IDENTIFIER => {

@@ -5,7 +5,7 @@ use super::entries::Entries;
 use super::extensions::{self, Extensions, REISSUE};
 use super::list::List;
 use crate::certificate::{Certificate, check_ca_certificate};
-use crate::frame::Signed;
+use crate::frame::{Signed, Tbs};
 use crate::key::{self, WrongSignature};
 use crate::tlv::{self, Reader};
 use crate::{Error, pem, sha256};
@@ -37,7 +37,7 @@ pub struct ForeignCrl {
 /// What issuingDistributionPoint limits a CRL to (RFC 5280 section 5.2.5).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CrlScope {
-    /// Certificates with one of these URIs in their crlDistributionPoints; empty for all.
+    /// Certificates with one of these URIs in their crlDistributionPoints; empty when it names none.
     pub uris: Vec<String>,
     /// End-entity certificates.
     pub only_user_certificates: bool,
@@ -63,7 +63,10 @@ pub fn read_crl(bytes: &[u8], issuer: &Certificate) -> Result<ForeignCrl, Error>
     };
     bounded(der.len(), MAX_CRL_BYTES)?;
     let signed = Signed::read(&der).map_err(Fault::from)?;
-    let list = List::read(signed.body).map_err(Fault::from)?;
+    let list = List::read(signed.body).map_err(|at| match Tbs::read(signed.body) {
+        Ok(_) => Fault::new("it is a certificate", "Send the CRL that this CA issued."),
+        Err(_) => at.into(),
+    })?;
     let extensions = match list.extensions {
         Some(_) if !list.v2 => {
             return Err(Fault::malformed("it has extensions, which CRLs of version 1 do not have").into());
@@ -244,3 +247,6 @@ fn scope(point: &IssuingDistributionPoint) -> Result<CrlScope, Fault> {
         only_some_reasons: point.only_some_reasons.is_some(),
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,7 +10,7 @@ use certwright_domain::time::Timestamp;
 #[derive(Clone)]
 pub(super) struct Tally {
     digest: digest::Context,
-    count: usize,
+    pub(super) count: usize,
 }
 
 impl Tally {
@@ -29,10 +29,6 @@ impl Tally {
         }
         self.digest.update(&record);
         self.count = self.count.saturating_add(1);
-    }
-
-    pub(super) fn count(&self) -> usize {
-        self.count
     }
 
     /// How many entries, and the digest over them.

@@ -1,9 +1,11 @@
 //! Nothing that comes from outside makes the readers panic, and nothing damaged passes for sound.
 
+use crate::crl::{delta, every_reason};
 use crate::support::{approve_leaf, ca_rules, cn, constraints, dn, issue, names, p256, root_with, urls};
 use certwright_domain::constraints::RawSubtrees;
 use certwright_pki::{
-    check_issued_by, parse_csr, prepare_ca_csr, read_certificate, read_certificates, read_public_key,
+    CrlBuilder, CrlHeader, check_issued_by, parse_csr, prepare_ca_csr, read_certificate, read_certificates, read_crl,
+    read_public_key, to_pem,
 };
 use proptest::prelude::*;
 use std::sync::OnceLock;
@@ -12,6 +14,7 @@ struct Seeds {
     ca: certwright_pki::Certificate,
     leaf: Vec<u8>,
     csr: Vec<u8>,
+    crl: Vec<u8>,
 }
 
 fn seeds() -> &'static Seeds {
@@ -35,7 +38,14 @@ fn seeds() -> &'static Seeds {
         let leaf = issue(approved, &ca, &key, &urls()).der;
         let prepared = prepare_ca_csr(&cn("S"), &key.public, Some(1), Some(&nc), key.algorithm).unwrap();
         let signature = key.sign(key.algorithm, prepared.info());
-        Seeds { ca, leaf, csr: prepared.finish(&signature).unwrap() }
+        let csr = prepared.finish(&signature).unwrap();
+        let header = CrlHeader { distribution_point: urls().crl, ..delta() };
+        let mut builder = CrlBuilder::new(&ca, key.algorithm, header).unwrap();
+        every_reason().iter().for_each(|entry| builder.push(entry).unwrap());
+        let prepared = builder.finish_tbs().unwrap();
+        let signature = key.sign(key.algorithm, prepared.tbs());
+        let crl = prepared.finish(&signature).unwrap().into_der();
+        Seeds { ca, leaf, csr, crl }
     })
 }
 
@@ -82,12 +92,21 @@ proptest! {
     }
 
     #[test]
+    fn damaged_crls(edits in edits()) {
+        let bytes = edited(&seeds().crl, &edits);
+        prop_assert!(bytes == seeds().crl || read_crl(&bytes, &seeds().ca).is_err());
+        let pem = edited(to_pem("X509 CRL", &seeds().crl).as_bytes(), &edits);
+        prop_assert!(read_crl(&pem, &seeds().ca).map_or(true, |read| read.der() == seeds().crl));
+    }
+
+    #[test]
     fn noise(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
         let framed = [&[0x30, 0x82, u8::try_from(bytes.len() / 256).unwrap(), u8::try_from(bytes.len() % 256).unwrap()], &bytes[..]].concat();
         for bytes in [&bytes, &framed] {
             let _ = parse_csr(bytes);
             let _ = read_certificates(bytes);
             let _ = read_public_key(bytes);
+            let _ = read_crl(bytes, &seeds().ca);
         }
     }
 }

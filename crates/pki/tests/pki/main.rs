@@ -4,6 +4,7 @@
 #![expect(clippy::arithmetic_side_effects, reason = "sums of small numbers in tests")]
 
 mod crl;
+mod crl_verifiers;
 mod csr;
 mod foreign;
 mod garbage;
