@@ -6,7 +6,7 @@
 mod ca;
 
 use crate::audit::Target;
-use crate::change::by_id;
+use crate::change::{by_id, once_more_if_stale};
 use crate::issued::find;
 use crate::{App, Call, Error, Permission};
 use certwright_domain::crl::RevokedSerial;
@@ -70,6 +70,10 @@ impl App {
         revoke: Revoke,
     ) -> Result<Revoked, Error> {
         self.authorize(call, Permission::IssuedRevoke)?;
+        once_more_if_stale!(self.try_revoke(call, target, revoke).await)
+    }
+
+    async fn try_revoke(&self, call: &Call, target: &RevocationTarget, revoke: Revoke) -> Result<Revoked, Error> {
         if revoke.siblings && revoke.reason != RevocationReason::KeyCompromise {
             return Err(Error::invalid(
                 "/siblings",
@@ -144,6 +148,10 @@ impl App {
         target: &RevocationTarget,
     ) -> Result<IssuedCertificate, Error> {
         self.authorize(call, Permission::IssuedRevoke)?;
+        once_more_if_stale!(self.try_release(call, target).await)
+    }
+
+    async fn try_release(&self, call: &Call, target: &RevocationTarget) -> Result<IssuedCertificate, Error> {
         let mut tx = self.inner.store.begin("issued-certificate.release").await?;
         let mut row = find_target(&mut *tx, target).await?;
         let Some(before) = row.revocation else { return Ok(row) };

@@ -116,16 +116,26 @@ impl Lane {
                 Err(_) => held.discard(),
             }
         }
-        let mut held = self.database.writer().await?;
-        match begin_on(&mut held).await {
-            Ok(epoch) => Ok((held, epoch)),
-            Err(error) => {
-                held.discard();
-                Err(error)
+        // Idle connections that died with the one before are found out one by one.
+        let mut tries = 0_u32;
+        loop {
+            let mut held = self.database.writer().await?;
+            tries = tries.saturating_add(1);
+            match begin_on(&mut held).await {
+                Ok(epoch) => return Ok((held, epoch)),
+                Err(error) => {
+                    held.discard();
+                    if tries >= MOST_DEAD {
+                        return Err(error);
+                    }
+                }
             }
         }
     }
 }
+
+/// Connections that may turn out dead before a batch is given up.
+const MOST_DEAD: u32 = 8;
 
 async fn begin_on(held: &mut Held) -> Result<i64> {
     within(held, async |connection| {
