@@ -1,3 +1,5 @@
+#![expect(clippy::arithmetic_side_effects, reason = "tests")]
+
 use super::*;
 use crate::revocation::RevocationReason;
 use proptest::prelude::*;
