@@ -63,6 +63,16 @@ impl CaRules {
     pub const SUBORDINATE_MAX: Span = Span::from_days(1825);
 }
 
+named_enum! {
+    /// Who signs a CA's OCSP answers.
+    OcspResponderKind, "invalid_ocsp_responder", "OCSP responder" {
+        /// A key of its own with a short-lived certificate of the CA (RFC 6960 section 4.2.2.2).
+        Delegated = "DELEGATED",
+        /// The CA's key.
+        Ca = "CA",
+    }
+}
+
 /// How revocation is offered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RevocationSettings {
@@ -70,13 +80,20 @@ pub struct RevocationSettings {
     pub crl_enabled: bool,
     /// Lifetime of a CRL.
     pub crl_lifetime: Span,
-    /// Is OCSP offered?
+    /// Is OCSP offered, and its URL written into certificates?
     pub ocsp_enabled: bool,
+    /// Who signs the answers.
+    pub ocsp_responder: OcspResponderKind,
 }
 
 impl Default for RevocationSettings {
     fn default() -> Self {
-        Self { crl_enabled: true, crl_lifetime: Span::from_days(7), ocsp_enabled: false }
+        Self {
+            crl_enabled: true,
+            crl_lifetime: Span::from_days(7),
+            ocsp_enabled: true,
+            ocsp_responder: OcspResponderKind::Delegated,
+        }
     }
 }
 

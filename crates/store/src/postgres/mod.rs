@@ -73,6 +73,7 @@ pub(super) const MIGRATIONS: &[Step] = &[
         sql: include_str!("../../../../migrations/postgres/0005_ca_bundles.sql"),
     },
     Step { number: 6, name: "0006_transport", sql: include_str!("../../../../migrations/postgres/0006_transport.sql") },
+    Step { number: 9, name: "0009_ocsp", sql: include_str!("../../../../migrations/postgres/0009_ocsp.sql") },
 ];
 
 /// Getting a connection longer than this is [`Error::Unavailable`].

@@ -7,7 +7,9 @@ use crate::documents;
 use crate::{CaFilter, CaQueries, Error, Page, PageRequest};
 use async_trait::async_trait;
 use certwright_domain::algorithm::SignatureAlgorithm;
-use certwright_domain::ca::{Ca, CaRenewal, CaRenewalKey, CaRules, CaState, CaType, CaVersion, RevocationSettings};
+use certwright_domain::ca::{
+    Ca, CaRenewal, CaRenewalKey, CaRules, CaState, CaType, CaVersion, OcspResponderKind, RevocationSettings,
+};
 use certwright_domain::id::{CaId, IssuedId, KeyId, VaultId, looks_like_id};
 use certwright_domain::name::{Reference, ResourceName};
 use certwright_domain::revocation::Revocation;
@@ -22,7 +24,7 @@ macro_rules! select_ca {
              signature_algorithm, subject, leaf_max_validity, subordinate_max_validity, path_length, name_constraints, \
              crl_enabled, crl_lifetime, ocsp_enabled, current_version, previous_version, latest_version, created_at, \
              deletion_at, revision, renewal_key, renewal_advance, renewal_activation, next_renewal_at, renewal_failures, \
-             exportable, crl_number FROM certificate_authorities ",
+             exportable, crl_number, ocsp_responder FROM certificate_authorities ",
             $rest
         )
     };
@@ -66,6 +68,7 @@ fn read_ca(row: &super::Row) -> Result<Ca> {
             crl_enabled: row.flag("crl_enabled")?,
             crl_lifetime: row.span("crl_lifetime")?,
             ocsp_enabled: row.flag("ocsp_enabled")?,
+            ocsp_responder: row.parse("ocsp_responder", OcspResponderKind::parse)?,
         },
         versions: VersionPointers {
             current: row.number_optional("current_version")?,
@@ -120,9 +123,9 @@ impl CaQueries for Session {
                  vault_id, key_id, signature_algorithm, subject, leaf_max_validity, subordinate_max_validity, \
                  path_length, name_constraints, crl_enabled, crl_lifetime, ocsp_enabled, current_version, \
                  previous_version, latest_version, created_at, deletion_at, revision, renewal_key, renewal_advance, \
-                 renewal_activation, next_renewal_at, renewal_failures, exportable, crl_number) \
+                 renewal_activation, next_renewal_at, renewal_failures, exportable, crl_number, ocsp_responder) \
                  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, \
-                 $22, $23, $24, $25, $26, $27, $28, $29, $30, $31)")
+                 $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32)")
             .bind(ca.id.as_str())
             .bind(ca.name.as_str())
             .bind(ca.ca_type.as_str())
@@ -153,7 +156,8 @@ impl CaQueries for Session {
             .bind(ca.next_renewal_at.map(Timestamp::unix_ms))
             .bind(i64::from(ca.renewal_failures))
             .bind(i64::from(ca.exportable))
-            .bind(ca.crl_number),
+            .bind(ca.crl_number)
+            .bind(ca.revocation.ocsp_responder.as_str()),
         )
         .await
         .map(drop)
@@ -198,7 +202,7 @@ impl CaQueries for Session {
                      crl_enabled = $10, crl_lifetime = $11, ocsp_enabled = $12, current_version = $13, \
                      previous_version = $14, latest_version = $15, deletion_at = $16, renewal_key = $17, \
                      renewal_advance = $18, renewal_activation = $19, next_renewal_at = $20, renewal_failures = $21, \
-                     revision = revision + 1 WHERE id = $1 AND revision = $2")
+                     ocsp_responder = $22, revision = revision + 1 WHERE id = $1 AND revision = $2")
                 .bind(ca.id.as_str())
                 .bind(ca.revision)
                 .bind(ca.name.as_str())
@@ -219,7 +223,8 @@ impl CaQueries for Session {
                 .bind(ca.renewal.map(|rule| rule.advance_period.ms()))
                 .bind(ca.renewal.and_then(|rule| rule.make_current_after).map(Span::ms))
                 .bind(ca.next_renewal_at.map(Timestamp::unix_ms))
-                .bind(i64::from(ca.renewal_failures)),
+                .bind(i64::from(ca.renewal_failures))
+                .bind(ca.revocation.ocsp_responder.as_str()),
             )
             .await?;
         swapped(rows, "certificate_authorities")
@@ -339,8 +344,9 @@ impl CaQueries for Session {
     async fn live_leaves(&mut self, ca_id: &CaId, now: Timestamp, at_most: u32) -> Result<u64> {
         let row = self
             .optional(
-                sql("SELECT COUNT(*) AS found FROM (SELECT 1 AS one FROM issued_certificates WHERE ca_id = $1 \
-                     AND not_after >= $2 AND revoked_at IS NULL AND kind = 'LEAF' LIMIT $3) AS live")
+                sql("SELECT COUNT(*) AS found FROM (SELECT 1 AS one FROM issued_certificates t WHERE ca_id = $1 \
+                     AND not_after >= $2 AND revoked_at IS NULL AND kind = 'LEAF' \
+                     AND NOT EXISTS (SELECT 1 FROM ocsp_responders r WHERE r.issued_id = t.id) LIMIT $3) AS live")
                 .bind(ca_id.as_str())
                 .bind(now.floor_to_second().unix_ms())
                 .bind(i64::from(at_most)),

@@ -66,6 +66,7 @@ pub(super) const MIGRATIONS: &[Step] = &[
     },
     Step { number: 5, name: "0005_ca_bundles", sql: include_str!("../../../../migrations/sqlite/0005_ca_bundles.sql") },
     Step { number: 6, name: "0006_transport", sql: include_str!("../../../../migrations/sqlite/0006_transport.sql") },
+    Step { number: 9, name: "0009_ocsp", sql: include_str!("../../../../migrations/sqlite/0009_ocsp.sql") },
 ];
 
 /// Waiting for the writer or a reader longer than this is [`Error::Unavailable`].

@@ -7,6 +7,7 @@ mod certificates;
 mod events;
 mod issued;
 mod keys;
+mod ocsp;
 mod profiles;
 mod recorder;
 mod search;
