@@ -351,7 +351,7 @@ impl App {
         let at = |leaf: &str| vec![format!("{base}/pki/{}/{version}/{leaf}", ca.id)];
         Urls {
             ca_issuers: at("ca.crt"),
-            ocsp: Vec::new(),
+            ocsp: if ca.revocation.ocsp_enabled { at("ocsp") } else { Vec::new() },
             crl: if ca.revocation.crl_enabled { at("crl") } else { Vec::new() },
         }
     }

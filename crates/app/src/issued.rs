@@ -81,6 +81,7 @@ impl App {
             true => tx.rollback().await?,
             false => tx.commit().await?,
         }
+        self.forget_ocsp(Some(&row.serial));
         if let Some(epoch) = epoch.filter(|_| !call.dry_run) {
             self.inner.context.note_epoch(epoch);
         }

@@ -21,6 +21,7 @@ pub mod issuance;
 mod issued;
 mod jobs;
 mod keys;
+mod ocsp;
 mod outbound;
 mod profiles;
 mod seal;
@@ -40,6 +41,7 @@ pub use certificates::{
     Brought, Bundle, CertificateRequest, CertificateVersionView, CertificateView, Content, EnsureOutcome, Ensured,
     ImportedCertificate, KeyFile, RenewCertificate, RenewalRequest, UpdateCertificate, WishRequest,
 };
+pub use certwright_pki::ocsp::{MAX_OCSP_REQUEST_BYTES, OcspError};
 pub use certwright_pki::{Csr, read_certificate, read_private_key_pem, to_pem, to_pkcs7};
 pub use certwright_store::{
     AuditFilter, CaFilter, CertificateFilter, EventFilter, IssuedFilter, IssuedSort, KeyFilter, Page, PageRequest,
@@ -50,6 +52,7 @@ pub use idempotency::{IdempotencyStart, StoredResponse};
 pub use issuance::{IssueRequest, Issued, SignRequest, Subject, Trial};
 pub use jobs::JobReport;
 pub use keys::{KeyView, NewKey};
+pub use ocsp::{OcspAnswer, OcspSettings};
 pub use outbound::{Outbound, OutboundAnswer, OutboundError};
 pub use seal::RootKeyStatus;
 pub use setup::{Quickstart, QuickstartReport, ServerCertificate};
@@ -95,6 +98,8 @@ pub struct Settings {
     pub retention: Option<Span>,
     /// Events and their deliveries.
     pub events: EventSettings,
+    /// OCSP.
+    pub ocsp: OcspSettings,
 }
 
 /// Settings of events and their deliveries.
@@ -135,6 +140,7 @@ pub(crate) struct Inner {
     pub(crate) settings: Settings,
     pub(crate) context: context::Context,
     pub(crate) locks: certificates::Locks,
+    pub(crate) ocsp: ocsp::Ocsp,
 }
 
 impl App {
@@ -142,6 +148,7 @@ impl App {
     pub fn new(dependencies: Dependencies) -> Self {
         let Dependencies { store, keys, clock, entropy, outbound, settings } = dependencies;
         let recorder = store.recorder();
+        let ocsp = ocsp::Ocsp::new(&settings.ocsp);
         Self {
             inner: Arc::new(Inner {
                 store,
@@ -154,6 +161,7 @@ impl App {
                 settings,
                 context: context::Context::new(),
                 locks: certificates::Locks::new(),
+                ocsp,
             }),
         }
     }

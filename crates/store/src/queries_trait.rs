@@ -422,7 +422,7 @@ pub trait OcspQueries: Send {
     async fn ocsp_responder(&mut self, ca_id: &CaId, ca_version: u32) -> Result<Option<OcspResponder>>;
     /// The highest number that a responder of the CA's version has, revoked ones included; 0: none.
     async fn latest_ocsp_responder(&mut self, ca_id: &CaId, ca_version: u32) -> Result<u32>;
-    /// Versions of CAs, in their order, that shall have a delegated responder at `now` and whose newest is missing,
+    /// Versions of CAs, in their order, that had a delegated responder, shall have one at `now`, and whose newest is
     /// revoked or due for renewal; those after `after`, at most `limit`.
     async fn ocsp_responders_due(
         &mut self,

@@ -111,6 +111,6 @@ fn subtrees(raw: RawSubtrees) -> wire::Subtrees {
 fn revocation(settings: &RevocationSettings) -> wire::Revocation {
     wire::Revocation {
         crl: wire::Crl { enabled: settings.crl_enabled, lifetime: settings.crl_lifetime.to_string() },
-        ocsp: wire::Ocsp { enabled: settings.ocsp_enabled },
+        ocsp: wire::Ocsp { enabled: settings.ocsp_enabled, responder: settings.ocsp_responder.to_string() },
     }
 }

@@ -43,6 +43,7 @@ impl App {
         }
         if let Some(revocation) = update.revocation {
             changes.push(("crl", format!("{} {}", revocation.crl_enabled, revocation.crl_lifetime)));
+            changes.push(("ocsp", format!("{} {}", revocation.ocsp_enabled, revocation.ocsp_responder)));
             ca.revocation = revocation;
         }
         if let Some(renewal) = update.renewal {
@@ -130,6 +131,7 @@ impl App {
         let facts = [("version", number.to_string()), ("reason", reason.to_string())];
         let facts: Vec<(&str, &str)> = facts.iter().map(|(name, value)| (*name, value.as_str())).collect();
         self.finish_ca(call, "ca.revoke", tx, &ca, &facts).await?;
+        self.forget_ocsp(version.serial.as_ref());
         let mut read = self.inner.store.read().await?;
         let ca = find(&mut read, &by_id(ca.id.as_str())?).await?;
         view(&mut read, ca, Some(number)).await

@@ -5,7 +5,7 @@
 
 pub(crate) mod outbound;
 
-use certwright_app::{App, Call, Dependencies, EventSettings, Outbound, Settings};
+use certwright_app::{App, Call, Dependencies, EventSettings, OcspSettings, Outbound, Settings};
 use certwright_domain::name::{Reference, ResourceName};
 use certwright_domain::rules::ServiceLimits;
 use certwright_domain::time::{Span, Timestamp};
@@ -127,6 +127,7 @@ impl TestApp {
             idempotency_lifetime: Span::from_hours(24),
             retention: None,
             events: EventSettings::default(),
+            ocsp: OcspSettings::default(),
         };
         tune(&mut settings);
         let app = App::new(Dependencies {

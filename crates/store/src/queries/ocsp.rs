@@ -113,10 +113,11 @@ impl OcspQueries for Session {
         let (ca, version) = after.map_or(("", 0), |(ca, version)| (ca.as_str(), version));
         let rows = self
             .all(
-                sql("SELECT v.ca_id, v.number FROM ca_versions v JOIN certificate_authorities c ON c.id = v.ca_id \
+                sql("SELECT DISTINCT v.ca_id, v.number FROM ocsp_responders o \
+                     JOIN ca_versions v ON v.ca_id = o.ca_id AND v.number = o.ca_version \
+                     JOIN certificate_authorities c ON c.id = v.ca_id \
                      WHERE (v.ca_id, v.number) > ($2, $3) AND c.ocsp_enabled = 1 AND c.ocsp_responder = 'DELEGATED' \
-                     AND c.key_id IS NOT NULL AND c.state IN ('ACTIVE', 'DISABLED', 'PENDING_DELETION') \
-                     AND v.certificate IS NOT NULL AND v.not_after >= $1 \
+                     AND c.state IN ('ACTIVE', 'DISABLED', 'PENDING_DELETION') AND v.not_after >= $1 \
                      AND NOT EXISTS (SELECT 1 FROM ocsp_responders r WHERE r.ca_id = v.ca_id \
                      AND r.ca_version = v.number AND r.renew_at > $1 AND NOT EXISTS (SELECT 1 \
                      FROM issued_certificates i WHERE i.id = r.issued_id AND i.revoked_at IS NOT NULL)) \

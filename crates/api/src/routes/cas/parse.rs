@@ -5,7 +5,7 @@ use crate::parse::Faults;
 use crate::problem::Problem;
 use certwright_app::{App, Install, NewCa, NewCaKind, NewRules, OwnKey, RenewCa, UpdateCa};
 use certwright_domain::algorithm::SignatureAlgorithm;
-use certwright_domain::ca::{CaRenewal, CaRenewalKey, CaType, RevocationSettings};
+use certwright_domain::ca::{CaRenewal, CaRenewalKey, CaType, OcspResponderKind, RevocationSettings};
 use certwright_domain::constraints::{NameConstraints, RawSubtrees};
 use certwright_domain::name::{Reference, ResourceName};
 use certwright_domain::time::Span;
@@ -230,10 +230,13 @@ fn revocation(
     let ocsp = wish.and_then(|wish| wish.ocsp.as_ref());
     let lifetime = crl.and_then(|crl| crl.lifetime.as_deref());
     let lifetime = faults.optional("/revocation/crl/lifetime", lifetime, Span::parse)?;
+    let responder = ocsp.and_then(|ocsp| ocsp.responder.as_deref());
+    let responder = faults.optional("/revocation/ocsp/responder", responder, OcspResponderKind::parse)?;
     Some(RevocationSettings {
         crl_enabled: crl.and_then(|crl| crl.enabled).unwrap_or(before.crl_enabled),
         crl_lifetime: lifetime.unwrap_or(before.crl_lifetime),
         ocsp_enabled: ocsp.and_then(|ocsp| ocsp.enabled).unwrap_or(before.ocsp_enabled),
+        ocsp_responder: responder.unwrap_or(before.ocsp_responder),
     })
 }
 
@@ -305,7 +308,12 @@ mod tests {
     #[test]
     fn a_partial_change_of_revocation_keeps_the_rest() {
         let body = serde_json::from_str(r#"{"revocation":{"crl":{"enabled":false}}}"#).unwrap();
-        let before = RevocationSettings { crl_enabled: true, crl_lifetime: Span::from_days(3), ocsp_enabled: true };
+        let before = RevocationSettings {
+            crl_enabled: true,
+            crl_lifetime: Span::from_days(3),
+            ocsp_enabled: true,
+            ocsp_responder: OcspResponderKind::Ca,
+        };
         let after = update_ca(&body, Some(before)).unwrap().revocation.unwrap();
         assert_eq!(after, RevocationSettings { crl_enabled: false, ..before });
         assert_eq!(update_ca(&wire::UpdateCa::default(), None).unwrap(), UpdateCa::default());

@@ -109,28 +109,38 @@ async fn the_newest_responder_that_is_not_revoked_counts() {
 }
 
 #[tokio::test]
-async fn responders_are_due_when_they_are_missing_or_in_the_middle_of_their_life() {
+async fn responders_are_due_in_the_middle_of_their_life_or_when_revoked() {
     let store = fresh().await;
     let (ca, key) = with_key(&store, 1, "one", |_, _| {}).await;
-    let (two, _) = with_key(&store, 2, "two", |ca, _| ca.state = CaState::Disabled).await;
-    with_key(&store, 3, "off", |ca, _| ca.revocation.ocsp_enabled = false).await;
-    with_key(&store, 4, "itself", |ca, _| ca.revocation.ocsp_responder = OcspResponderKind::Ca).await;
-    with_key(&store, 5, "keyless", |ca, _| ca.key = None).await;
-    with_key(&store, 6, "waiting", |_, version| version.certificate = None).await;
-    with_key(&store, 7, "deleted", |ca, _| ca.state = CaState::Deleted).await;
-    let row = issued(1, &ca);
+    let mut others = Vec::new();
+    others.push(with_key(&store, 2, "two", |ca, _| ca.state = CaState::Disabled).await);
+    with_key(&store, 3, "unasked", |_, _| {}).await;
+    others.push(with_key(&store, 4, "off", |ca, _| ca.revocation.ocsp_enabled = false).await);
+    others.push(with_key(&store, 5, "itself", |ca, _| ca.revocation.ocsp_responder = OcspResponderKind::Ca).await);
+    others.push(with_key(&store, 6, "deleted", |ca, _| ca.state = CaState::Deleted).await);
+    let rows = [issued(1, &ca), issued(2, &ca)];
     let mut tx = store.begin("t").await.unwrap();
-    let all = tx.ocsp_responders_due(now(), None, 10).await.unwrap();
+    tx.insert_issued(&rows).await.unwrap();
+    for (number, row) in [1, 2].into_iter().zip(&rows) {
+        tx.insert_ocsp_responder(&responder(&ca, number, row, &key)).await.unwrap();
+    }
+    for (number, (ca, key)) in (11..).zip(&others) {
+        let row = issued(number, ca);
+        tx.insert_issued(std::slice::from_ref(&row)).await.unwrap();
+        tx.insert_ocsp_responder(&responder(ca, 1, &row, key)).await.unwrap();
+    }
+    assert_eq!((due(&mut tx, 0).await, due(&mut tx, 3).await, due(&mut tx, 4).await), (0, 0, 2));
+    let (two, at) = (&others[0].0, now().plus(days(4)));
+    let all = tx.ocsp_responders_due(at, None, 10).await.unwrap();
     assert_eq!(all, [(ca.id.clone(), 1), (two.id.clone(), 1)]);
-    assert_eq!(tx.ocsp_responders_due(now(), Some((&ca.id, 1)), 10).await.unwrap(), [(two.id.clone(), 1)]);
-    assert_eq!(tx.ocsp_responders_due(now(), None, 1).await.unwrap(), [(ca.id.clone(), 1)]);
-    tx.insert_issued(std::slice::from_ref(&row)).await.unwrap();
-    tx.insert_ocsp_responder(&responder(&ca, 1, &row, &key)).await.unwrap();
-    assert_eq!((due(&mut tx, 0).await, due(&mut tx, 3).await, due(&mut tx, 4).await), (1, 1, 2));
+    assert_eq!(tx.ocsp_responders_due(at, Some((&ca.id, 1)), 10).await.unwrap(), [(two.id.clone(), 1)]);
+    assert_eq!(tx.ocsp_responders_due(at, None, 1).await.unwrap(), [(ca.id.clone(), 1)]);
     // Both CAs have ended.
     assert_eq!(due(&mut tx, 366).await, 0);
-    tx.revoke_issued(&row.id, &revocation()).await.unwrap();
-    assert_eq!(due(&mut tx, 0).await, 2);
+    tx.revoke_issued(&rows[1].id, &revocation()).await.unwrap();
+    assert_eq!(due(&mut tx, 0).await, 0);
+    tx.revoke_issued(&rows[0].id, &revocation()).await.unwrap();
+    assert_eq!(tx.ocsp_responders_due(now(), None, 10).await.unwrap(), [(ca.id.clone(), 1)]);
 }
 
 #[tokio::test]
