@@ -14,6 +14,7 @@ mod certificates;
 mod common;
 mod conventions;
 mod formats;
+mod ocsp;
 mod resources;
 mod routes;
 mod transport;

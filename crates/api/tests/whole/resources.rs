@@ -121,11 +121,11 @@ async fn cas() {
         let patch = app
             .ask("PATCH", path)
             .header("if-match", "*")
-            .json(&json!({"name": "issuing", "revocation": {"ocsp": {"enabled": true}}}));
+            .json(&json!({"name": "issuing", "revocation": {"ocsp": {"responder": "CA"}}}));
         let patched = patch.send().await.is(200).json();
         assert_eq!(
             patched["revocation"],
-            json!({"crl": {"enabled": true, "lifetime": "P3D"}, "ocsp": {"enabled": true}})
+            json!({"crl": {"enabled": true, "lifetime": "P3D"}, "ocsp": {"enabled": true, "responder": "CA"}})
         );
         let path = "/v1/certificate-authorities/issuing";
         let renewed =

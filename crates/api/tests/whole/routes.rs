@@ -4,8 +4,18 @@ use crate::common::TestApp;
 use std::collections::BTreeMap;
 
 /// Open to all.
-const OPEN: [&str; 6] =
-    ["/healthz", "/readyz", "/openapi.yaml", "/v1/trust", "/pki/{ca}/ca.crt", "/pki/{ca}/{version}/ca.crt"];
+const OPEN: [&str; 10] = [
+    "/healthz",
+    "/readyz",
+    "/openapi.yaml",
+    "/v1/trust",
+    "/pki/{ca}/ca.crt",
+    "/pki/{ca}/{version}/ca.crt",
+    "/pki/{ca}/ocsp",
+    "/pki/{ca}/ocsp/{request}",
+    "/pki/{ca}/{version}/ocsp",
+    "/pki/{ca}/{version}/ocsp/{request}",
+];
 const METHODS: [&str; 5] = ["GET", "POST", "PUT", "PATCH", "DELETE"];
 
 /// Paths with their methods, read from the document as text: a path stands at two blanks, a method at four.
