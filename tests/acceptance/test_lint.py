@@ -49,6 +49,7 @@ class Lint(ServerCase):
                 cls.house.certificate_of(f"sub-{algorithm}"),
                 cls.house.certificate_of(f"root-{algorithm}"),
             )
+            cls.responder(algorithm)
         for signature in ("SHA384_WITH_RSA", "SHA512_WITH_RSA"):
             cls.house.root(
                 f"root-{signature}", "RSA_3072" if "384" in signature else "RSA_4096", signatureAlgorithm=signature
@@ -105,6 +106,21 @@ class Lint(ServerCase):
         cls.house.made(cls.curl.post("/v1/profiles", profile))
         wild = {"names": ["*.example.com", "example.com"], "subject": {"commonName": "*.example.com"}}
         cls.leaf("wildcard", "sub-ECDSA_P256", issuer, profile="wildcard", **wild)
+
+    @classmethod
+    def responder(cls, algorithm: str) -> None:
+        """The certificate of a subordinate's OCSP responder, as it comes with an answer about the subordinate."""
+        root, sub = f"root-{algorithm}", f"sub-{algorithm}"
+        files = [cls.scratch / f"{name}.pem" for name in (root, sub)]
+        for path, name in zip(files, (root, sub)):
+            path.write_text(cls.house.certificate_of(name))
+        request, response = cls.scratch / "ocsp-request.der", cls.scratch / "ocsp-response.der"
+        tools.openssl("ocsp", "-issuer", files[0], "-cert", files[1], "-reqout", request)
+        kind = {"Content-Type": "application/ocsp-request"}
+        response.write_bytes(cls.curl.post(f"/pki/{root}/ocsp", data=request.read_bytes(), headers=kind).body)
+        text = tools.openssl("ocsp", "-respin", response, "-noverify", "-resp_text").decode()
+        [pem] = tools.pem_blocks(text)
+        cls.kinds[f"OCSP responder {algorithm}"] = (pem, files[0].read_text())
 
     @classmethod
     def leaf(cls, kind: str, ca: str, issuer: str, **more) -> None:

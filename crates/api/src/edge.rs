@@ -3,6 +3,7 @@
 use crate::Api;
 use crate::leftover;
 use crate::problem::Problem;
+use crate::routes::ocsp::path_request;
 use axum::body::{Body, HttpBody};
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, X_CONTENT_TYPE_OPTIONS};
@@ -115,6 +116,8 @@ fn admit<'a>(api: &'a Api, request: &Request) -> Result<Option<tokio::sync::Sema
 
 /// Paths that proxies and servers may read differently.
 fn is_trick(path: &str) -> bool {
+    // Base64 may hold anything.
+    let path = path_request(path).and_then(|request| path.strip_suffix(request)).unwrap_or(path);
     let mut segments = path.split('/').skip(1).peekable();
     while let Some(segment) = segments.next() {
         let last = segments.peek().is_none();

@@ -88,7 +88,8 @@ fn describe() -> OpenApi {
     let mut api = routes::guarded().into_openapi();
     let guarded: Vec<String> = api.paths.paths.keys().cloned().collect();
     let open = routes::open().into_openapi();
-    api.paths.paths.extend(open.paths.paths);
+    // The router marks a parameter that takes the rest of the path; OpenAPI has no word for it.
+    api.paths.paths.extend(open.paths.paths.into_iter().map(|(path, item)| (path.replace("{*", "{"), item)));
     if let (Some(components), Some(more)) = (api.components.as_mut(), open.components) {
         components.schemas.extend(more.schemas);
     }
@@ -198,9 +199,12 @@ fn complete_operation(operation: &mut Operation, method: &str, in_path: bool, gu
         statuses.push("406");
     }
     if method != "get" {
-        statuses.extend(["409", "413", "415", "422"]);
+        statuses.extend(["413", "415"]);
+        if guarded {
+            statuses.extend(["409", "422"]);
+        }
     }
-    if method == "post" {
+    if method == "post" && guarded {
         headers.push(header(
             IDEMPOTENCY_KEY.as_str(),
             "1 to 255 visible ASCII characters; the same request under the same key is done once.",

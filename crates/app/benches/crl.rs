@@ -6,8 +6,8 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a benchmark that cannot go on ends")]
 
 use certwright_app::{
-    App, Call, Dependencies, EventSettings, IssueRequest, NewCa, NewCaKind, NewKey, NewRules, Outbound, OutboundAnswer,
-    OutboundError, OwnKey, RevocationTarget, Revoke, Settings, Subject, UpdateCa,
+    App, Call, Dependencies, EventSettings, IssueRequest, NewCa, NewCaKind, NewKey, NewRules, OcspSettings, Outbound,
+    OutboundAnswer, OutboundError, OwnKey, RevocationTarget, Revoke, Settings, Subject, UpdateCa,
 };
 use certwright_domain::algorithm::KeyAlgorithm;
 use certwright_domain::ambient::{Clock, Entropy};
@@ -124,6 +124,7 @@ async fn run(database: &str, location: &Location, entries: u64) {
             idempotency_lifetime: Span::from_hours(24),
             retention: None,
             events: EventSettings::default(),
+            ocsp: OcspSettings::default(),
         },
     });
     make_ca(&app).await;

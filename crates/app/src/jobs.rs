@@ -7,6 +7,7 @@ mod ca_renewal;
 mod deletion;
 mod events;
 mod housekeeping;
+mod ocsp;
 mod renewal;
 mod rewrap;
 
@@ -43,6 +44,10 @@ pub struct JobReport {
     pub webhooks_rewrapped: u64,
     /// Events forgotten, with their deliveries.
     pub events_forgotten: u64,
+    /// OCSP responders that got a successor.
+    pub ocsp_responders_renewed: u64,
+    /// OCSP responders whose keys were destroyed.
+    pub ocsp_responders_retired: u64,
 }
 
 impl App {
@@ -58,6 +63,8 @@ impl App {
             self.renew_due_cas(&call, &mut report).await,
             self.renew_due_certificates(&call, &mut report).await,
             self.tell_overdue_certificates(&call).await,
+            self.renew_ocsp_responders(&call, &mut report).await,
+            self.retire_ocsp_responders(&call, &mut report).await,
             self.rewrap_vault_keys(&call, &mut report).await,
             self.rewrap_keys(&call, &mut report).await,
             self.rewrap_webhook_secrets(&call, &mut report).await,

@@ -22,6 +22,7 @@ pub mod issuance;
 mod issued;
 mod jobs;
 mod keys;
+mod ocsp;
 mod outbound;
 mod profiles;
 mod revocation;
@@ -43,6 +44,7 @@ pub use certificates::{
     Brought, Bundle, CertificateRequest, CertificateVersionView, CertificateView, Content, EnsureOutcome, Ensured,
     ImportedCertificate, KeyFile, RenewCertificate, RenewalRequest, UpdateCertificate, WishRequest,
 };
+pub use certwright_pki::ocsp::{MAX_OCSP_REQUEST_BYTES, OcspError};
 pub use certwright_pki::{Csr, read_certificate, read_private_key_pem, to_pem, to_pkcs7};
 pub use certwright_store::{
     AuditFilter, CaFilter, CertificateFilter, CrlHealth, EventFilter, IssuedFilter, IssuedSort, KeyFilter, Page,
@@ -54,6 +56,7 @@ pub use idempotency::{IdempotencyStart, StoredResponse};
 pub use issuance::{IssueRequest, Issued, SignRequest, Subject, Trial};
 pub use jobs::JobReport;
 pub use keys::{KeyView, NewKey};
+pub use ocsp::{OcspAnswer, OcspSettings};
 pub use outbound::{Outbound, OutboundAnswer, OutboundError};
 pub use revocation::{RevocationTarget, Revoke, Revoked};
 pub use seal::RootKeyStatus;
@@ -100,6 +103,8 @@ pub struct Settings {
     pub retention: Option<Span>,
     /// Events and their deliveries.
     pub events: EventSettings,
+    /// OCSP.
+    pub ocsp: OcspSettings,
 }
 
 /// Settings of events and their deliveries.
@@ -141,6 +146,7 @@ pub(crate) struct Inner {
     pub(crate) context: context::Context,
     pub(crate) locks: certificates::Locks,
     pub(crate) crls: crls::Crls,
+    pub(crate) ocsp: ocsp::Ocsp,
 }
 
 impl App {
@@ -148,6 +154,7 @@ impl App {
     pub fn new(dependencies: Dependencies) -> Self {
         let Dependencies { store, keys, clock, entropy, outbound, settings } = dependencies;
         let recorder = store.recorder();
+        let ocsp = ocsp::Ocsp::new(&settings.ocsp);
         Self {
             inner: Arc::new(Inner {
                 store,
@@ -161,6 +168,7 @@ impl App {
                 context: context::Context::new(),
                 locks: certificates::Locks::new(),
                 crls: crls::Crls::new(),
+                ocsp,
             }),
         }
     }

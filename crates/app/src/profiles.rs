@@ -4,6 +4,7 @@ use crate::change::{check_if_match, name_conflict, name_taken, require_if_match}
 use crate::{App, Call, Error, Permission, Pointed};
 use certwright_domain::id::ProfileId;
 use certwright_domain::name::Reference;
+use certwright_domain::ocsp::RESPONDER_PROFILE;
 use certwright_domain::profile::{BUILT_IN, Profile, RawProfile, StoredProfile};
 use certwright_store::{Page, PageRequest, Queries};
 
@@ -156,7 +157,8 @@ fn refuse_built_in(reference: &Reference) -> Result<(), Error> {
 }
 
 fn refuse_built_in_name(profile: &Profile) -> Result<(), Error> {
-    match BUILT_IN.contains(&profile.name().as_str()) {
+    let name = profile.name().as_str();
+    match BUILT_IN.contains(&name) || name == RESPONDER_PROFILE {
         true => Err(name_taken("profile", profile.name())),
         false => Ok(()),
     }

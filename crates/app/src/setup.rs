@@ -164,7 +164,7 @@ impl App {
             name: name(SERVICE)?,
             kind: NewCaKind::Root(own, lasting(SERVICE_CA_VALIDITY)),
             rules: NewRules { path_length: Some(0), ..NewRules::default() },
-            revocation: RevocationSettings { crl_enabled: false, ..RevocationSettings::default() },
+            revocation: RevocationSettings { crl_enabled: false, ocsp_enabled: false, ..RevocationSettings::default() },
             exportable: false,
         };
         self.make_ca(call, new, true).await

@@ -16,6 +16,11 @@ pub(crate) struct IssuerUrls {
 }
 
 impl IssuerUrls {
+    /// Where the issuer's certificate is.
+    pub(crate) fn issuers(&self) -> &[String] {
+        &self.common.ca_issuers
+    }
+
     /// Those of the certificate with this serial.
     pub(crate) fn of(&self, serial: &Serial) -> Cow<'_, Urls> {
         let Some((shards, lists)) = &self.cut else { return Cow::Borrowed(&self.common) };
@@ -39,8 +44,14 @@ impl App {
             let scope = CrlScope { ca_id: ca.id.clone(), ca_version: version, shards, shard, kind: CrlKind::Full };
             self.crl_urls(ca, &scope)
         };
-        let mut urls =
-            IssuerUrls { common: Urls { ca_issuers: at("ca.crt"), ocsp: Vec::new(), crl: Vec::new() }, cut: None };
+        let mut urls = IssuerUrls {
+            common: Urls {
+                ca_issuers: at("ca.crt"),
+                ocsp: if ca.revocation.ocsp_enabled { at("ocsp") } else { Vec::new() },
+                crl: Vec::new(),
+            },
+            cut: None,
+        };
         match (ca.revocation.crl_enabled, shards) {
             (false, _) => {}
             (true, Shards::ONE) => urls.common.crl = list(0),

@@ -169,6 +169,13 @@ named_enum! {
     }
 }
 
+impl SignatureAlgorithm {
+    /// Is it one of RSA, whose signatures take about a millisecond to make?
+    pub const fn is_rsa(self) -> bool {
+        matches!(self, Self::Sha256WithRsa | Self::Sha384WithRsa | Self::Sha512WithRsa)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -64,6 +64,16 @@ impl CaRules {
     pub const SUBORDINATE_MAX: Span = Span::from_days(1825);
 }
 
+named_enum! {
+    /// Who signs a CA's OCSP answers.
+    OcspResponderKind, "invalid_ocsp_responder", "OCSP responder" {
+        /// A key of its own with a short-lived certificate of the CA (RFC 6960 section 4.2.2.2).
+        Delegated = "DELEGATED",
+        /// The CA's key.
+        Ca = "CA",
+    }
+}
+
 /// How revocation is offered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RevocationSettings {
@@ -79,8 +89,10 @@ pub struct RevocationSettings {
     pub delta: Option<DeltaSettings>,
     /// May certificates be put on hold (`certificateHold`)?
     pub hold_enabled: bool,
-    /// Is OCSP offered?
+    /// Is OCSP offered, and its URL written into certificates?
     pub ocsp_enabled: bool,
+    /// Who signs the answers.
+    pub ocsp_responder: OcspResponderKind,
 }
 
 /// How delta lists are published.
@@ -111,7 +123,7 @@ impl std::fmt::Display for RevocationSettings {
             Some(delta) => write!(f, "delta lifetime {} interval {} ", delta.lifetime, delta.interval)?,
             None => f.write_str("delta off ")?,
         }
-        write!(f, "ocsp {}", on(self.ocsp_enabled))
+        write!(f, "ocsp {} responder {}", on(self.ocsp_enabled), self.ocsp_responder)
     }
 }
 
@@ -124,7 +136,8 @@ impl Default for RevocationSettings {
             crl_shards: Shards::ONE,
             delta: None,
             hold_enabled: false,
-            ocsp_enabled: false,
+            ocsp_enabled: true,
+            ocsp_responder: OcspResponderKind::Delegated,
         }
     }
 }

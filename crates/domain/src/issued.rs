@@ -30,6 +30,15 @@ named_enum! {
     }
 }
 
+/// What a CA knows of one of its serials.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SerialStanding {
+    /// The version of the CA that signed; `None`: the CA gave the serial away before it came here.
+    pub ca_version: Option<u32>,
+    /// Revocation.
+    pub revocation: Option<Revocation>,
+}
+
 /// A row of the inventory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IssuedCertificate {

@@ -21,6 +21,7 @@ pub mod key;
 pub mod known_serial;
 pub mod managed;
 pub mod name;
+pub mod ocsp;
 pub mod profile;
 pub mod public_key;
 pub mod renewal;

@@ -19,7 +19,7 @@ use crate::profile::{ExtendedKeyUsage, KeyHolder, Profile};
 use crate::public_key::PublicKey;
 use crate::san::San;
 use crate::time::{Span, Timestamp};
-use crate::validity::{RequestedValidity, Validity};
+use crate::validity::{RequestedEnd, RequestedValidity, Validity};
 use crate::violation::{Verdict, Violation};
 use record::Verdicts;
 
@@ -113,10 +113,24 @@ pub enum ApprovedKind {
         /// Is it its own issuer?
         self_signed: bool,
     },
+    /// Certificate of a delegated OCSP responder (RFC 6960 section 4.2.2.2): OCSPSigning alone, with the promise that
+    /// its own revocation need not be looked up. No profile can give that.
+    Responder,
 }
 
-/// A certificate's content that every rule has approved. Only [`decide_leaf`], [`decide_subordinate`] and
-/// [`decide_root`] make one; the fields can be read, not changed.
+/// A request for the certificate of a delegated OCSP responder; only the server makes one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ResponderRequest {
+    /// Subject, not empty and not the CA's.
+    pub subject: DistinguishedName,
+    /// The responder's public key.
+    pub public_key: PublicKey,
+    /// How long it shall last; shorter where the CA's rule or its end leave less.
+    pub lifetime: Span,
+}
+
+/// A certificate's content that every rule has approved. Only [`decide_leaf`], [`decide_subordinate`], [`decide_root`]
+/// and [`decide_responder`] make one; the fields can be read, not changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Approved {
     subject: DistinguishedName,
@@ -236,6 +250,31 @@ pub fn decide_root(request: CaRequest, limits: &ServiceLimits, now: Timestamp) -
     let validity = lifetime::Bounds::root(limits, now).choose(&mut verdicts, &request.validity);
     let path_length = request.rules.path_length;
     Decision::conclude(verdicts, validity, |validity| authority(request, validity, path_length, true))
+}
+
+/// May `issuer` certify this key of a delegated OCSP responder?
+/// `standing`: what is known of the public key.
+pub fn decide_responder(
+    issuer: &IssuerFacts,
+    request: ResponderRequest,
+    standing: KeyStanding,
+    limits: &ServiceLimits,
+    now: Timestamp,
+) -> Decision {
+    let longest = RequestedValidity { not_before: None, end: RequestedEnd::Longest };
+    let mut verdicts = Verdicts::default();
+    issuer::may_answer(&mut verdicts, issuer, now);
+    verdicts.push(key_strength(&request.public_key, SERVICE));
+    key::nobody_elses(&mut verdicts, issuer, &request.public_key, standing);
+    let bounds = lifetime::Bounds::responder(issuer, request.lifetime, limits, now);
+    let validity = bounds.choose(&mut verdicts, &longest);
+    Decision::conclude(verdicts, validity, |validity| Approved {
+        subject: request.subject,
+        names: Vec::new(),
+        public_key: request.public_key,
+        validity,
+        kind: ApprovedKind::Responder,
+    })
 }
 
 /// Is this key strong enough to be certified, for a leaf or a CA? The list names every weakness.

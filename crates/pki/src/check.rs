@@ -29,7 +29,7 @@ impl Expected {
     pub(crate) fn compare(&self, parsed: &TbsCertificate<'_>, contents: &Contents) -> Result<(), Error> {
         let approved = &self.approved;
         let (ca, constraints) = match approved.kind() {
-            ApprovedKind::Leaf { .. } => (None, None),
+            ApprovedKind::Leaf { .. } | ApprovedKind::Responder => (None, None),
             ApprovedKind::Ca { path_length, name_constraints, .. } => (Some(*path_length), name_constraints.as_ref()),
         };
         same(contents.serial == self.serial, "serial number")?;
@@ -47,12 +47,13 @@ impl Expected {
         same(contents.name_constraints.as_ref() == constraints, "nameConstraints")?;
         same(contents.subject_key_id.as_deref() == Some(&self.subject_key_id), "subjectKeyIdentifier")?;
         same(contents.authority_key_id.as_deref() == Some(&self.authority_key_id), "authorityKeyIdentifier")?;
-        let usages: &[ExtendedKeyUsage] = match approved.kind() {
-            ApprovedKind::Leaf { usages, .. } => usages,
-            ApprovedKind::Ca { .. } => &[],
+        let usages: Vec<ObjectIdentifier> = match approved.kind() {
+            ApprovedKind::Leaf { usages, .. } => usages.iter().map(|usage| usage_oid(*usage)).collect(),
+            ApprovedKind::Responder => vec![OCSP_SIGNING],
+            ApprovedKind::Ca { .. } => Vec::new(),
         };
-        let usages = usages.iter().map(|usage| usage_oid(*usage));
-        same(contents.extended_key_usages.iter().copied().eq(usages), "extKeyUsage")?;
+        same(contents.extended_key_usages == usages, "extKeyUsage")?;
+        same(no_check_is_empty(parsed), "form of ocsp-nocheck")?;
         same(parsed.issuer_uid.is_none() && parsed.subject_uid.is_none(), "unique identifiers")?;
         same(self.extensions_are(parsed), "list of extensions")?;
         same(read_urls(parsed).as_ref() == Some(&self.urls), "URLs")?;
@@ -62,12 +63,13 @@ impl Expected {
     /// Exactly these extensions, each with its criticality.
     fn extensions_are(&self, parsed: &TbsCertificate<'_>) -> bool {
         let approved = &self.approved;
-        let (leaf, constrained) = match approved.kind() {
-            ApprovedKind::Leaf { .. } => (true, false),
-            ApprovedKind::Ca { name_constraints, .. } => (false, name_constraints.is_some()),
+        let (leaf, responder, constrained) = match approved.kind() {
+            ApprovedKind::Leaf { .. } => (true, false, false),
+            ApprovedKind::Responder => (true, true, false),
+            ApprovedKind::Ca { name_constraints, .. } => (false, false, name_constraints.is_some()),
         };
         let access = !(self.urls.ca_issuers.is_empty() && self.urls.ocsp.is_empty());
-        let table: [(&[u8], bool, bool); 9] = [
+        let table: [(&[u8], bool, bool); 10] = [
             (oid::AUTHORITY_KEY_IDENTIFIER, true, false),
             (oid::SUBJECT_ALT_NAME, !approved.names().is_empty(), approved.subject().is_empty()),
             (oid::KEY_USAGE, true, true),
@@ -77,6 +79,7 @@ impl Expected {
             (oid::SUBJECT_KEY_IDENTIFIER, true, false),
             (oid::BASIC_CONSTRAINTS, true, true),
             (oid::AUTHORITY_INFO_ACCESS, access, false),
+            (oid::OCSP_NO_CHECK, responder, false),
         ];
         let expected = || table.iter().filter(|(_, wanted, _)| *wanted);
         // No extension occurs twice (reading refuses that), so equal counts and every one expected means equal sets.
@@ -109,6 +112,7 @@ pub(crate) fn key_usage(approved: &Approved) -> u16 {
                 usage_bit::DIGITAL_SIGNATURE
             }
         }
+        ApprovedKind::Responder => usage_bit::DIGITAL_SIGNATURE,
     }
 }
 
@@ -117,10 +121,15 @@ pub(crate) fn key_usage(approved: &Approved) -> u16 {
 fn guard(approved: &Approved, contents: &Contents) -> Result<(), Error> {
     let signs = contents.key_usage.is_none_or(|bits| bits & (usage_bit::KEY_CERT_SIGN | usage_bit::CRL_SIGN) != 0);
     match approved.kind() {
-        ApprovedKind::Leaf { .. } => same(contents.ca.is_none() && !signs, "kind: a leaf must not be a CA"),
+        ApprovedKind::Leaf { .. } | ApprovedKind::Responder => {
+            same(contents.ca.is_none() && !signs, "kind: a leaf must not be a CA")
+        }
         ApprovedKind::Ca { .. } => same(contents.ca.is_some() && signs, "kind: a CA certificate must be one"),
     }
 }
+
+/// id-kp-OCSPSigning.
+const OCSP_SIGNING: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.9");
 
 const fn usage_oid(usage: ExtendedKeyUsage) -> ObjectIdentifier {
     use ObjectIdentifier as O;
@@ -143,6 +152,12 @@ fn times_are_canonical(parsed: &TbsCertificate<'_>) -> bool {
 fn names_are_canonical(parsed: &TbsCertificate<'_>, approved: &Approved) -> bool {
     let found = parsed.extensions().iter().find(|extension| extension.oid.as_bytes() == oid::SUBJECT_ALT_NAME);
     found.is_none_or(|extension| extension.value == san::encode(approved.names()))
+}
+
+/// id-pkix-ocsp-nocheck is a NULL (RFC 6960 section 4.2.2.2.1).
+fn no_check_is_empty(parsed: &TbsCertificate<'_>) -> bool {
+    let found = parsed.extensions().iter().find(|extension| extension.oid.as_bytes() == oid::OCSP_NO_CHECK);
+    found.is_none_or(|extension| extension.value == [0x05, 0x00])
 }
 
 /// A BIT STRING of named bits ends with its last one (X.690 section 11.2.2); readers take longer ones for the same.

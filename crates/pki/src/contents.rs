@@ -36,6 +36,8 @@ pub(crate) mod oid {
     pub(crate) const EXTENDED_KEY_USAGE: &[u8] = &[0x55, 0x1d, 37];
     pub(crate) const INHIBIT_ANY_POLICY: &[u8] = &[0x55, 0x1d, 54];
     pub(crate) const AUTHORITY_INFO_ACCESS: &[u8] = &[0x2b, 6, 1, 5, 5, 7, 1, 1];
+    /// id-pkix-ocsp-nocheck, 1.3.6.1.5.5.7.48.1.5.
+    pub(crate) const OCSP_NO_CHECK: &[u8] = &[0x2b, 6, 1, 5, 5, 7, 48, 1, 5];
 }
 
 /// Bits of keyUsage as numbered in RFC 5280 section 4.2.1.3, bit 0 lowest.

@@ -23,6 +23,7 @@ mod frame;
 mod heap;
 mod key;
 mod name;
+pub mod ocsp;
 mod pem;
 mod pkcs7;
 mod prepare;

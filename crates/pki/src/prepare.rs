@@ -60,6 +60,7 @@ pub struct Prepared {
 /// Builds the to-be-signed bytes of an approved certificate and reads them back.
 /// Leaf: SKI (RFC 7093 method 1: the leftmost 160 bits of SHA-256 over the key bits), AKI, critical keyUsage for the key type, EKU,
 /// basicConstraints (empty, critical), SAN (critical when the subject is empty), AIA, CRL distribution points.
+/// OCSP responder: as a leaf, with OCSPSigning alone and id-pkix-ocsp-nocheck.
 /// CA: critical basicConstraints with path length, critical keyUsage keyCertSign and cRLSign (and digitalSignature),
 /// critical nameConstraints.
 pub fn prepare(
@@ -192,6 +193,12 @@ fn build(expected: &Expected, signature_algorithm: SignatureAlgorithm) -> Result
         ApprovedKind::Leaf { usages, .. } => {
             params.is_ca = IsCa::ExplicitNoCa;
             params.extended_key_usages = usages.iter().map(|usage| extended_usage(*usage)).collect();
+        }
+        ApprovedKind::Responder => {
+            params.is_ca = IsCa::ExplicitNoCa;
+            params.extended_key_usages = vec![ExtendedKeyUsagePurpose::OcspSigning];
+            let no_check = CustomExtension::from_oid_content(&[1, 3, 6, 1, 5, 5, 7, 48, 1, 5], vec![0x05, 0x00]);
+            params.custom_extensions.push(no_check);
         }
         ApprovedKind::Ca { path_length, name_constraints, .. } => {
             params.is_ca = IsCa::Ca(path_length.map_or(BasicConstraints::Unconstrained, BasicConstraints::Constrained));

@@ -96,6 +96,8 @@ fn told(report: JobReport) {
         aged_out = report.aged_out,
         webhooks_rewrapped = report.webhooks_rewrapped,
         events_forgotten = report.events_forgotten,
+        ocsp_responders_renewed = report.ocsp_responders_renewed,
+        ocsp_responders_retired = report.ocsp_responders_retired,
         "background jobs did something"
     );
 }

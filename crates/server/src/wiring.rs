@@ -4,7 +4,7 @@ use crate::ambient::{SystemClock, SystemEntropy};
 use crate::config::Settings;
 use crate::outbound::{Guarded, SystemResolver, Trust};
 use crate::{Error, folder};
-use certwright_app::{App, Dependencies, EventSettings};
+use certwright_app::{App, Dependencies, EventSettings, OcspSettings};
 use certwright_domain::ambient::Entropy;
 use certwright_keystore::{KeyStore, RootKeySource, SoftwareKeyStore};
 use certwright_store::{Backend, Location, NoFaults, Store};
@@ -69,6 +69,13 @@ pub(crate) async fn wire(settings: &Settings, store: Store) -> Result<Wired, Err
                 source: settings.public_url.as_str().to_owned(),
                 first_retry: settings.events.first_retry,
                 retention: settings.events.retention,
+            },
+            ocsp: OcspSettings {
+                response_lifetime: settings.ocsp.response_lifetime,
+                recheck: settings.ocsp.recheck,
+                responder_lifetime: settings.ocsp.responder_lifetime,
+                cache_bytes: u64::try_from(settings.ocsp.cache).unwrap_or(u64::MAX),
+                signing: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
             },
         },
     });

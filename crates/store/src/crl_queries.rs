@@ -4,6 +4,7 @@ use crate::{CrlHealth, Error, Page, PageRequest};
 use async_trait::async_trait;
 use certwright_domain::crl::{Crl, CrlCounters, CrlScope, CrlSeries, Place, RevokedSerial, Shards};
 use certwright_domain::id::{CaId, CrlId};
+use certwright_domain::revocation::CrlEntry;
 use certwright_domain::serial::Serial;
 use certwright_domain::time::Timestamp;
 
@@ -15,15 +16,16 @@ pub trait RevocationQueries: Send {
     /// Writes entries of a CA, new ones or over those that are there, raises its counter of changes and has the lists that
     /// carry them made anew. Every revocation, release and change of a reason comes here, in its own transaction.
     async fn note_revocations(&mut self, ca_id: &CaId, entries: &[RevokedSerial], now: Timestamp) -> Result<()>;
-    /// Entries in the order in which lists are written: those of the places `from` to `to` after the place and serial
-    /// `after`.
-    async fn revocations(
+    /// What full lists carry ([`RevokedSerial::on_full_list`]), in the order in which they are written: at most `limit`
+    /// entries of the places `from` to `to` after the place and serial `after`. `previous`: thisUpdate of the list before.
+    async fn listed(
         &mut self,
         ca_id: &CaId,
         places: (Place, Place),
-        after: Option<&(Place, Serial)>,
+        after: Option<&Serial>,
+        previous: Option<Timestamp>,
         limit: u32,
-    ) -> Result<Vec<RevokedSerial>>;
+    ) -> Result<Vec<CrlEntry>>;
     /// The entry of a serial.
     async fn revocation(&mut self, ca_id: &CaId, serial: &Serial) -> Result<Option<RevokedSerial>>;
     /// Entries that changed after this state, in the order of the changes.

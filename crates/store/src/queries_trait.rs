@@ -12,11 +12,12 @@ use certwright_domain::event::Event;
 use certwright_domain::id::{
     CaBundleId, CaId, CertificateId, DeliveryId, EventId, IntentId, IssuedId, KeyId, TokenId, VaultId, WebhookId,
 };
-use certwright_domain::issued::IssuedCertificate;
+use certwright_domain::issued::{IssuedCertificate, SerialStanding};
 use certwright_domain::key::{Key, KeyVersion, SealedBlob, Vault, VaultKeyVersion};
 use certwright_domain::known_serial::KnownSerial;
 use certwright_domain::managed::{CertificateVersion, ManagedCertificate, RenewalAttempt};
 use certwright_domain::name::{Reference, ResourceName};
+use certwright_domain::ocsp::OcspResponder;
 use certwright_domain::profile::StoredProfile;
 use certwright_domain::revocation::Revocation;
 use certwright_domain::serial::{Serial, Sha256};
@@ -44,6 +45,7 @@ pub trait Queries:
     + AuditQueries
     + EventQueries
     + WebhookQueries
+    + OcspQueries
 {
 }
 impl<T> Queries for T where
@@ -63,6 +65,7 @@ impl<T> Queries for T where
         + AuditQueries
         + EventQueries
         + WebhookQueries
+        + OcspQueries
 {
 }
 
@@ -212,7 +215,8 @@ pub trait CaQueries: Send {
     async fn warned_of_ca_version(&mut self, ca_id: &CaId, number: u32) -> Result<()>;
     /// Counts CAs issued by this one that are not deleted.
     async fn live_children(&mut self, ca_id: &CaId) -> Result<u64>;
-    /// Counts leaf certificates of this CA that are neither revoked nor expired at `now`, up to `at_most`.
+    /// Counts leaf certificates of this CA that are neither revoked nor expired at `now`, up to `at_most`. Those of its
+    /// own OCSP responders do not count.
     async fn live_leaves(&mut self, ca_id: &CaId, now: Timestamp, at_most: u32) -> Result<u64>;
     /// SHA-256 of every SubjectPublicKeyInfo that any CA version certifies.
     async fn ca_public_keys(&mut self) -> Result<Vec<Sha256>>;
@@ -435,4 +439,30 @@ pub trait WebhookQueries: Send {
     async fn deliveries_due(&mut self, webhook_id: &WebhookId, now: Timestamp, limit: u32) -> Result<Vec<Delivery>>;
     /// Writes what is mutable in the row that still has `delivery.revision`, and raises the revision.
     async fn update_delivery(&mut self, delivery: &Delivery) -> Result<()>;
+}
+
+/// What OCSP answers from.
+#[async_trait]
+pub trait OcspQueries: Send {
+    /// What the CA knows of the serial: from the inventory, or from what it gave away before it came here. One indexed
+    /// read; `None`: never issued.
+    async fn serial_standing(&mut self, ca_id: &CaId, serial: &Serial) -> Result<Option<SerialStanding>>;
+    /// Stores a responder; a number that is taken is [`Error::Conflict`].
+    async fn insert_ocsp_responder(&mut self, responder: &OcspResponder) -> Result<()>;
+    /// The newest responder of the CA's version whose certificate is not revoked.
+    async fn ocsp_responder(&mut self, ca_id: &CaId, ca_version: u32) -> Result<Option<OcspResponder>>;
+    /// The highest number that a responder of the CA's version has, revoked ones included; 0: none.
+    async fn latest_ocsp_responder(&mut self, ca_id: &CaId, ca_version: u32) -> Result<u32>;
+    /// Versions of CAs, in their order, that had a delegated responder, shall have one at `now`, and whose newest is
+    /// revoked or due for renewal; those after `after`, at most `limit`.
+    async fn ocsp_responders_due(
+        &mut self,
+        now: Timestamp,
+        after: Option<(&CaId, u32)>,
+        limit: u32,
+    ) -> Result<Vec<(CaId, u32)>>;
+    /// Responders whose certificates ended before `now`, or whose CA is deleted, at most `limit`.
+    async fn ocsp_responders_to_retire(&mut self, now: Timestamp, limit: u32) -> Result<Vec<OcspResponder>>;
+    /// Deletes a responder's row; [`Error::Stale`] when it is not there.
+    async fn delete_ocsp_responder(&mut self, responder: &OcspResponder) -> Result<()>;
 }

@@ -4,5 +4,6 @@
 
 pub mod ambient;
 pub mod faults;
+pub mod ocsp;
 pub mod postgres;
 pub mod proxy;

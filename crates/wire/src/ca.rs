@@ -200,8 +200,10 @@ pub struct UpdateDelta {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct UpdateOcsp {
-    /// Is OCSP offered? Default `false`.
+    /// Is OCSP offered, and its URL written into certificates? Default `true`.
     pub enabled: Option<bool>,
+    /// Who signs the answers: `DELEGATED` (a key of its own with a short-lived certificate, the default) or `CA`.
+    pub responder: Option<String>,
 }
 
 /// A change to a CA; missing fields stay as they are. Needs `If-Match`.
@@ -389,8 +391,11 @@ pub struct Delta {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Ocsp {
-    /// Is OCSP offered?
+    /// Is OCSP offered, and its URL written into certificates?
     pub enabled: bool,
+    /// Who signs the answers: `DELEGATED` or `CA`.
+    #[schema(example = "DELEGATED")]
+    pub responder: String,
 }
 
 /// One version of a CA.

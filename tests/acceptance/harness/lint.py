@@ -4,10 +4,11 @@ import functools
 from dataclasses import dataclass
 
 from pkilint import finding_filter, loader
+from pkilint import pkix as pkix_lint
 from pkilint.bin import lint_pkix_signer_signee_cert_chain as pair_linter
 from pkilint.cabf import serverauth
 from pkilint.cabf.serverauth import serverauth_constants
-from pkilint.pkix import certificate, extension, name
+from pkilint.pkix import certificate, extension, name, ocsp
 from pkilint.validation import ValidationFindingSeverity
 
 
@@ -52,6 +53,24 @@ def pkix(pem: str) -> list[Finding]:
     """What `lint_pkix_cert` reports at WARNING or worse."""
     loaded = loader.RFC5280CertificateDocumentLoader().load_pem_document(pem, "certificate")
     return _findings(_pkix().validate(loaded.root))
+
+
+@functools.cache
+def _ocsp():
+    return ocsp.create_pkix_ocsp_response_validator_container(
+        [
+            ocsp.create_response_decoder(),
+            pkix_lint.create_attribute_decoder(name.ATTRIBUTE_TYPE_MAPPINGS),
+            pkix_lint.create_extension_decoder(extension.EXTENSION_MAPPINGS),
+        ],
+        [],
+    )
+
+
+def ocsp_response(der: bytes) -> list[Finding]:
+    """What `lint_ocsp_response` reports at WARNING or worse."""
+    loaded = loader.RFC6960OCSPResponseDocumentLoader().load_der_document(der, "response")
+    return _findings(_ocsp().validate(loaded.root))
 
 
 def cabf(pem: str, kind: str = "DV-FINAL-CERTIFICATE") -> list[Finding]:

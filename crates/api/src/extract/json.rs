@@ -144,7 +144,7 @@ fn deeper_than(body: &[u8], limit: usize) -> bool {
 }
 
 /// The media type, lower case, without parameters; a character set other than UTF-8 makes it unknown.
-fn media_type(headers: &HeaderMap) -> Option<String> {
+pub(crate) fn media_type(headers: &HeaderMap) -> Option<String> {
     let text = headers.get(CONTENT_TYPE)?.to_str().ok()?;
     let mut parts = text.split(';').map(str::trim);
     let kind = parts.next()?.to_ascii_lowercase();

@@ -2,7 +2,7 @@
 
 mod json;
 
-pub(crate) use json::{CrlBody, Json, OptionalJson, SignBody};
+pub(crate) use json::{CrlBody, Json, OptionalJson, SignBody, media_type};
 
 use crate::guard::Access;
 use crate::problem::Problem;
@@ -123,7 +123,12 @@ impl IfMatch {
 
 /// Reads a body to its end; the size limit stands around it.
 pub(crate) async fn read_body(body: Body) -> Result<Bytes, Problem> {
-    axum::body::to_bytes(body, usize::MAX).await.map_err(|error| {
+    read_body_within(body, usize::MAX).await
+}
+
+/// The same within a limit of its own.
+pub(crate) async fn read_body_within(body: Body, most: usize) -> Result<Bytes, Problem> {
+    axum::body::to_bytes(body, most).await.map_err(|error| {
         let mut cause = error.source();
         while let Some(inner) = cause {
             if inner.is::<LengthLimitError>() {

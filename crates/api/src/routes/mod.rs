@@ -9,6 +9,7 @@ mod health;
 mod issue;
 mod issued;
 mod keys;
+pub(crate) mod ocsp;
 mod pki;
 mod profiles;
 mod revocation;
@@ -49,7 +50,7 @@ pub(crate) fn open() -> OpenApiRouter<Api> {
 
 /// Routes open to all that also stand on the plain listener.
 pub(crate) fn plain() -> OpenApiRouter<Api> {
-    health::routes().merge(pki::routes())
+    health::routes().merge(pki::routes()).merge(ocsp::routes())
 }
 
 /// Everything else.

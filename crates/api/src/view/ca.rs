@@ -122,7 +122,7 @@ fn revocation(settings: &RevocationSettings) -> wire::Revocation {
                 interval: delta.interval.to_string(),
             },
         },
-        ocsp: wire::Ocsp { enabled: settings.ocsp_enabled },
+        ocsp: wire::Ocsp { enabled: settings.ocsp_enabled, responder: settings.ocsp_responder.to_string() },
         hold_enabled: settings.hold_enabled,
     }
 }

@@ -4,7 +4,9 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request, StatusCode};
 use certwright_api::{ApiSettings, plain_router, router};
-use certwright_app::{App, Dependencies, EventSettings, Outbound, OutboundAnswer, OutboundError, Settings};
+use certwright_app::{
+    App, Dependencies, EventSettings, OcspSettings, Outbound, OutboundAnswer, OutboundError, Settings,
+};
 use certwright_domain::ambient::Clock;
 use certwright_domain::egress::EgressRules;
 use certwright_domain::http_url::{Host, HttpUrl};
@@ -100,6 +102,7 @@ impl TestApp {
                 idempotency_lifetime: Span::from_hours(24),
                 retention: None,
                 events: EventSettings::default(),
+                ocsp: OcspSettings::default(),
             },
         });
         let token = app.first_admin_token().await.unwrap().unwrap().expose().clone();

@@ -15,6 +15,7 @@ mod common;
 mod conventions;
 mod crl;
 mod formats;
+mod ocsp;
 mod resources;
 mod routes;
 mod transport;

@@ -121,10 +121,11 @@ async fn cas() {
         let patch = app
             .ask("PATCH", path)
             .header("if-match", "*")
-            .json(&json!({"name": "issuing", "revocation": {"ocsp": {"enabled": true}}}));
+            .json(&json!({"name": "issuing", "revocation": {"ocsp": {"responder": "CA"}}}));
         let patched = patch.send().await.is(200).json();
         let revocation = &patched["revocation"];
-        assert_eq!((&revocation["crl"]["lifetime"], &revocation["ocsp"]["enabled"]), (&json!("P3D"), &json!(true)));
+        let ocsp = json!({"enabled": true, "responder": "CA"});
+        assert_eq!((&revocation["crl"]["lifetime"], &revocation["ocsp"]), (&json!("P3D"), &ocsp));
         let path = "/v1/certificate-authorities/issuing";
         let renewed =
             app.post(&format!("{path}/renew"), json!({"key": "ROTATE", "makeCurrent": false})).await.is(200).json();

@@ -292,7 +292,10 @@ impl App {
             subject: Default::default(),
             rules,
             renewal: blank.rules.renewal,
-            revocation: blank.revocation,
+            revocation: RevocationSettings {
+                ocsp_enabled: blank.revocation.ocsp_enabled && ca_type != CaType::ExternalRoot,
+                ..blank.revocation
+            },
             versions: VersionPointers { current: Some(1), previous: None, latest: 1 },
             created_at: now,
             deletion_at: None,

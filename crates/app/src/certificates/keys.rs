@@ -1,4 +1,4 @@
-//! Private keys of managed certificates: versions of keys in a vault of the server's own, sealed, re-wrapped and destroyed
+//! Private keys of managed certificates (and of OCSP responders): versions of keys in a vault of the server's own, sealed, re-wrapped and destroyed
 //! like any master key.
 
 use crate::change::by_id;
@@ -15,8 +15,8 @@ use certwright_store::Tx;
 /// Name of the vault that holds them.
 pub(crate) const KEY_VAULT: &str = "certwright-certificates";
 
-/// A key for a version: made and sealed, not yet stored.
-pub(super) struct NewVersionKey {
+/// A version of a key: made and sealed, not yet stored.
+pub(crate) struct NewVersionKey {
     key: Key,
     is_new: bool,
     version: KeyVersion,
@@ -25,17 +25,17 @@ pub(super) struct NewVersionKey {
 
 impl NewVersionKey {
     /// DER SubjectPublicKeyInfo.
-    pub(super) fn public_key(&self) -> Result<&[u8], Error> {
+    pub(crate) fn public_key(&self) -> Result<&[u8], Error> {
         self.version.public_key.as_deref().ok_or_else(|| Error::Internal("a key pair without public key".into()))
     }
 
-    /// Key and version, as the certificate's version refers to them.
-    pub(super) fn place(&self) -> (KeyId, u32) {
+    /// Key and version, as what rests on them refers to them.
+    pub(crate) fn place(&self) -> (KeyId, u32) {
         (self.key.id.clone(), self.version.number)
     }
 
     /// Writes it.
-    pub(super) async fn record(&self, tx: &mut Tx<'_>) -> Result<(), Error> {
+    pub(crate) async fn record(&self, tx: &mut Tx<'_>) -> Result<(), Error> {
         still_newest(&mut **tx, &self.sealing).await?;
         match self.is_new {
             true => tx.insert_key(&self.key).await?,
@@ -53,8 +53,17 @@ impl App {
         algorithm: KeyAlgorithm,
         import: Option<&SecretBytes>,
     ) -> Result<NewVersionKey, Error> {
+        self.new_key_named(key_name(id, algorithm)?, algorithm, import).await
+    }
+
+    /// Makes a version of the key of this name in the vault of the certificates' keys; the first one makes the key.
+    pub(crate) async fn new_key_named(
+        &self,
+        name: ResourceName,
+        algorithm: KeyAlgorithm,
+        import: Option<&SecretBytes>,
+    ) -> Result<NewVersionKey, Error> {
         let vault = self.key_vault().await?;
-        let name = key_name(id, algorithm)?;
         let mut read = self.inner.store.read().await?;
         let known = read.key(&vault.id, &Reference::from(&name)).await?;
         let sealing = newest_vault_key(&mut *read, &vault.id).await?;

@@ -22,7 +22,7 @@ const PAGE: u32 = 10_000;
 /// Most entries of a delta list; beyond it, a full list is made first.
 const MAX_DELTA: u32 = 100_000;
 /// Bytes of a list that are written in one transaction: small, so that issuing is not held up.
-const CHUNK: usize = 1 << 20;
+const CHUNK: usize = 256 << 10;
 /// The lease is renewed when this much of it has passed.
 const RENEW_LEASE_AFTER: Span = Span::from_s(20);
 
@@ -172,15 +172,13 @@ impl App {
         let mut after = None;
         let mut leased_at = self.now();
         loop {
-            let page = read.revocations(&scope.ca_id, places, after.as_ref(), PAGE).await?;
-            for row in page.iter().filter(|row| row.on_full_list(before)) {
-                let kind = EntryKind::Revoked(row.revocation.reason);
-                builder.push(&CrlEntry { serial: row.serial.clone(), revoked_at: row.revocation.at, kind })?;
+            let page = read.listed(&scope.ca_id, places, after.as_ref(), before, PAGE).await?;
+            for entry in &page {
+                builder.push(entry)?;
             }
-            let Some(last) = page.last().filter(|_| page.len() >= usize::try_from(PAGE).unwrap_or(0)) else {
-                return Ok(());
-            };
-            after = Some((Place::of(&last.serial), last.serial.clone()));
+            let more = page.len() >= usize::try_from(PAGE).unwrap_or(usize::MAX);
+            let Some(last) = page.into_iter().next_back().filter(|_| more) else { return Ok(()) };
+            after = Some(last.serial);
             if self.now().ms_since(leased_at) > RENEW_LEASE_AFTER.ms() {
                 // Lost to another node: the number decides who publishes.
                 self.lease_crls(&scope.ca_id).await?;

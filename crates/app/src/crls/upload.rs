@@ -142,6 +142,7 @@ impl App {
         let target = Target { kind: "ca", id: ca.id.as_str(), name: ca.name.as_str() };
         tx.insert_audit(&self.inner.audit(call, "crl.restore", target, &details)).await?;
         tx.commit().await?;
+        restored.iter().for_each(|revoked| self.forget_ocsp(Some(&revoked.serial)));
         Ok(answer)
     }
 

@@ -21,7 +21,7 @@ use certwright_store::{Recording, Tx};
 use std::sync::Arc;
 
 /// How often a decision is made anew because the configuration changed under it.
-const MAX_ATTEMPTS: u32 = 5;
+pub(super) const MAX_ATTEMPTS: u32 = 5;
 
 /// A certificate that is signed and checked, not yet recorded. Never leaves this module.
 struct Signed {
@@ -258,7 +258,7 @@ impl App {
         Ok(Issued { row, chain, ca_chain, private_key: None, ignored_extensions: Vec::new() })
     }
 
-    fn issue_audit(&self, call: &Call, row: &IssuedCertificate) -> AuditEvent {
+    pub(super) fn issue_audit(&self, call: &Call, row: &IssuedCertificate) -> AuditEvent {
         self.inner.audit(
             call,
             "certificate.issue",

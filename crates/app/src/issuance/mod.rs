@@ -5,6 +5,7 @@
 
 mod authority;
 mod leaf;
+mod responder;
 
 pub(crate) use authority::AuthorityPlan;
 pub(crate) use leaf::{STALE_EPOCH, SignedLeaf, csr_leaf, read_csr};

@@ -63,6 +63,7 @@ impl App {
         let facts = [("version", number.to_string()), ("reason", reason.to_string())];
         let facts: Vec<(&str, &str)> = facts.iter().map(|(name, value)| (*name, value.as_str())).collect();
         self.finish_ca(call, "ca.revoke", tx, &ca, &facts).await?;
+        self.forget_ocsp(Some(&row.serial));
         self.inner.crls.wake();
         let mut read = self.inner.store.read().await?;
         let ca = find(&mut *read, &by_id(ca.id.as_str())?).await?;

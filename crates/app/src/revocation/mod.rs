@@ -135,6 +135,7 @@ impl App {
             true => tx.rollback().await?,
             false => {
                 tx.commit().await?;
+                changed.iter().for_each(|(row, _)| self.forget_ocsp(Some(&row.serial)));
                 self.after_revocation(epoch);
             }
         }
@@ -170,6 +171,7 @@ impl App {
             true => tx.rollback().await?,
             false => {
                 tx.commit().await?;
+                self.forget_ocsp(Some(&row.serial));
                 self.after_revocation(None);
             }
         }

@@ -5,7 +5,9 @@
 
 pub(crate) mod outbound;
 
-use certwright_app::{App, Call, Dependencies, EventSettings, Outbound, RevocationTarget, Revoke, Settings};
+use certwright_app::{
+    App, Call, Dependencies, EventSettings, OcspSettings, Outbound, RevocationTarget, Revoke, Settings,
+};
 use certwright_domain::issued::IssuedCertificate;
 use certwright_domain::name::{Reference, ResourceName};
 use certwright_domain::revocation::RevocationReason;
@@ -141,6 +143,7 @@ impl TestApp {
             idempotency_lifetime: Span::from_hours(24),
             retention: None,
             events: EventSettings::default(),
+            ocsp: OcspSettings::default(),
         };
         tune(&mut settings);
         let app = App::new(Dependencies {

@@ -9,5 +9,6 @@ mod certificates;
 mod faults;
 mod foreign;
 mod kit;
+mod ocsp;
 mod setup;
 mod transport;

@@ -34,6 +34,26 @@ pub(super) fn may_issue(verdicts: &mut Verdicts, issuer: &IssuerFacts, now: Time
     });
     verdicts.push(revocation);
 
+    unexpired(verdicts, issuer, now);
+}
+
+/// What a CA must be to have a delegated responder: one that issues nothing more still answers for what it issued, also
+/// when its own certificate was revoked, as long as its certificate lasts.
+pub(super) fn may_answer(verdicts: &mut Verdicts, issuer: &IssuerFacts, now: Timestamp) {
+    let answers = matches!(issuer.state, CaState::Active | CaState::Disabled | CaState::PendingDeletion);
+    let mut state = Rule::new("issuerState", owner(issuer), "activated and not deleted", issuer.state.as_str());
+    state.broken_if(!answers, || Broken {
+        code: "issuer_not_answering",
+        pointer: "/ca".into(),
+        detail: format!("CA {} is {} and has no responder.", issuer.name, issuer.state),
+        hint: "Ask another CA.".into(),
+        ..Broken::default()
+    });
+    verdicts.push(state);
+    unexpired(verdicts, issuer, now);
+}
+
+fn unexpired(verdicts: &mut Verdicts, issuer: &IssuerFacts, now: Timestamp) {
     let end = issuer.validity.not_after();
     let mut expiry = Rule::new("issuerExpiry", owner(issuer), end.to_string(), now.floor_to_second().to_string());
     expiry.broken_if(end < now.floor_to_second(), || Broken {

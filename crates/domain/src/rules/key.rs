@@ -106,8 +106,28 @@ pub(super) fn leaf(
     });
     verdicts.push(algorithm);
     verdicts.push(strength(&request.public_key, SERVICE));
+    nobody_elses(verdicts, issuer, &request.public_key, standing);
 
-    let own = standing == KeyStanding::OfCa || request.public_key.spki_sha256 == issuer.spki_sha256;
+    let asked = if request.asks_for_ca { "CA certificate" } else { "end-entity certificate" };
+    let mut end_entity = Rule::new("endEntity", of_profile, "end-entity certificate", asked);
+    end_entity.broken_if(request.asks_for_ca, || Broken {
+        code: "asks_for_ca",
+        pointer: "/csr".into(),
+        detail: "The CSR asks for a CA certificate (basicConstraints CA:TRUE).".into(),
+        hint: "Leave CA:TRUE out of the CSR; subordinate CAs are made as certificate authorities.".into(),
+        ..Broken::default()
+    });
+    verdicts.push(end_entity);
+}
+
+/// The key is no CA's, and no others know it.
+pub(super) fn nobody_elses(
+    verdicts: &mut Verdicts,
+    issuer: &IssuerFacts,
+    public_key: &PublicKey,
+    standing: KeyStanding,
+) {
+    let own = standing == KeyStanding::OfCa || public_key.spki_sha256 == issuer.spki_sha256;
     let mut distinct =
         Rule::new("keyNotOfCa", SERVICE, "not a CA's key", if own { "a CA's key" } else { "another key" });
     distinct.broken_if(own, || Broken {
@@ -130,17 +150,6 @@ pub(super) fn leaf(
         ..Broken::default()
     });
     verdicts.push(secret);
-
-    let asked = if request.asks_for_ca { "CA certificate" } else { "end-entity certificate" };
-    let mut end_entity = Rule::new("endEntity", of_profile, "end-entity certificate", asked);
-    end_entity.broken_if(request.asks_for_ca, || Broken {
-        code: "asks_for_ca",
-        pointer: "/csr".into(),
-        detail: "The CSR asks for a CA certificate (basicConstraints CA:TRUE).".into(),
-        hint: "Leave CA:TRUE out of the CSR; subordinate CAs are made as certificate authorities.".into(),
-        ..Broken::default()
-    });
-    verdicts.push(end_entity);
 }
 
 /// A subordinate CA has a key of its own.

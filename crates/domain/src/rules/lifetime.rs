@@ -90,6 +90,23 @@ impl Bounds {
         }
     }
 
+    /// A delegated responder of the CA: as long as `lifetime`, or as its CA allows.
+    pub(super) fn responder(issuer: &IssuerFacts, lifetime: Span, limits: &ServiceLimits, now: Timestamp) -> Self {
+        let longest = |rule, owner, span| Longest { rule, owner, span };
+        Self {
+            longest: vec![
+                longest("leafMaxValidity", issuer::owner(issuer), issuer.rules.leaf_max_validity),
+                longest("responderLifetime", SERVICE.into(), lifetime),
+            ],
+            window: Some(Window::of(issuer)),
+            usual: None,
+            backdate: limits.backdate.s(),
+            max_backdate: limits.leaf_max_backdate,
+            max_postdate: limits.max_postdate,
+            now: now.unix_s(),
+        }
+    }
+
     pub(super) fn subordinate(issuer: &IssuerFacts, limits: &ServiceLimits, now: Timestamp) -> Self {
         let span = issuer.rules.subordinate_max_validity;
         let longest = Longest { rule: "subordinateMaxValidity", owner: issuer::owner(issuer), span };

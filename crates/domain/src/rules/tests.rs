@@ -7,3 +7,4 @@ mod keys;
 mod lifetimes;
 mod names;
 mod properties;
+mod responder;

@@ -9,6 +9,7 @@ mod csr;
 mod foreign;
 mod garbage;
 mod issue;
+mod ocsp;
 mod openssl;
 mod support;
 mod verifiers;

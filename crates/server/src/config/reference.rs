@@ -156,6 +156,18 @@ reference! {
     /// Without it they are kept for ever.
     inventory_retention: String = "inventory.retention", example r#""400d""#;
 
+    /// How long an OCSP answer is valid (thisUpdate to nextUpdate). Caches may keep it as long; this server signs it anew
+    /// at half of that, and at once when the certificate is revoked.
+    ocsp_response_lifetime: String = "ocsp.response_lifetime", default r#""12h""#;
+    /// How long a node answers from memory before it asks the database whether the certificate was revoked on another
+    /// node. A revocation on the node itself is seen at once.
+    ocsp_recheck: String = "ocsp.recheck", default r#""5s""#;
+    /// Lifetime of the certificates of delegated OCSP responders; they are renewed in the middle of it. Shorter where the
+    /// CA's `leafMaxValidity` or its end leave less.
+    ocsp_responder_lifetime: String = "ocsp.responder_lifetime", default r#""7d""#;
+    /// Memory for OCSP answers that are used again.
+    ocsp_cache: String = "ocsp.cache", default r#""64 MiB""#;
+
     /// Age at which events and their deliveries are deleted.
     events_retention: String = "events.retention", default r#""90d""#;
 

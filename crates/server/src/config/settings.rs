@@ -1,8 +1,10 @@
 //! The settings the program works with: every value has been judged, alone and against the others.
 
 mod events;
+mod ocsp;
 
 pub(crate) use events::Events;
+pub(crate) use ocsp::Ocsp;
 
 use super::origin::{Fault, Setting};
 use super::reference::Raw;
@@ -70,6 +72,7 @@ pub struct Settings {
     pub(crate) idempotency_lifetime: Span,
     pub(crate) retention: Option<Span>,
     pub(crate) events: Events,
+    pub(crate) ocsp: Ocsp,
     pub(crate) root_key: RootKeySource,
     pub(crate) log_format: LogFormat,
     pub(crate) log_level: String,
@@ -105,6 +108,7 @@ impl Settings {
                 other => other,
             });
         let events = events::events(raw, &mut judge);
+        let ocsp = ocsp::ocsp(raw, &mut judge);
         let root_key = root_key(raw, data.as_deref(), &mut judge);
         let log_format = judge.text("log.format", &raw.log_format, |text| match text {
             "text" => Ok(LogFormat::Text),
@@ -176,6 +180,7 @@ impl Settings {
             idempotency_lifetime: idempotency_lifetime?,
             retention: retention?,
             events: events?,
+            ocsp: ocsp?,
             root_key: root_key?,
             log_format: log_format?,
             log_level: log_level?,
@@ -458,6 +463,13 @@ fn server_names(listen: IpAddr, public_host: &str, extra: Vec<String>) -> Vec<St
 /// The host that reaches an address from this machine.
 fn url_host(ip: IpAddr) -> String {
     if values::means_this_machine(ip) { "localhost".to_owned() } else { ip.to_string() }
+}
+
+fn at_least(span: Span, least: Span, written: &str) -> Result<Span, Wrong> {
+    if span < least {
+        return Err((format!("Shorter than {}.", least.in_words()), format!("Write at least `{written}`.")));
+    }
+    Ok(span)
 }
 
 fn path(text: &str) -> Result<PathBuf, Wrong> {

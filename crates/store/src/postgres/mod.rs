@@ -54,6 +54,11 @@ pub(super) const EACH_ISSUED: &str =
 /// The same for audit events.
 pub(super) const EACH_AUDIT: &str =
     " CROSS JOIN LATERAL (SELECT * FROM audit_events WHERE id = w.id OFFSET 0) AS t WHERE 1 = 1";
+/// A page of what full lists carry, as one text.
+pub(super) const LISTED: &str = "SELECT string_agg(encode(serial, 'hex') || ' ' || CAST(revoked_at AS TEXT) || ' ' || revocation_reason, ',' \
+     ORDER BY place, serial) AS entries FROM (SELECT place, serial, revoked_at, revocation_reason FROM revocations \
+     WHERE ca_id = $1 AND (place, serial) > ($2, $3) AND place <= $4 AND released = 0 \
+     AND (expires_at IS NULL OR expires_at >= $5) ORDER BY place, serial LIMIT $6) AS page";
 /// A statement that takes longer is given up; the server's own limit (see `SETTINGS`) comes first when it is there at all.
 pub(super) const STATEMENT_DEADLINE: Duration = Duration::from_secs(6);
 /// Tasks of the group commit: while one waits for the disk, the other sends.
@@ -78,6 +83,7 @@ pub(super) const MIGRATIONS: &[Step] = &[
         name: "0008_revocation",
         sql: include_str!("../../../../migrations/postgres/0008_revocation.sql"),
     },
+    Step { number: 9, name: "0009_ocsp", sql: include_str!("../../../../migrations/postgres/0009_ocsp.sql") },
 ];
 
 /// Getting a connection longer than this is [`Error::Unavailable`].

@@ -8,8 +8,8 @@ use crate::{CaFilter, CaQueries, Error, Page, PageRequest};
 use async_trait::async_trait;
 use certwright_domain::algorithm::SignatureAlgorithm;
 use certwright_domain::ca::{
-    Ca, CaRenewal, CaRenewalKey, CaRules, CaState, CaType, CaVersion, DeltaSettings, RevocationSettings,
-    expiry_warning_at,
+    Ca, CaRenewal, CaRenewalKey, CaRules, CaState, CaType, CaVersion, DeltaSettings, OcspResponderKind,
+    RevocationSettings, expiry_warning_at,
 };
 use certwright_domain::crl::Shards;
 use certwright_domain::id::{CaId, IssuedId, KeyId, VaultId, looks_like_id};
@@ -26,8 +26,8 @@ macro_rules! select_ca {
              signature_algorithm, subject, leaf_max_validity, subordinate_max_validity, path_length, name_constraints, \
              crl_enabled, crl_lifetime, ocsp_enabled, current_version, previous_version, latest_version, created_at, \
              deletion_at, revision, renewal_key, renewal_advance, renewal_activation, next_renewal_at, renewal_failures, \
-             exportable, crl_number, crl_interval, crl_shards, delta_lifetime, delta_interval, hold_enabled \
-             FROM certificate_authorities ",
+             exportable, crl_number, crl_interval, crl_shards, delta_lifetime, delta_interval, hold_enabled, \
+             ocsp_responder FROM certificate_authorities ",
             $rest
         )
     };
@@ -75,6 +75,7 @@ fn read_ca(row: &super::Row) -> Result<Ca> {
             delta: read_delta(&row)?,
             hold_enabled: row.flag("hold_enabled")?,
             ocsp_enabled: row.flag("ocsp_enabled")?,
+            ocsp_responder: row.parse("ocsp_responder", OcspResponderKind::parse)?,
         },
         versions: VersionPointers {
             current: row.number_optional("current_version")?,
@@ -135,9 +136,9 @@ impl CaQueries for Session {
                  path_length, name_constraints, crl_enabled, crl_lifetime, ocsp_enabled, current_version, \
                  previous_version, latest_version, created_at, deletion_at, revision, renewal_key, renewal_advance, \
                  renewal_activation, next_renewal_at, renewal_failures, exportable, crl_number, crl_interval, crl_shards, \
-                 delta_lifetime, delta_interval, hold_enabled) \
+                 delta_lifetime, delta_interval, hold_enabled, ocsp_responder) \
                  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, \
-                 $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36)")
+                 $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37)")
             .bind(ca.id.as_str())
             .bind(ca.name.as_str())
             .bind(ca.ca_type.as_str())
@@ -173,7 +174,8 @@ impl CaQueries for Session {
             .bind(i64::from(ca.revocation.crl_shards.number()))
             .bind(ca.revocation.delta.map(|delta| delta.lifetime.ms()))
             .bind(ca.revocation.delta.unwrap_or(DeltaSettings::DEFAULT).interval.ms())
-            .bind(i64::from(ca.revocation.hold_enabled)),
+            .bind(i64::from(ca.revocation.hold_enabled))
+            .bind(ca.revocation.ocsp_responder.as_str()),
         )
         .await?;
         self.execute(
@@ -231,7 +233,7 @@ impl CaQueries for Session {
                      previous_version = $14, latest_version = $15, deletion_at = $16, renewal_key = $17, \
                      renewal_advance = $18, renewal_activation = $19, next_renewal_at = $20, renewal_failures = $21, \
                      crl_interval = $22, crl_shards = $23, delta_lifetime = $24, delta_interval = $25, hold_enabled = $26, \
-                     revision = revision + 1 WHERE id = $1 AND revision = $2")
+                     ocsp_responder = $27, revision = revision + 1 WHERE id = $1 AND revision = $2")
                 .bind(ca.id.as_str())
                 .bind(ca.revision)
                 .bind(ca.name.as_str())
@@ -257,7 +259,8 @@ impl CaQueries for Session {
                 .bind(i64::from(ca.revocation.crl_shards.number()))
                 .bind(ca.revocation.delta.map(|delta| delta.lifetime.ms()))
                 .bind(ca.revocation.delta.unwrap_or(DeltaSettings::DEFAULT).interval.ms())
-                .bind(i64::from(ca.revocation.hold_enabled)),
+                .bind(i64::from(ca.revocation.hold_enabled))
+                .bind(ca.revocation.ocsp_responder.as_str()),
             )
             .await?;
         swapped(rows, "certificate_authorities")
@@ -414,8 +417,9 @@ impl CaQueries for Session {
     async fn live_leaves(&mut self, ca_id: &CaId, now: Timestamp, at_most: u32) -> Result<u64> {
         let row = self
             .optional(
-                sql("SELECT COUNT(*) AS found FROM (SELECT 1 AS one FROM issued_certificates WHERE ca_id = $1 \
-                     AND not_after >= $2 AND revoked_at IS NULL AND kind = 'LEAF' LIMIT $3) AS live")
+                sql("SELECT COUNT(*) AS found FROM (SELECT 1 AS one FROM issued_certificates t WHERE ca_id = $1 \
+                     AND not_after >= $2 AND revoked_at IS NULL AND kind = 'LEAF' \
+                     AND NOT EXISTS (SELECT 1 FROM ocsp_responders r WHERE r.issued_id = t.id) LIMIT $3) AS live")
                 .bind(ca_id.as_str())
                 .bind(now.floor_to_second().unix_ms())
                 .bind(i64::from(at_most)),

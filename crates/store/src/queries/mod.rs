@@ -13,6 +13,7 @@ mod keys;
 mod known_serials;
 pub(crate) mod lane;
 pub(crate) mod migrate;
+pub(crate) mod ocsp;
 mod page;
 mod profiles;
 mod reading;

@@ -1,10 +1,12 @@
 //! What revocation lists carry.
 
+use super::super::LISTED;
 use super::{Driver, Error, Reading, Result, Row, Session, sql};
 use crate::RevocationQueries;
 use async_trait::async_trait;
 use certwright_domain::crl::{Place, RevokedSerial};
 use certwright_domain::id::CaId;
+use certwright_domain::revocation::{CrlEntry, EntryKind, RevocationReason};
 use certwright_domain::serial::Serial;
 use certwright_domain::time::Timestamp;
 use sqlx::{QueryBuilder, Row as _};
@@ -28,6 +30,16 @@ fn read_revocation(row: &Row) -> Result<RevokedSerial> {
         revocation: row.revocation()?.ok_or_else(|| row.corrupt("revoked_at"))?,
         released: row.flag("released")?,
     })
+}
+
+/// An entry from hex serial, milliseconds and reason. A page comes as one text: a million rows would be a million trips
+/// through the driver.
+fn unpack(text: &str) -> Option<CrlEntry> {
+    let mut parts = text.split(' ');
+    let serial = Serial::from_bytes(&hex::decode(parts.next()?).ok()?).ok()?;
+    let revoked_at = Timestamp::from_unix_ms(parts.next()?.parse().ok()?);
+    let kind = EntryKind::Revoked(RevocationReason::parse(parts.next()?).ok()?);
+    parts.next().is_none().then_some(CrlEntry { serial, revoked_at, kind })
 }
 
 #[async_trait]
@@ -92,32 +104,32 @@ impl RevocationQueries for Session {
         Ok(())
     }
 
-    async fn revocations(
+    async fn listed(
         &mut self,
         ca_id: &CaId,
         places: (Place, Place),
-        after: Option<&(Place, Serial)>,
+        after: Option<&Serial>,
+        previous: Option<Timestamp>,
         limit: u32,
-    ) -> Result<Vec<RevokedSerial>> {
+    ) -> Result<Vec<CrlEntry>> {
         let (from, to) = places;
         // Before every serial of the first place stands the empty one.
-        let (place, serial) = match after {
-            Some((place, serial)) => (*place, serial.as_bytes()),
-            None => (from, &[][..]),
-        };
-        let rows = self
-            .all(
-                sql(select_revocation!(
-                    "WHERE ca_id = $1 AND (place, serial) > ($2, $3) AND place <= $4 ORDER BY place, serial LIMIT $5"
-                ))
-                .bind(ca_id.as_str())
-                .bind(i64::from(place.number()))
-                .bind(serial)
-                .bind(i64::from(to.number()))
-                .bind(i64::from(limit)),
+        let (place, serial) = after.map_or((from, &[][..]), |serial| (Place::of(serial), serial.as_bytes()));
+        let row = self
+            .optional(
+                sql(LISTED)
+                    .bind(ca_id.as_str())
+                    .bind(i64::from(place.number()))
+                    .bind(serial)
+                    .bind(i64::from(to.number()))
+                    .bind(previous.map_or(i64::MIN, Timestamp::unix_ms))
+                    .bind(i64::from(limit)),
             )
             .await?;
-        rows.iter().map(read_revocation).collect()
+        let packed: Option<String> =
+            row.map(|row| row.try_get("entries").map_err(Error::from_driver)).transpose()?.flatten();
+        let corrupt = || Error::Corrupt { table: "revocations", column: "serial", row: ca_id.as_str().to_owned() };
+        packed.iter().flat_map(|packed| packed.split(',')).map(|text| unpack(text).ok_or_else(corrupt)).collect()
     }
 
     async fn revocation(&mut self, ca_id: &CaId, serial: &Serial) -> Result<Option<RevokedSerial>> {

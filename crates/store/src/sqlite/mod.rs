@@ -51,6 +51,11 @@ pub(super) const MAKE_MIGRATIONS: &str = "CREATE TABLE IF NOT EXISTS schema_migr
 pub(super) const EACH_ISSUED: &str = " CROSS JOIN issued_certificates t WHERE t.id = w.id";
 /// The same for audit events.
 pub(super) const EACH_AUDIT: &str = " CROSS JOIN audit_events t WHERE t.id = w.id";
+/// A page of what full lists carry, as one text.
+pub(super) const LISTED: &str = "SELECT string_agg(hex(serial) || ' ' || CAST(revoked_at AS TEXT) || ' ' || revocation_reason, ',' \
+     ORDER BY place, serial) AS entries FROM (SELECT place, serial, revoked_at, revocation_reason FROM revocations \
+     WHERE ca_id = $1 AND (place, serial) > ($2, $3) AND place <= $4 AND released = 0 \
+     AND (expires_at IS NULL OR expires_at >= $5) ORDER BY place, serial LIMIT $6) AS page";
 /// A statement that takes longer is given up. (A local file has no network to lose: generous.)
 pub(super) const STATEMENT_DEADLINE: Duration = Duration::from_secs(60);
 /// Tasks of the group commit: there is one writer.
@@ -67,6 +72,7 @@ pub(super) const MIGRATIONS: &[Step] = &[
     Step { number: 5, name: "0005_ca_bundles", sql: include_str!("../../../../migrations/sqlite/0005_ca_bundles.sql") },
     Step { number: 6, name: "0006_transport", sql: include_str!("../../../../migrations/sqlite/0006_transport.sql") },
     Step { number: 8, name: "0008_revocation", sql: include_str!("../../../../migrations/sqlite/0008_revocation.sql") },
+    Step { number: 9, name: "0009_ocsp", sql: include_str!("../../../../migrations/sqlite/0009_ocsp.sql") },
 ];
 
 /// Waiting for the writer or a reader longer than this is [`Error::Unavailable`].

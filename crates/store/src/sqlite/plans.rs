@@ -49,3 +49,22 @@ async fn a_bundle_is_one_indexed_read() {
     drop(reader);
     database.close().await;
 }
+
+#[tokio::test]
+async fn the_standing_of_a_serial_is_one_indexed_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = Database::open(&folder.path().join("plans.db")).await.unwrap();
+    super::queries::migrate::run(&database).await.unwrap();
+    let mut reader = database.reader().await.unwrap();
+    let mut statement = sqlx::QueryBuilder::new("EXPLAIN QUERY PLAN ");
+    statement.push(super::queries::ocsp::STANDING);
+    let steps: Vec<String> = plan(&mut reader, statement)
+        .await
+        .into_iter()
+        .filter(|step| step.contains("SE") || step.contains("SCAN"))
+        .collect();
+    let searches = steps.iter().filter(|step| step.starts_with("SEARCH")).count();
+    assert!(searches == 2 && !steps.iter().any(|step| step.contains("SCAN")), "{steps:?}");
+    drop(reader);
+    database.close().await;
+}

@@ -224,6 +224,7 @@ fn subtrees(faults: &mut Faults, pointer: &str, subtrees: Option<&wire::Subtrees
 #[cfg(test)]
 mod tests {
     use super::*;
+    use certwright_domain::ca::OcspResponderKind;
 
     fn faults_of(text: &str) -> Vec<(String, String)> {
         match parsed(serde_json::from_str(text).unwrap(), None) {
@@ -292,6 +293,7 @@ mod tests {
         let before = RevocationSettings {
             crl_lifetime: Span::from_days(3),
             ocsp_enabled: true,
+            ocsp_responder: OcspResponderKind::Ca,
             ..RevocationSettings::default()
         };
         let after = update_ca(&body, Some(before)).unwrap().revocation.unwrap();

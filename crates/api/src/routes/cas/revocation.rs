@@ -1,7 +1,7 @@
 //! How a CA offers revocation, as bodies tell of it.
 
 use crate::parse::Faults;
-use certwright_domain::ca::{DeltaSettings, RevocationSettings};
+use certwright_domain::ca::{DeltaSettings, OcspResponderKind, RevocationSettings};
 use certwright_domain::crl::Shards;
 use certwright_domain::time::Span;
 use certwright_domain::violation::Invalid;
@@ -27,6 +27,8 @@ pub(super) fn revocation(
     let interval = faults.optional("/revocation/crl/interval", crl.interval.as_deref(), pause);
     let shards = faults.take("/revocation/crl/shards", crl.shards.map(Shards::new).transpose());
     let delta = delta(faults, crl.delta.as_ref(), before.delta);
+    let responder = ocsp.and_then(|ocsp| ocsp.responder.as_deref());
+    let responder = faults.optional("/revocation/ocsp/responder", responder, OcspResponderKind::parse);
     Some(RevocationSettings {
         crl_enabled: crl.enabled.unwrap_or(before.crl_enabled),
         crl_lifetime: lifetime?.unwrap_or(before.crl_lifetime),
@@ -35,6 +37,7 @@ pub(super) fn revocation(
         delta: delta?,
         hold_enabled: wish.hold_enabled.unwrap_or(before.hold_enabled),
         ocsp_enabled: ocsp.and_then(|ocsp| ocsp.enabled).unwrap_or(before.ocsp_enabled),
+        ocsp_responder: responder?.unwrap_or(before.ocsp_responder),
     })
 }
 

@@ -1,7 +1,7 @@
 //! Settings of events, webhooks, and the way out.
 
-use super::{Judge, Raw, path};
-use crate::config::values::{self, Wrong};
+use super::{Judge, Raw, at_least, path};
+use crate::config::values;
 use certwright_domain::egress::EgressRules;
 use certwright_domain::time::Span;
 use std::path::PathBuf;
@@ -32,11 +32,4 @@ pub(super) fn events(raw: &Raw, judge: &mut Judge<'_>) -> Option<Events> {
     let ca_file = judge.optional("egress.ca_file", &raw.egress_ca_file, path);
     let rules = EgressRules::parse(ranges?.iter().map(String::as_str)).ok()?;
     Some(Events { retention: retention?, first_retry: first_retry?, rules, ca_file: ca_file? })
-}
-
-fn at_least(span: Span, least: Span, written: &str) -> Result<Span, Wrong> {
-    if span < least {
-        return Err((format!("Shorter than {}.", least.in_words()), format!("Write at least `{written}`.")));
-    }
-    Ok(span)
 }

@@ -1,6 +1,6 @@
 use super::{conflict, fresh, stale};
 use crate::fixtures::*;
-use certwright_domain::ca::{Ca, CaState, CaType};
+use certwright_domain::ca::{Ca, CaState, CaType, OcspResponderKind};
 use certwright_domain::issued::IssuedKind;
 use certwright_store::{CaFilter, Error, Page};
 
@@ -19,7 +19,8 @@ async fn a_ca_comes_back_with_everything() {
     sub.key = Some((vault.id.clone(), key.id.clone()));
     sub.rules.path_length = None;
     sub.rules.name_constraints = None;
-    sub.revocation.ocsp_enabled = true;
+    sub.revocation.ocsp_enabled = false;
+    sub.revocation.ocsp_responder = OcspResponderKind::Ca;
     sub.versions.previous = Some(1);
     sub.versions.current = None;
     sub.deletion_at = Some(now().plus(days(9)));
@@ -65,7 +66,8 @@ async fn names_and_updates_are_guarded() {
     seen.rules.name_constraints = None;
     seen.revocation.crl_enabled = false;
     seen.revocation.crl_lifetime = days(1);
-    seen.revocation.ocsp_enabled = true;
+    seen.revocation.ocsp_enabled = false;
+    seen.revocation.ocsp_responder = OcspResponderKind::Ca;
     seen.versions = seen.versions.make_current(1).unwrap_or(seen.versions);
     seen.versions.latest = 2;
     seen.versions.previous = Some(1);

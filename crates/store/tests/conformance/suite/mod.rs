@@ -8,6 +8,7 @@ mod crls;
 mod events;
 mod issued;
 mod keys;
+mod ocsp;
 mod profiles;
 mod recorder;
 mod revocations;

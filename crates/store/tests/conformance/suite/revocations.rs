@@ -1,7 +1,7 @@
 use super::fresh;
 use crate::fixtures::*;
 use certwright_domain::crl::{CrlCounters, CrlKind, CrlScope, CrlSeries, Place, RevokedSerial, Shards};
-use certwright_domain::revocation::{Revocation, RevocationReason};
+use certwright_domain::revocation::{CrlEntry, EntryKind, Revocation, RevocationReason};
 use certwright_domain::serial::Serial;
 
 fn entry(place: u16, number: u8) -> RevokedSerial {
@@ -36,26 +36,57 @@ async fn entries_come_in_the_order_of_lists() {
     tx.note_revocations(&other.id, &[entry(3, 3)], now()).await.unwrap();
     tx.commit().await.unwrap();
     entries.sort_by_key(|entry| (Place::of(&entry.serial), entry.serial.as_bytes().to_vec()));
+    let entries: Vec<_> = entries.iter().map(as_listed).collect();
 
     let mut read = store.read().await.unwrap();
     let whole = places(1, 0);
     assert_eq!((whole.0.number(), whole.1.number()), ALL);
-    assert_eq!(read.revocations(&one.id, whole, None, 100).await.unwrap(), entries);
+    assert_eq!(read.listed(&one.id, whole, None, None, 100).await.unwrap(), entries);
     let mut paged = Vec::new();
-    let mut after: Option<(Place, Serial)> = None;
+    let mut after: Option<Serial> = None;
     loop {
-        let page = read.revocations(&one.id, whole, after.as_ref(), 4).await.unwrap();
+        let page = read.listed(&one.id, whole, after.as_ref(), None, 4).await.unwrap();
         let Some(last) = page.last() else { break };
-        after = Some((Place::of(&last.serial), last.serial.clone()));
+        after = Some(last.serial.clone());
         paged.extend(page);
     }
     assert_eq!(paged, entries);
-    let halves = [
-        read.revocations(&one.id, places(2, 0), None, 100).await.unwrap(),
-        read.revocations(&one.id, places(2, 1), None, 100).await.unwrap(),
-    ];
+    let mut halves = Vec::new();
+    for shard in [0, 1] {
+        halves.push(read.listed(&one.id, places(2, shard), None, None, 100).await.unwrap());
+    }
     assert_eq!(halves.concat(), entries);
     assert_eq!(halves[1].len(), 6);
+}
+
+fn as_listed(row: &RevokedSerial) -> CrlEntry {
+    let kind = EntryKind::Revoked(row.revocation.reason);
+    CrlEntry { serial: row.serial.clone(), revoked_at: row.revocation.at, kind }
+}
+
+#[tokio::test]
+async fn what_a_full_list_carries_is_what_the_rule_says() {
+    let store = fresh().await;
+    let (ca, _) = with_ca(&store).await;
+    let mut rows = Vec::new();
+    for (number, reason) in (0..).zip(RevocationReason::ALL) {
+        for (place, expires_at) in (0..).zip([None, Some(now().minus(days(1))), Some(now()), Some(now().plus(days(1)))])
+        {
+            for released in [false, true] {
+                let revocation = Revocation { at: now().minus(days(i64::from(number))), reason: *reason };
+                let serial = entry(place * 2 + u16::from(released), number).serial;
+                rows.push(RevokedSerial { serial, expires_at, revocation, released });
+            }
+        }
+    }
+    let mut tx = store.begin("t").await.unwrap();
+    tx.note_revocations(&ca.id, &rows, now()).await.unwrap();
+    for previous in [None, Some(now().minus(days(2))), Some(now()), Some(now().plus(days(2)))] {
+        let mut expected: Vec<_> = rows.iter().filter(|row| row.on_full_list(previous)).map(as_listed).collect();
+        expected.sort_by_key(|entry| (Place::of(&entry.serial), entry.serial.as_bytes().to_vec()));
+        let listed = tx.listed(&ca.id, places(1, 0), None, previous, 1000).await.unwrap();
+        assert_eq!(listed, expected, "{previous:?}");
+    }
 }
 
 #[tokio::test]

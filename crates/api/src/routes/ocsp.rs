@@ -1,0 +1,237 @@
+//! OCSP under the URL that stands in certificates (RFC 6960 appendix A, RFC 5019); open to all, also on the plain
+//! listener.
+//!
+//! Whatever is a request gets an OCSP answer with status 200, unsigned errors included: clients do not read others. What
+//! is none (another content type, a body that is too large) is a problem document.
+
+use crate::Api;
+use crate::answer::{self, Answer, bytes, public, set};
+use crate::extract::{Path, media_type, read_body_within};
+use crate::openapi::Binary;
+use crate::parse::{reference, version};
+use crate::problem::Problem;
+use axum::body::Body;
+use axum::extract::{OriginalUri, State};
+use axum::http::header::{CACHE_CONTROL, ETAG, EXPIRES, HeaderValue, LAST_MODIFIED, RETRY_AFTER};
+use axum::http::{HeaderMap, StatusCode};
+use base64::alphabet::STANDARD;
+use base64::engine::{DecodePaddingMode, Engine as _, GeneralPurpose, GeneralPurposeConfig};
+use certwright_app::{App, MAX_OCSP_REQUEST_BYTES, OcspAnswer, OcspError};
+use certwright_domain::time::Timestamp;
+use std::sync::Arc;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+const REQUEST: &str = "application/ocsp-request";
+const RESPONSE: &str = "application/ocsp-response";
+
+pub(crate) fn routes() -> OpenApiRouter<Api> {
+    OpenApiRouter::new()
+        .routes(routes!(post_current))
+        .routes(routes!(get_current))
+        .routes(routes!(post_of_version))
+        .routes(routes!(get_of_version))
+}
+
+/// Ask for the status of certificates
+///
+/// The body is a DER OCSPRequest (RFC 6960) of at most 20 KiB about at most 32 certificates of the CA. SHA-1 and SHA-256
+/// CertIDs are known, a nonce of 1 to 128 octets is echoed. Errors of OCSP have status 200.
+#[utoipa::path(post, path = "/pki/{ca}/ocsp", operation_id = "ocsp", tag = "open",
+    params(("ca" = String, Path, description = "Name or id")),
+    request_body(content = Binary, content_type = "application/ocsp-request"),
+    responses((status = 200, description = "DER OCSPResponse", body = Binary, content_type = "application/ocsp-response")))]
+async fn post_current(State(app): State<App>, Path(ca): Path<String>, headers: HeaderMap, body: Body) -> Answer {
+    posted(&app, &ca, None, &headers, body).await
+}
+
+/// Ask for the status of certificates, at the URL that stands in certificates
+#[utoipa::path(post, path = "/pki/{ca}/{version}/ocsp", operation_id = "ocspVersion", tag = "open",
+    params(("ca" = String, Path, description = "Name or id"), ("version" = u32, Path, description = "Version")),
+    request_body(content = Binary, content_type = "application/ocsp-request"),
+    responses((status = 200, description = "DER OCSPResponse", body = Binary, content_type = "application/ocsp-response")))]
+async fn post_of_version(
+    State(app): State<App>,
+    Path((ca, number)): Path<(String, String)>,
+    headers: HeaderMap,
+    body: Body,
+) -> Answer {
+    posted(&app, &ca, Some(version(&number)?), &headers, body).await
+}
+
+/// Ask for the status of certificates by GET
+///
+/// `request` is the DER OCSPRequest in base64, URL-encoded (RFC 6960 appendix A.1); unescaped `/` and `+`, the alphabet for
+/// URLs and missing padding are read as well.
+#[utoipa::path(get, path = "/pki/{ca}/ocsp/{*request}", operation_id = "ocspByGet", tag = "open",
+    params(("ca" = String, Path, description = "Name or id"), ("request" = String, Path, description = "Base64")),
+    responses((status = 200, description = "DER OCSPResponse", body = Binary, content_type = "application/ocsp-response")))]
+async fn get_current(
+    State(app): State<App>,
+    Path((ca, _request)): Path<(String, String)>,
+    OriginalUri(uri): OriginalUri,
+    headers: HeaderMap,
+) -> Answer {
+    got(&app, &ca, None, &headers, uri.path()).await
+}
+
+/// Ask for the status of certificates by GET, at the URL that stands in certificates
+#[utoipa::path(get, path = "/pki/{ca}/{version}/ocsp/{*request}", operation_id = "ocspVersionByGet", tag = "open",
+    params(("ca" = String, Path, description = "Name or id"), ("version" = u32, Path, description = "Version"),
+        ("request" = String, Path, description = "Base64")),
+    responses((status = 200, description = "DER OCSPResponse", body = Binary, content_type = "application/ocsp-response")))]
+async fn get_of_version(
+    State(app): State<App>,
+    Path((ca, number, _request)): Path<(String, String, String)>,
+    OriginalUri(uri): OriginalUri,
+    headers: HeaderMap,
+) -> Answer {
+    got(&app, &ca, Some(version(&number)?), &headers, uri.path()).await
+}
+
+async fn posted(app: &App, ca: &str, version: Option<u32>, headers: &HeaderMap, body: Body) -> Answer {
+    if media_type(headers).as_deref() != Some(REQUEST) {
+        let problem = Problem::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "unsupported_media_type",
+            "The body is not declared as `application/ocsp-request`.",
+            "add -H 'Content-Type: application/ocsp-request' --data-binary @request.der",
+        );
+        return Err(problem.allowing(REQUEST));
+    }
+    let request = read_body_within(body, MAX_OCSP_REQUEST_BYTES).await?;
+    answered(app, app.ocsp(&reference(ca)?, version, &request).await)
+}
+
+async fn got(app: &App, ca: &str, version: Option<u32>, headers: &HeaderMap, path: &str) -> Answer {
+    let outcome = match decode(path_request(path).unwrap_or_default()) {
+        Some(request) => app.ocsp(&reference(ca)?, version, &request).await,
+        None => Err(OcspError::MalformedRequest),
+    };
+    let cacheable = outcome.as_ref().is_ok_and(|answer| answer.cacheable);
+    let response = answered(app, outcome)?;
+    match response.headers().get(ETAG).and_then(|tag| tag.to_str().ok()).map(str::to_owned) {
+        Some(tag) if cacheable => answer::with_etag(headers, &tag, response),
+        _ => Ok(response),
+    }
+}
+
+/// What follows `/ocsp/` in `/pki/{ca}/ocsp/…` or `/pki/{ca}/{version}/ocsp/…`; the base64 in it may hold anything, also
+/// what would be a trick elsewhere.
+pub(crate) fn path_request(path: &str) -> Option<&str> {
+    let (_, rest) = path.strip_prefix("/pki/")?.split_once('/')?;
+    if let Some(request) = rest.strip_prefix("ocsp/") {
+        return Some(request);
+    }
+    let (_, rest) = rest.split_once('/')?;
+    rest.strip_prefix("ocsp/")
+}
+
+/// Base64 in a path: some clients escape it, some do not, some leave the padding away, some add a slash to the URL. (No
+/// request begins with a slash: base64 of a SEQUENCE begins with `M`.)
+fn decode(text: &str) -> Option<Vec<u8>> {
+    const TOLERANT: GeneralPurpose = GeneralPurpose::new(
+        &STANDARD,
+        GeneralPurposeConfig::new()
+            .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+            .with_decode_allow_trailing_bits(true),
+    );
+    let mut plain = Vec::with_capacity(text.len());
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        plain.push(match byte {
+            b'%' => {
+                let digit =
+                    |byte: Option<u8>| char::from(byte?).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+                (digit(rest.next())? << 4) | digit(rest.next())?
+            }
+            b'-' => b'+',
+            b'_' => b'/',
+            other => other,
+        });
+    }
+    let start = plain.iter().position(|byte| *byte != b'/')?;
+    TOLERANT.decode(plain.get(start..)?).ok()
+}
+
+fn answered(app: &App, outcome: Result<Arc<OcspAnswer>, OcspError>) -> Answer {
+    let count = |kind: &'static str| {
+        metrics::counter!("certwright_ocsp_answers_total", "kind" => kind).increment(1);
+    };
+    match outcome {
+        Ok(answer) => {
+            count(if answer.cacheable { "cacheable" } else { "single" });
+            let mut response = bytes(StatusCode::OK, RESPONSE, answer.der.clone());
+            if !answer.cacheable {
+                return Ok(public(response, "no-store"));
+            }
+            // RFC 5019 section 6.2.
+            let left = answer.next_update.ms_since(app.now()).max(0) / 1000;
+            let control = format!("max-age={left}, public, no-transform, must-revalidate");
+            set(&mut response, CACHE_CONTROL, &control)?;
+            set(&mut response, LAST_MODIFIED, &http_date(answer.this_update))?;
+            set(&mut response, EXPIRES, &http_date(answer.next_update))?;
+            set(&mut response, ETAG, &format!("\"{}\"", answer.digest))?;
+            Ok(response)
+        }
+        Err(error) => {
+            count(error.as_str());
+            let mut response = public(bytes(StatusCode::OK, RESPONSE, error.der().to_vec()), "no-store");
+            if error == OcspError::TryLater {
+                response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("5"));
+            }
+            Ok(response)
+        }
+    }
+}
+
+/// IMF-fixdate (RFC 9110 section 5.6.7).
+fn http_date(at: Timestamp) -> String {
+    let at = at.to_utc();
+    let (weekday, month) = (at.weekday().to_string(), at.month().to_string());
+    let short = |name: &str| name.chars().take(3).collect::<String>();
+    let (day, year) = (at.day(), at.year());
+    let (hour, minute, second) = (at.hour(), at.minute(), at.second());
+    format!("{}, {day:02} {} {year:04} {hour:02}:{minute:02}:{second:02} GMT", short(&weekday), short(&month))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn base64_of_every_client_is_read() {
+        // 30 fb ff fe: base64 with a plus and two slashes.
+        let bytes = [0x30, 0xfb, 0xef, 0xff, 0xff, 0xff, 0xfe];
+        for text in
+            ["MPvv/////g==", "MPvv/////g", "MPvv%2F%2f%2F%2F/g%3D%3D", "MPvv_____g", "/MPvv/////g", "%2FMPvv/////g="]
+        {
+            assert_eq!(decode(text).as_deref(), Some(&bytes[..]), "{text}");
+        }
+        for wrong in ["", "/", "%", "%2", "%zz", "M*", "MP v"] {
+            assert_eq!(decode(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn the_request_is_the_raw_rest_of_the_path() {
+        for (path, request) in [
+            ("/pki/a/ocsp/MA//x", Some("MA//x")),
+            ("/pki/a/1/ocsp//MA%2F", Some("/MA%2F")),
+            ("/pki/a/ocsp/ocsp/MA", Some("ocsp/MA")),
+            ("/pki/a/ocsp", None),
+            ("/pki/a/1/ocsp", None),
+            ("/pki/a/ca.crt", None),
+            ("/pki/a/b/c/ocsp/MA", None),
+            ("/v1/a/ocsp/MA", None),
+        ] {
+            assert_eq!(path_request(path), request, "{path}");
+        }
+    }
+
+    #[test]
+    fn dates_are_written_as_http_asks() {
+        let at = Timestamp::parse("1994-11-06T08:49:37Z").unwrap();
+        assert_eq!(http_date(at), "Sun, 06 Nov 1994 08:49:37 GMT");
+    }
+}

@@ -1,0 +1,280 @@
+//! OCSP: who asks gets an answer signed for the CA in the URL; no leave is needed.
+//!
+//! 1. [`authority`]: the CA's names and keys, and the key that signs its answers, from memory.
+//! 2. [`standing`]: what the CA knows of a serial, from memory for a few seconds, else one indexed read.
+//! 3. An answer without nonce is kept and used again while the standing, the responder and half of its life stand;
+//!    any other is signed, by no more at once than there are cores.
+//!
+//! A revocation on this node is seen at once ([`App::forget_ocsp`]), one on another node once what is kept has been
+//! trusted for [`OcspSettings::recheck`].
+
+mod authority;
+mod standing;
+
+use crate::{App, Error};
+use authority::{Authority, IssuingKey, Responder, Slot};
+use certwright_domain::issued::SerialStanding;
+use certwright_domain::name::Reference;
+use certwright_domain::serial::Sha256;
+use certwright_domain::time::{Span, Timestamp};
+use certwright_pki::ocsp::{
+    CertId, CertStatus, OcspContent, OcspError, OcspRequest, SignatureCheck, SingleStatus, read_ocsp_request,
+};
+use moka::sync::Cache;
+use standing::Standings;
+use std::sync::Arc;
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+/// Settings of OCSP.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OcspSettings {
+    /// From thisUpdate to nextUpdate.
+    pub response_lifetime: Span,
+    /// How long this node goes without asking the database whether what it knows still holds.
+    pub recheck: Span,
+    /// Lifetime of a delegated responder's certificate, where its CA leaves as much.
+    pub responder_lifetime: Span,
+    /// Bytes of memory for answers that are used again.
+    pub cache_bytes: u64,
+    /// Answers that are signed at the same time; others wait.
+    pub signing: usize,
+}
+
+impl Default for OcspSettings {
+    fn default() -> Self {
+        Self {
+            response_lifetime: Span::from_hours(12),
+            recheck: Span::from_s(5),
+            responder_lifetime: Span::from_days(7),
+            cache_bytes: 64 * 1024 * 1024,
+            signing: 2,
+        }
+    }
+}
+
+/// A signed answer.
+#[derive(Debug, PartialEq, Eq)]
+pub struct OcspAnswer {
+    /// DER OCSPResponse.
+    pub der: Vec<u8>,
+    /// SHA-256 of it.
+    pub digest: Sha256,
+    /// thisUpdate.
+    pub this_update: Timestamp,
+    /// nextUpdate.
+    pub next_update: Timestamp,
+    /// May others keep it until then? Not with a nonce, and not when nothing is known of the certificate.
+    pub cacheable: bool,
+}
+
+/// An answer that is kept, and what it rests on.
+struct Kept {
+    answer: Arc<OcspAnswer>,
+    standing: Option<SerialStanding>,
+    /// Which certificate's key signed.
+    responder: Sha256,
+    /// Signed anew from here on.
+    until: Timestamp,
+}
+
+/// An unknown certificate may be issued in the next moment.
+const UNKNOWN_LIFETIME: Span = Span::from_minutes(5);
+/// CAs whose names and keys are kept.
+const MAX_AUTHORITIES: u64 = 10_000;
+/// Opened responders.
+const MAX_RESPONDERS: u64 = 10_000;
+/// One of so many signatures of a signer is verified where the asker alone gets it.
+const SAMPLE: u64 = 16;
+/// What an entry of the cache takes beside its bytes, about.
+const ENTRY_BYTES: usize = 300;
+
+/// What OCSP keeps in memory.
+pub(crate) struct Ocsp {
+    authorities: Cache<String, Arc<Authority>>,
+    responders: Cache<(String, u32), Arc<Slot>>,
+    turns: crate::certificates::Locks,
+    standings: Standings,
+    answers: Cache<Box<[u8]>, Arc<Kept>>,
+    signing: Semaphore,
+    places: u32,
+}
+
+impl Ocsp {
+    pub(crate) fn new(settings: &OcspSettings) -> Self {
+        let places = u32::try_from(settings.signing.clamp(1, 1024)).unwrap_or(1);
+        let weigh = |key: &Box<[u8]>, kept: &Arc<Kept>| {
+            let bytes = key.len().saturating_add(kept.answer.der.len()).saturating_add(ENTRY_BYTES);
+            u32::try_from(bytes).unwrap_or(u32::MAX)
+        };
+        Self {
+            authorities: Cache::new(MAX_AUTHORITIES),
+            responders: Cache::new(MAX_RESPONDERS),
+            turns: crate::certificates::Locks::new(),
+            // A standing takes about a tenth of an answer.
+            standings: Standings::new(settings.cache_bytes / 8),
+            answers: Cache::builder().max_capacity(settings.cache_bytes).weigher(weigh).build(),
+            signing: Semaphore::new(usize::try_from(places).unwrap_or(1)),
+            places,
+        }
+    }
+}
+
+impl App {
+    /// Answers a DER OCSPRequest for the CA; `version`: the one that the URL names, which must be there. Whichever version
+    /// the URL names, the answer is for those that the request names by name and key.
+    ///
+    /// # Errors
+    /// The unsigned answer to give: `malformedRequest`; `unauthorized` for CAs that are not ours, are deleted, have no key,
+    /// or do not offer OCSP, and for requests about other issuers; `tryLater` when the database or the key is not to be
+    /// had at the moment; `internalError`, with its cause in the log.
+    pub async fn ocsp(
+        &self,
+        ca: &Reference,
+        version: Option<u32>,
+        request: &[u8],
+    ) -> Result<Arc<OcspAnswer>, OcspError> {
+        let request = read_ocsp_request(request).map_err(|malformed| {
+            tracing::debug!(why = malformed.0, "an OCSP request was refused");
+            OcspError::MalformedRequest
+        })?;
+        self.answer_ocsp(ca, version, &request).await.map_err(|error| match error {
+            Refusal::Known(known) => known,
+            Refusal::Failed(Error::NotFound { .. }) => OcspError::Unauthorized,
+            Refusal::Failed(error @ (Error::Unavailable { .. } | Error::Conflict { .. })) => {
+                tracing::debug!(%error, "no OCSP answer for the moment");
+                OcspError::TryLater
+            }
+            Refusal::Failed(error) => {
+                tracing::error!(%error, "an OCSP answer failed");
+                OcspError::InternalError
+            }
+        })
+    }
+
+    /// Has this node look at the certificate's standing again before it answers: something about it was changed here.
+    pub(crate) fn forget_ocsp(&self, serial: Option<&certwright_domain::serial::Serial>) {
+        if let Some(serial) = serial {
+            self.inner.ocsp.standings.forget(serial);
+        }
+    }
+
+    async fn answer_ocsp(
+        &self,
+        ca: &Reference,
+        version: Option<u32>,
+        request: &OcspRequest<'_>,
+    ) -> Result<Arc<OcspAnswer>, Refusal> {
+        let authority = self.ocsp_authority(ca).await?;
+        if version.is_some_and(|number| !authority.has_version(number)) {
+            return Err(Refusal::Known(OcspError::Unauthorized));
+        }
+        let key = request.ids.iter().find_map(|id| authority.key_of(id));
+        let key = key.ok_or(Refusal::Known(OcspError::Unauthorized))?;
+        let responder = self.ocsp_responder(&authority, key).await?;
+        let now = self.now();
+        match (request.ids.as_slice(), request.nonce) {
+            ([id], None) => {
+                let standing = self.standing_of(&authority, key, id).await?;
+                let place: Box<[u8]> = [authority.ca.as_str().as_bytes(), id.raw].concat().into();
+                if let Some(kept) = self.inner.ocsp.answers.get(&place)
+                    && kept.standing == standing
+                    && kept.responder == responder.certificate
+                    && (kept.answer.this_update..kept.until).contains(&now)
+                {
+                    return Ok(Arc::clone(&kept.answer));
+                }
+                let answer = self.sign_ocsp(&responder, &[single(id, standing)], None, now).await?;
+                if answer.cacheable {
+                    let half = Span::from_ms(answer.next_update.ms_since(answer.this_update) / 2);
+                    let until = answer.this_update.plus(half);
+                    let kept = Kept { answer: Arc::clone(&answer), standing, responder: responder.certificate, until };
+                    self.inner.ocsp.answers.insert(place, Arc::new(kept));
+                }
+                Ok(answer)
+            }
+            (ids, nonce) => {
+                let mut singles = Vec::with_capacity(ids.len());
+                for id in ids {
+                    singles.push(single(id, self.standing_of(&authority, key, id).await?));
+                }
+                Ok(self.sign_ocsp(&responder, &singles, nonce, now).await?)
+            }
+        }
+    }
+
+    /// What the CA knows of a certificate under this key; `None`: nothing. Certificates under other keys of the CA are
+    /// not for this key's responder to speak of.
+    async fn standing_of(
+        &self,
+        authority: &Authority,
+        key: &IssuingKey,
+        id: &CertId<'_>,
+    ) -> Result<Option<SerialStanding>, Error> {
+        let Some(serial) = id.serial.as_ref().filter(|_| key.issuer.is_named_by(id)) else { return Ok(None) };
+        let standing = self.serial_standing(&authority.ca, serial).await?;
+        Ok(standing.filter(|standing| standing.ca_version.is_none_or(|number| key.has_version(number))))
+    }
+
+    async fn sign_ocsp(
+        &self,
+        responder: &Responder,
+        singles: &[SingleStatus<'_>],
+        nonce: Option<&[u8]>,
+        now: Timestamp,
+    ) -> Result<Arc<OcspAnswer>, Error> {
+        let known = singles.iter().all(|single| single.status != CertStatus::Unknown);
+        let lifetime = self.inner.settings.ocsp.response_lifetime;
+        let lifetime = if known { lifetime } else { lifetime.min(UNKNOWN_LIFETIME) };
+        let this_update = now.floor_to_second();
+        // An answer that outlived its responder's certificate would be worth nothing.
+        let next_update = this_update.plus(lifetime).min(responder.not_after);
+        let cacheable = known && nonce.is_none();
+        let algorithm = responder.identity.algorithm();
+        let slow = algorithm.is_rsa();
+        let check = match cacheable || slow || responder.is_sampled(SAMPLE) {
+            true => SignatureCheck::Verified,
+            false => SignatureCheck::Sampled,
+        };
+        let prepared = responder.identity.prepare(OcspContent { singles, this_update, next_update, nonce });
+        let signature = {
+            let _place = self.signing_place(slow).await?;
+            responder.signer.sign(algorithm, prepared.tbs()).await?
+        };
+        let der = prepared.finish(&signature, check).inspect_err(|_| {
+            // Whatever is wrong with the signer, it is opened anew before it signs again.
+            self.inner.ocsp.responders.invalidate(&responder.place);
+        })?;
+        let digest = crate::sha256(&[&der]);
+        Ok(Arc::new(OcspAnswer { der, digest, this_update, next_update, cacheable }))
+    }
+
+    /// A place among those that sign. RSA takes two: half of the cores stay free for those who issue.
+    async fn signing_place(&self, slow: bool) -> Result<SemaphorePermit<'_>, Error> {
+        let ocsp = &self.inner.ocsp;
+        let places = if slow { ocsp.places.min(2) } else { 1 };
+        ocsp.signing.acquire_many(places).await.map_err(|_| Error::Internal("the places to sign are closed".into()))
+    }
+}
+
+/// Why there is no signed answer.
+enum Refusal {
+    /// Decided.
+    Known(OcspError),
+    /// Something failed.
+    Failed(Error),
+}
+
+impl From<Error> for Refusal {
+    fn from(error: Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+fn single<'a>(id: &'a CertId<'a>, standing: Option<SerialStanding>) -> SingleStatus<'a> {
+    let status = match standing {
+        None => CertStatus::Unknown,
+        Some(SerialStanding { revocation: None, .. }) => CertStatus::Good,
+        Some(SerialStanding { revocation: Some(revocation), .. }) => CertStatus::Revoked(revocation),
+    };
+    SingleStatus { id, status }
+}

@@ -1,0 +1,69 @@
+//! What CAs know of serials, kept for a few seconds.
+
+use crate::{App, Error};
+use certwright_domain::id::CaId;
+use certwright_domain::issued::SerialStanding;
+use certwright_domain::serial::Serial;
+use certwright_domain::time::Timestamp;
+use moka::sync::Cache;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// What one entry takes, about.
+const ENTRY_BYTES: u64 = 250;
+
+#[derive(Clone, Copy)]
+struct Entry {
+    standing: Option<SerialStanding>,
+    read_at: Timestamp,
+    /// The stripe's count before it was read.
+    stripe: u64,
+}
+
+/// Standings with the time at which they were read, and a count for each last octet of a serial.
+///
+/// **Invariant.** A count is raised after a change of such a serial was committed on this node, and an entry is used only
+/// while the count is what it was *before* the entry was read: so an entry that was read before the change is never used
+/// after it, however the two raced.
+pub(super) struct Standings {
+    entries: Cache<Box<[u8]>, Entry>,
+    stripes: Vec<AtomicU64>,
+}
+
+impl Standings {
+    pub(super) fn new(bytes: u64) -> Self {
+        Self { entries: Cache::new(bytes / ENTRY_BYTES), stripes: (0..=u8::MAX).map(|_| AtomicU64::new(0)).collect() }
+    }
+
+    pub(super) fn forget(&self, serial: &Serial) {
+        if let Some(stripe) = self.stripe(serial) {
+            stripe.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    fn count(&self, serial: &Serial) -> u64 {
+        self.stripe(serial).map_or(0, |stripe| stripe.load(Ordering::SeqCst))
+    }
+
+    fn stripe(&self, serial: &Serial) -> Option<&AtomicU64> {
+        self.stripes.get(usize::from(*serial.as_bytes().last()?))
+    }
+}
+
+impl App {
+    /// What the CA knows of the serial, no older than `recheck` and than the last change on this node.
+    pub(super) async fn serial_standing(&self, ca: &CaId, serial: &Serial) -> Result<Option<SerialStanding>, Error> {
+        let standings = &self.inner.ocsp.standings;
+        let place: Box<[u8]> = [ca.as_str().as_bytes(), serial.as_bytes()].concat().into();
+        let (now, stripe) = (self.now(), standings.count(serial));
+        let recheck = self.inner.settings.ocsp.recheck;
+        if let Some(entry) = standings.entries.get(&place)
+            && entry.stripe == stripe
+            && (entry.read_at..entry.read_at.plus(recheck)).contains(&now)
+        {
+            return Ok(entry.standing);
+        }
+        let standing = self.inner.store.read().await?.serial_standing(ca, serial).await?;
+        standings.entries.insert(place, Entry { standing, read_at: now, stripe });
+        Ok(standing)
+    }
+}
