@@ -227,7 +227,7 @@ impl App {
         })?;
         let certificate = read_certificate(der)?;
         let facts = issuer_facts(&ca, &certificate, &above, revoked);
-        let urls = self.urls(&ca, number);
+        let urls = self.urls(&ca, number, &certificate);
         let ca_chain: Vec<Vec<u8>> = std::iter::once(certificate.der.clone()).chain(version.chain.clone()).collect();
         let without_root =
             std::iter::once(&certificate).chain(&above).take_while(|one| one.issuer_der != one.subject_der).count();

@@ -4,7 +4,7 @@ use crate::App;
 use certwright_domain::ca::Ca;
 use certwright_domain::crl::{CrlKind, CrlScope, Place, Shards};
 use certwright_domain::serial::Serial;
-use certwright_pki::Urls;
+use certwright_pki::{Certificate, Urls};
 use std::borrow::Cow;
 
 /// The URLs that a version of a CA writes into what it signs; the list's may depend on the serial.
@@ -31,9 +31,9 @@ impl IssuerUrls {
 }
 
 impl App {
-    /// The URLs that certificates signed by this version of the CA carry; none where nothing answers. They name the
+    /// The URLs that certificates signed by this version of the CA (with this certificate) carry; none where nothing answers. They name the
     /// version: after a renewal with a new key, older certificates still find the certificate that signed them.
-    pub(crate) fn urls(&self, ca: &Ca, version: u32) -> IssuerUrls {
+    pub(crate) fn urls(&self, ca: &Ca, version: u32, certificate: &Certificate) -> IssuerUrls {
         let base = &self.inner.settings.pki_url;
         if base.is_empty() {
             return IssuerUrls::default();
@@ -52,7 +52,7 @@ impl App {
             },
             cut: None,
         };
-        match (ca.revocation.crl_enabled, shards) {
+        match (ca.revocation.crl_enabled && certificate.may_sign_crls, shards) {
             (false, _) => {}
             (true, Shards::ONE) => urls.common.crl = list(0),
             (true, shards) => urls.cut = Some((shards, (0..shards.number()).map(list).collect())),

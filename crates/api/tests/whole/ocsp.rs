@@ -4,6 +4,7 @@ use crate::common::{Reply, TestApp};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use certwright_app::sha256;
+use certwright_domain::serial::Serial;
 use certwright_domain::time::Span;
 use certwright_testkit::ocsp::{SHA256, cert_id, der, issuer_parts, request};
 use serde_json::json;
@@ -18,8 +19,7 @@ const UNAUTHORIZED: &[u8] = &[0x30, 3, 0x0a, 1, 6];
 async fn id(app: &TestApp, serial: &str) -> Vec<u8> {
     let ca = app.get("/pki/root/ca.crt").await.is(200).body;
     let (name, key) = issuer_parts(&ca).unwrap();
-    let mut bytes: Vec<u8> =
-        (0..serial.len()).step_by(2).map(|at| u8::from_str_radix(&serial[at..at + 2], 16).unwrap()).collect();
+    let mut bytes = Serial::parse(serial).unwrap().as_bytes().to_vec();
     if bytes[0] >= 0x80 {
         bytes.insert(0, 0);
     }

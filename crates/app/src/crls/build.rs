@@ -113,6 +113,10 @@ impl App {
         let missing = || Error::Internal(format!("{} lacks version {}", ca.id, scope.ca_version));
         let version = version.ok_or_else(missing)?;
         let certificate = read_certificate(version.certificate.as_deref().ok_or_else(missing)?)?;
+        if !certificate.may_sign_crls {
+            // Certificates of such a CA name no list either.
+            return Ok(Err(Outcome::NotWanted));
+        }
         let (signer, algorithm) = self.ca_signer(&mut read, &ca, &version).await?;
         let previous = read.current_crl(scope).await?;
         let base = match scope.kind {

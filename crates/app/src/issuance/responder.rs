@@ -89,7 +89,7 @@ impl App {
         let approved = decision.into_result().map_err(Error::Rejected)?;
         let serial = self.draw_serial(&known)?;
         // Its own revocation need not be looked up: neither a list nor a responder is named.
-        let urls = Urls { ca_issuers: self.urls(&ca, number).issuers().to_vec(), ..Urls::default() };
+        let urls = Urls { ca_issuers: self.urls(&ca, number, &issuer).issuers().to_vec(), ..Urls::default() };
         let prepared = prepare(approved, serial, &Issuer::Ca(&issuer), algorithm, &urls)?;
         let signature = signer.sign(algorithm, prepared.tbs()).await?;
         let certificate = prepared.finish(&signature)?;

@@ -94,7 +94,7 @@ pub(crate) struct Ocsp {
     responders: Cache<(String, u32), Arc<Slot>>,
     turns: crate::certificates::Locks,
     standings: Standings,
-    answers: Cache<Box<[u8]>, Arc<Kept>>,
+    answers: Cache<Arc<[u8]>, Arc<Kept>>,
     signing: Semaphore,
     places: u32,
 }
@@ -102,7 +102,7 @@ pub(crate) struct Ocsp {
 impl Ocsp {
     pub(crate) fn new(settings: &OcspSettings) -> Self {
         let places = u32::try_from(settings.signing.clamp(1, 1024)).unwrap_or(1);
-        let weigh = |key: &Box<[u8]>, kept: &Arc<Kept>| {
+        let weigh = |key: &Arc<[u8]>, kept: &Arc<Kept>| {
             let bytes = key.len().saturating_add(kept.answer.der.len()).saturating_add(ENTRY_BYTES);
             u32::try_from(bytes).unwrap_or(u32::MAX)
         };
@@ -175,7 +175,7 @@ impl App {
         match (request.ids.as_slice(), request.nonce) {
             ([id], None) => {
                 let standing = self.standing_of(&authority, key, id).await?;
-                let place: Box<[u8]> = [authority.ca.as_str().as_bytes(), id.raw].concat().into();
+                let place: Arc<[u8]> = [authority.ca.as_str().as_bytes(), id.raw].concat().into();
                 if let Some(kept) = self.inner.ocsp.answers.get(&place)
                     && kept.standing == standing
                     && kept.responder == responder.certificate

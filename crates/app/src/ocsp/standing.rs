@@ -6,6 +6,7 @@ use certwright_domain::issued::SerialStanding;
 use certwright_domain::serial::Serial;
 use certwright_domain::time::Timestamp;
 use moka::sync::Cache;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// What one entry takes, about.
@@ -25,7 +26,7 @@ struct Entry {
 /// while the count is what it was *before* the entry was read: so an entry that was read before the change is never used
 /// after it, however the two raced.
 pub(super) struct Standings {
-    entries: Cache<Box<[u8]>, Entry>,
+    entries: Cache<Arc<[u8]>, Entry>,
     stripes: Vec<AtomicU64>,
 }
 
@@ -53,7 +54,7 @@ impl App {
     /// What the CA knows of the serial, no older than `recheck` and than the last change on this node.
     pub(super) async fn serial_standing(&self, ca: &CaId, serial: &Serial) -> Result<Option<SerialStanding>, Error> {
         let standings = &self.inner.ocsp.standings;
-        let place: Box<[u8]> = [ca.as_str().as_bytes(), serial.as_bytes()].concat().into();
+        let place: Arc<[u8]> = [ca.as_str().as_bytes(), serial.as_bytes()].concat().into();
         let (now, stripe) = (self.now(), standings.count(serial));
         let recheck = self.inner.settings.ocsp.recheck;
         if let Some(entry) = standings.entries.get(&place)

@@ -283,9 +283,14 @@ async fn a_delegated_responder_goes_on_without_its_cas_key() {
     for _ in 0..6 {
         app.clock.advance(Span::from_hours(24));
         app.app.run_jobs().await.unwrap();
-        assert_eq!(status(&app, "issuing", &serial).await, CertStatus::Good);
+        let answer = ask(&app, "issuing", &serial).await.unwrap();
+        let read = read_ocsp_response(&answer.der).unwrap();
+        assert_eq!(read.singles[0].status, CertStatus::Good);
+        let responder = read_certificate(read.responder_certificate().unwrap()).unwrap();
+        assert!(answer.next_update <= responder.validity.not_after());
+        app.clock.advance(Span::from_hours(3));
     }
-    app.clock.advance(Span::from_hours(24));
+    app.clock.advance(Span::from_hours(6));
     assert_eq!(ask(&app, "issuing", &serial).await.unwrap_err(), OcspError::TryLater);
 }
 
