@@ -9,6 +9,7 @@ from pkilint.bin import lint_pkix_signer_signee_cert_chain as pair_linter
 from pkilint.cabf import serverauth
 from pkilint.cabf.serverauth import serverauth_constants
 from pkilint.pkix import certificate, extension, name, ocsp
+from pkilint.pkix import crl as crl_lint
 from pkilint.validation import ValidationFindingSeverity
 
 
@@ -71,6 +72,27 @@ def ocsp_response(der: bytes) -> list[Finding]:
     """What `lint_ocsp_response` reports at WARNING or worse."""
     loaded = loader.RFC6960OCSPResponseDocumentLoader().load_der_document(der, "response")
     return _findings(_ocsp().validate(loaded.root))
+
+
+@functools.cache
+def _crl():
+    return crl_lint.create_pkix_crl_validator_container(
+        [
+            pkix_lint.create_attribute_decoder(name.ATTRIBUTE_TYPE_MAPPINGS),
+            pkix_lint.create_extension_decoder(extension.EXTENSION_MAPPINGS),
+        ],
+        [
+            crl_lint.create_issuer_validator_container([]),
+            crl_lint.create_validity_validator_container([]),
+            crl_lint.create_extensions_validator_container([]),
+        ],
+    )
+
+
+def crl(pem: str) -> list[Finding]:
+    """What `lint_crl` reports at WARNING or worse."""
+    loaded = loader.RFC5280CertificateListDocumentLoader().load_pem_document(pem, "crl")
+    return _findings(_crl().validate(loaded.root))
 
 
 def cabf(pem: str, kind: str = "DV-FINAL-CERTIFICATE") -> list[Finding]:
