@@ -17,6 +17,7 @@ use axum::http::{HeaderMap, StatusCode};
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, Engine as _, GeneralPurpose, GeneralPurposeConfig};
 use certwright_app::{App, MAX_OCSP_REQUEST_BYTES, OcspAnswer, OcspError};
+use certwright_domain::serial::Sha256;
 use certwright_domain::time::Timestamp;
 use std::sync::Arc;
 use utoipa_axum::router::OpenApiRouter;
@@ -171,7 +172,7 @@ fn answered(app: &App, outcome: Result<Arc<OcspAnswer>, OcspError>) -> Answer {
             set(&mut response, CACHE_CONTROL, &control)?;
             set(&mut response, LAST_MODIFIED, &http_date(answer.this_update))?;
             set(&mut response, EXPIRES, &http_date(answer.next_update))?;
-            set(&mut response, ETAG, &format!("\"{}\"", answer.digest))?;
+            set(&mut response, ETAG, &tag(&answer.digest))?;
             Ok(response)
         }
         Err(error) => {
@@ -187,12 +188,19 @@ fn answered(app: &App, outcome: Result<Arc<OcspAnswer>, OcspError>) -> Answer {
 
 /// IMF-fixdate (RFC 9110 section 5.6.7).
 fn http_date(at: Timestamp) -> String {
+    const DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
+    const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
     let at = at.to_utc();
-    let (weekday, month) = (at.weekday().to_string(), at.month().to_string());
-    let short = |name: &str| name.chars().take(3).collect::<String>();
-    let (day, year) = (at.day(), at.year());
-    let (hour, minute, second) = (at.hour(), at.minute(), at.second());
-    format!("{}, {day:02} {} {year:04} {hour:02}:{minute:02}:{second:02} GMT", short(&weekday), short(&month))
+    let weekday = DAYS.get(usize::from(at.weekday().number_days_from_monday())).copied().unwrap_or_default();
+    let month = MONTHS.get(usize::from(u8::from(at.month())).saturating_sub(1)).copied().unwrap_or_default();
+    let (day, year, hour, minute, second) = (at.day(), at.year(), at.hour(), at.minute(), at.second());
+    format!("{weekday}, {day:02} {month} {year:04} {hour:02}:{minute:02}:{second:02} GMT")
+}
+
+/// An ETag from half of a content's hash.
+fn tag(digest: &Sha256) -> String {
+    let half = digest.0.iter().take(16).fold(0_u128, |number, octet| (number << 8) | u128::from(*octet));
+    format!("\"{half:032x}\"")
 }
 
 #[cfg(test)]
@@ -231,7 +239,12 @@ mod tests {
 
     #[test]
     fn dates_are_written_as_http_asks() {
-        let at = Timestamp::parse("1994-11-06T08:49:37Z").unwrap();
-        assert_eq!(http_date(at), "Sun, 06 Nov 1994 08:49:37 GMT");
+        for (at, written) in [
+            ("1994-11-06T08:49:37Z", "Sun, 06 Nov 1994 08:49:37 GMT"),
+            ("2026-01-05T00:00:00.9Z", "Mon, 05 Jan 2026 00:00:00 GMT"),
+            ("2026-12-31T23:59:59Z", "Thu, 31 Dec 2026 23:59:59 GMT"),
+        ] {
+            assert_eq!(http_date(Timestamp::parse(at).unwrap()), written);
+        }
     }
 }
