@@ -21,8 +21,10 @@ async fn id(app: &TestApp, ca: &str, version: u32, serial: &Serial, hash: &[u8])
     let (name, key) = issuer_parts(&der).unwrap();
     let algorithm = if hash == SHA1 { &digest::SHA1_FOR_LEGACY_USE_ONLY } else { &digest::SHA256 };
     let hashed = |bytes| digest::digest(algorithm, bytes).as_ref().to_vec();
-    // Serials of this size may need a leading zero.
-    let integer = [&[0_u8][usize::from(serial.as_bytes()[0] < 0x80)..], serial.as_bytes()].concat();
+    let mut integer = serial.as_bytes().to_vec();
+    if integer.first().is_some_and(|first| *first >= 0x80) {
+        integer.insert(0, 0);
+    }
     cert_id(hash, &hashed(name), &hashed(key), &integer)
 }
 
@@ -33,7 +35,7 @@ async fn ask(app: &TestApp, ca: &str, serial: &Serial) -> Result<Arc<OcspAnswer>
 
 async fn status(app: &TestApp, ca: &str, serial: &Serial) -> CertStatus {
     let answer = ask(app, ca, serial).await.unwrap();
-    read_ocsp_response(&answer.der).unwrap().singles[0].status
+    read_ocsp_response(&answer.der).unwrap().singles.first().unwrap().status
 }
 
 async fn issued(app: &TestApp, ca: &str) -> Serial {
