@@ -83,6 +83,16 @@ impl Place {
     pub const fn number(self) -> u16 {
         self.0
     }
+
+    /// The last of so many places from here on, but not beyond `end`.
+    pub fn last_of(self, count: u16, end: Self) -> Self {
+        Self(self.0.saturating_add(count.saturating_sub(1))).min(end)
+    }
+
+    /// The place after this one; `None` after the last.
+    pub fn next(self) -> Option<Self> {
+        self.0.checked_add(1).map(Self)
+    }
 }
 
 /// The address of a series.

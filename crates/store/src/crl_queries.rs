@@ -16,15 +16,13 @@ pub trait RevocationQueries: Send {
     /// Writes entries of a CA, new ones or over those that are there, raises its counter of changes and has the lists that
     /// carry them made anew. Every revocation, release and change of a reason comes here, in its own transaction.
     async fn note_revocations(&mut self, ca_id: &CaId, entries: &[RevokedSerial], now: Timestamp) -> Result<()>;
-    /// What full lists carry ([`RevokedSerial::on_full_list`]), in the order in which they are written: at most `limit`
-    /// entries of the places `from` to `to` after the place and serial `after`. `previous`: thisUpdate of the list before.
+    /// What full lists carry ([`RevokedSerial::on_full_list`]) of the places `from` to `to`, in no order. `previous`:
+    /// thisUpdate of the list before.
     async fn listed(
         &mut self,
         ca_id: &CaId,
         places: (Place, Place),
-        after: Option<&Serial>,
         previous: Option<Timestamp>,
-        limit: u32,
     ) -> Result<Vec<CrlEntry>>;
     /// The entry of a serial.
     async fn revocation(&mut self, ca_id: &CaId, serial: &Serial) -> Result<Option<RevokedSerial>>;

@@ -17,8 +17,13 @@ use certwright_pki::{CrlBuilder, CrlHeader, CrlKind as CrlContents, PreparedCrl,
 use certwright_store::{Reader, Tx};
 use std::sync::Arc;
 
-/// Entries read in one go.
-const PAGE: u32 = 10_000;
+/// Places whose entries are read at first; more or fewer when a part is small or large.
+const FIRST_PLACES: u16 = 64;
+/// Entries of a small part, and of a large one.
+const SMALL_PAGE: usize = 5_000;
+const LARGE_PAGE: usize = 20_000;
+/// Changes that are looked at when a list is published.
+const CHANGES: u32 = 10_000;
 /// Most entries of a delta list; beyond it, a full list is made first.
 const MAX_DELTA: u32 = 100_000;
 /// Bytes of a list that are written in one transaction: small, so that issuing is not held up.
@@ -70,6 +75,7 @@ impl App {
             }
         };
         let Gathered { ca, counters, base, prepared, algorithm, signer, this_update, next_update } = gathered;
+        let gathered_at = self.now();
         let signature = signer.sign(algorithm, prepared.tbs()).await?;
         // Reading back and verifying a million entries takes its time, which belongs to no request.
         let finished = tokio::task::spawn_blocking(move || prepared.finish(&signature));
@@ -89,12 +95,15 @@ impl App {
             created_at: begun_at,
         };
         let bytes = Bytes::from(signed.into_der());
+        let signed_at = self.now();
         self.publish(call, &ca, &crl, &counters, &bytes).await?;
         self.inner.crls.bytes.insert(crl.id.clone(), bytes);
         metrics::counter!("certwright_crls_published_total").increment(1);
         tracing::info!(
             ca.id = %ca.id, ca.version = scope.ca_version, crl.kind = %scope.kind, crl.number = crl.number,
             crl.shard = scope.shard, entries = crl.entries, bytes = crl.size, next_update = %crl.next_update,
+            gathering_ms = gathered_at.ms_since(begun_at), signing_ms = signed_at.ms_since(gathered_at),
+            storing_ms = self.now().ms_since(signed_at),
             "a revocation list was published"
         );
         Ok(Outcome::Published)
@@ -172,17 +181,23 @@ impl App {
         before: Option<Timestamp>,
         builder: &mut CrlBuilder,
     ) -> Result<(), Error> {
-        let places = scope.shards.places(scope.shard);
-        let mut after = None;
+        let (mut from, end) = scope.shards.places(scope.shard);
+        let mut count = FIRST_PLACES;
         let mut leased_at = self.now();
         loop {
-            let page = read.listed(&scope.ca_id, places, after.as_ref(), before, PAGE).await?;
+            let last = from.last_of(count, end);
+            let page = read.listed(&scope.ca_id, (from, last), before).await?;
             for entry in &page {
                 builder.push(entry)?;
             }
-            let more = page.len() >= usize::try_from(PAGE).unwrap_or(usize::MAX);
-            let Some(last) = page.into_iter().next_back().filter(|_| more) else { return Ok(()) };
-            after = Some(last.serial);
+            let Some(next) = last.next().filter(|_| last < end) else { return Ok(()) };
+            from = next;
+            // Serials are spread evenly over the places: the next part is about as full as this one.
+            count = match page.len() {
+                0..SMALL_PAGE => count.saturating_mul(2),
+                SMALL_PAGE..LARGE_PAGE => count,
+                _ => (count / 2).max(1),
+            };
             if self.now().ms_since(leased_at) > RENEW_LEASE_AFTER.ms() {
                 // Lost to another node: the number decides who publishes.
                 self.lease_crls(&scope.ca_id).await?;
@@ -238,9 +253,9 @@ impl App {
             return Ok(false);
         }
         let (from, to) = crl.scope.shards.places(crl.scope.shard);
-        let changes = tx.revocations_since(&crl.scope.ca_id, crl.change, PAGE).await?;
+        let changes = tx.revocations_since(&crl.scope.ca_id, crl.change, CHANGES).await?;
         // More than a page: some of it is surely of this shard, and if not, one more list does no harm.
-        let many = changes.len() >= usize::try_from(PAGE).unwrap_or(usize::MAX);
+        let many = changes.len() >= usize::try_from(CHANGES).unwrap_or(usize::MAX);
         Ok(many || changes.iter().any(|change| (from..=to).contains(&Place::of(&change.serial))))
     }
 

@@ -16,6 +16,16 @@ fn a_place_is_the_last_two_bytes() {
 }
 
 #[test]
+fn ranges_of_places_end_where_they_should() {
+    let place = Place;
+    assert_eq!(place(10).last_of(5, place(100)), place(14));
+    assert_eq!(place(10).last_of(500, place(100)), place(100));
+    assert_eq!(place(10).last_of(0, place(100)), place(10), "never nothing");
+    assert_eq!(place(65_530).last_of(100, place(u16::MAX)), place(u16::MAX));
+    assert_eq!((place(1).next(), place(u16::MAX).next()), (Some(place(2)), None));
+}
+
+#[test]
 fn shards_have_bounds() {
     for number in [0, 1025, u32::MAX] {
         assert_eq!(Shards::new(number).unwrap_err().code, "invalid_shards");

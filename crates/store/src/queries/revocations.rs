@@ -32,8 +32,8 @@ fn read_revocation(row: &Row) -> Result<RevokedSerial> {
     })
 }
 
-/// An entry from hex serial, milliseconds and reason. A page comes as one text: a million rows would be a million trips
-/// through the driver.
+/// An entry from hex serial, milliseconds and reason. Many come as one text: a million rows would be a million trips through
+/// the driver.
 fn unpack(text: &str) -> Option<CrlEntry> {
     let mut parts = text.split(' ');
     let serial = Serial::from_bytes(&hex::decode(parts.next()?).ok()?).ok()?;
@@ -108,22 +108,16 @@ impl RevocationQueries for Session {
         &mut self,
         ca_id: &CaId,
         places: (Place, Place),
-        after: Option<&Serial>,
         previous: Option<Timestamp>,
-        limit: u32,
     ) -> Result<Vec<CrlEntry>> {
         let (from, to) = places;
-        // Before every serial of the first place stands the empty one.
-        let (place, serial) = after.map_or((from, &[][..]), |serial| (Place::of(serial), serial.as_bytes()));
         let row = self
             .optional(
                 sql(LISTED)
                     .bind(ca_id.as_str())
-                    .bind(i64::from(place.number()))
-                    .bind(serial)
+                    .bind(i64::from(from.number()))
                     .bind(i64::from(to.number()))
-                    .bind(previous.map_or(i64::MIN, Timestamp::unix_ms))
-                    .bind(i64::from(limit)),
+                    .bind(previous.map_or(i64::MIN, Timestamp::unix_ms)),
             )
             .await?;
         let packed: Option<String> =
