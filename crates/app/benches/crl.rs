@@ -3,7 +3,12 @@
 //!
 //! The use cases as the server runs them, on a real store with every commit durable, with real keys.
 #![expect(clippy::print_stdout, reason = "the table is what this program is for")]
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a benchmark that cannot go on ends")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::arithmetic_side_effects,
+    reason = "a benchmark that cannot go on ends"
+)]
 
 use certwright_app::{
     App, Call, Dependencies, EventSettings, IssueRequest, NewCa, NewCaKind, NewKey, NewRules, OcspSettings, Outbound,

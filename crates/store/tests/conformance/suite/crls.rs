@@ -19,9 +19,9 @@ fn crl(number: u32, scope: CrlScope) -> Crl {
         id: CrlId::new(now(), entropy(number)),
         scope,
         number: Some(i64::from(number)),
-        base_number: (number % 2 == 0).then_some(40),
+        base_number: number.is_multiple_of(2).then_some(40),
         change: 3,
-        uploaded: number % 3 == 0,
+        uploaded: number.is_multiple_of(3),
         this_update: now(),
         next_update: now().plus(days(7)),
         entries: 5,
@@ -86,7 +86,7 @@ async fn a_list_is_served_once_it_is_published() {
     publish(&mut *tx, &second).await;
     assert_eq!(tx.current_crl(&whole(&ca)).await.unwrap(), Some(second.clone()));
     assert_eq!(tx.obsolete_crls(now(), 10).await.unwrap(), []);
-    assert_eq!(tx.obsolete_crls(now().plus(days(1)), 10).await.unwrap(), [first.id.clone()]);
+    assert_eq!(tx.obsolete_crls(now().plus(days(1)), 10).await.unwrap(), std::slice::from_ref(&first.id));
     assert!(!tx.delete_crl_chunks(&first.id, 1).await.unwrap());
     assert!(!tx.delete_crl_chunks(&first.id, 1).await.unwrap());
     assert!(tx.delete_crl_chunks(&first.id, 1).await.unwrap());

@@ -154,7 +154,7 @@ async fn responders_retire_at_their_end_or_with_their_ca() {
     tx.insert_ocsp_responder(&first).await.unwrap();
     assert_eq!(tx.ocsp_responders_to_retire(now().plus(days(8)), 10).await.unwrap(), []);
     let later = now().plus(days(8)).plus(certwright_domain::time::Span::from_s(1));
-    assert_eq!(tx.ocsp_responders_to_retire(later, 10).await.unwrap(), [first.clone()]);
+    assert_eq!(tx.ocsp_responders_to_retire(later, 10).await.unwrap(), std::slice::from_ref(&first));
     assert_eq!(tx.ocsp_responders_to_retire(later, 0).await.unwrap(), []);
     ca.state = CaState::Deleted;
     tx.update_ca(&ca).await.unwrap();

@@ -10,7 +10,7 @@ fn entry(place: u16, number: u8) -> RevokedSerial {
     let [high, low] = place.to_be_bytes();
     RevokedSerial {
         serial: Serial::from_bytes(&[0x51, number, high, low]).unwrap(),
-        expires_at: (number % 2 == 0).then(|| now().plus(days(30))),
+        expires_at: number.is_multiple_of(2).then(|| now().plus(days(30))),
         revocation: revocation(),
         released: false,
     }
