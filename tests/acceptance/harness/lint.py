@@ -4,10 +4,12 @@ import functools
 from dataclasses import dataclass
 
 from pkilint import finding_filter, loader
+from pkilint import pkix as pkix_base
 from pkilint.bin import lint_pkix_signer_signee_cert_chain as pair_linter
 from pkilint.cabf import serverauth
 from pkilint.cabf.serverauth import serverauth_constants
 from pkilint.pkix import certificate, extension, name
+from pkilint.pkix import crl as crl_linter
 from pkilint.validation import ValidationFindingSeverity
 
 
@@ -79,3 +81,24 @@ def pair(issuer: str, subject: str) -> list[Finding]:
     results += pair_linter.create_issuer_validation_container().validate(documents["issuer"].root)
     results += pair_linter.create_subject_validation_container().validate(documents["subject"].root)
     return _findings(results)
+
+
+@functools.cache
+def _crl():
+    return crl_linter.create_pkix_crl_validator_container(
+        [
+            pkix_base.create_attribute_decoder(name.ATTRIBUTE_TYPE_MAPPINGS),
+            pkix_base.create_extension_decoder(extension.EXTENSION_MAPPINGS),
+        ],
+        [
+            crl_linter.create_issuer_validator_container([]),
+            crl_linter.create_validity_validator_container([]),
+            crl_linter.create_extensions_validator_container([]),
+        ],
+    )
+
+
+def crl(pem: str) -> list[Finding]:
+    """What `lint_crl --profile PKIX` reports at WARNING or worse."""
+    loaded = loader.RFC5280CertificateListDocumentLoader().load_pem_document(pem, "crl")
+    return _findings(_crl().validate(loaded.root))
