@@ -20,3 +20,4 @@ mod lists;
 mod revoke;
 mod schedule;
 mod support;
+mod upload;
