@@ -2,17 +2,18 @@
 
 use crate::audit::Target;
 use crate::cas::find;
-use crate::revocation::entry;
+use crate::change::Change;
+use crate::revocation::{entry, find_ca_version};
 use crate::{App, Call, Error, Permission};
 use certwright_domain::ca::{Ca, CaVersion};
 use certwright_domain::crl::{Crl, CrlKind, CrlScope, CrlSeries, RevokedSerial, Shards};
 use certwright_domain::id::CrlId;
+use certwright_domain::issued::IssuedKind;
 use certwright_domain::name::Reference;
-use certwright_domain::revocation::{CrlEntry, EntryKind, Revocation};
+use certwright_domain::revocation::{CrlEntry, EntryKind, RevocationVerdict, judge_revocation};
 use certwright_domain::time::{Span, Timestamp};
 use certwright_domain::violation::Invalid;
 use certwright_pki::{ForeignCrl, read_certificate, read_crl};
-use certwright_store::Tx;
 
 /// Clocks differ by this much.
 const SKEW: Span = Span::from_minutes(5);
@@ -146,23 +147,44 @@ impl App {
         Ok(answer)
     }
 
-    /// Marks what is listed and not known as revoked; serials that the inventory lost are listed all the same.
-    async fn restore(&self, tx: &mut Tx<'_>, ca: &Ca, listed: &CrlEntry) -> Result<Option<RevokedSerial>, Error> {
+    /// Marks what is listed and not known as revoked, as if it were revoked now: keys are blocked, versions of CAs are
+    /// marked too. Serials that the inventory lost are listed all the same.
+    async fn restore(
+        &self,
+        change: &mut Change<'_>,
+        ca: &Ca,
+        listed: &CrlEntry,
+    ) -> Result<Option<RevokedSerial>, Error> {
         let EntryKind::Revoked(reason) = listed.kind else { return Ok(None) };
-        let revocation = Revocation { at: listed.revoked_at, reason };
-        let rows = tx.issued_by_serial(&listed.serial).await?;
-        match rows.into_iter().find(|row| row.ca_id == ca.id) {
-            Some(row) if row.revocation.is_some() => Ok(None),
-            Some(row) => {
-                tx.change_revocation(&row.id, None, Some(&revocation)).await?;
-                Ok(Some(entry(&row, revocation, false)))
-            }
-            None if tx.revocation(&ca.id, &listed.serial).await?.is_some() => Ok(None),
-            None => {
-                let serial = listed.serial.clone();
-                Ok(Some(RevokedSerial { serial, expires_at: None, revocation, released: false }))
-            }
+        let judge = |before| match judge_revocation(before, reason, listed.revoked_at) {
+            RevocationVerdict::Write(after) => Some(after),
+            RevocationVerdict::Unchanged | RevocationVerdict::Refused(_) => None,
+        };
+        let rows = change.issued_by_serial(&listed.serial).await?;
+        let Some(row) = rows.into_iter().find(|row| row.ca_id == ca.id) else {
+            let known = change.revocation(&ca.id, &listed.serial).await?;
+            let expires_at = known.as_ref().and_then(|known| known.expires_at);
+            let before = known.filter(|known| !known.released).map(|known| known.revocation);
+            let serial = listed.serial.clone();
+            return Ok(judge(before).map(|revocation| RevokedSerial {
+                serial,
+                expires_at,
+                revocation,
+                released: false,
+            }));
+        };
+        let Some(after) = judge(row.revocation) else { return Ok(None) };
+        change.change_revocation(&row.id, row.revocation.as_ref(), Some(&after)).await?;
+        if row.kind == IssuedKind::Ca
+            && let Some((below, version)) = find_ca_version(&mut ***change, &row).await?
+        {
+            change.revoke_ca_version(&below.id, version.number, version.revocation.as_ref(), &after).await?;
         }
+        if reason.is_compromise() {
+            let epoch = change.epoch();
+            change.block_key(&row.spki_sha256, epoch, self.now()).await?;
+        }
+        Ok(Some(entry(&row, after, false)))
     }
 }
 

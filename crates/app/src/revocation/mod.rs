@@ -9,6 +9,7 @@ use crate::audit::Target;
 use crate::change::{by_id, once_more_if_stale};
 use crate::issued::find;
 use crate::{App, Call, Error, Permission};
+use certwright_domain::ca::{Ca, CaVersion};
 use certwright_domain::crl::RevokedSerial;
 use certwright_domain::event::EventKind;
 use certwright_domain::id::CaId;
@@ -327,7 +328,10 @@ fn too_many_siblings(row: &IssuedCertificate) -> Error {
 /// The refusal of revoking a CA certificate here, with the request that does it.
 async fn points_to_the_ca(queries: &mut dyn Queries, row: &IssuedCertificate) -> Result<Error, Error> {
     let place = find_ca_version(queries, row).await?;
-    let (ca, version) = place.unwrap_or_else(|| ("{ca}".to_owned(), "{version}".to_owned()));
+    let (ca, version) = match place {
+        Some((ca, version)) => (ca.name.to_string(), version.number.to_string()),
+        None => ("{ca}".to_owned(), "{version}".to_owned()),
+    };
     Ok(Error::conflict(
         "ca_certificate",
         format!("Certificate {} is the certificate of a CA.", row.serial),
@@ -336,18 +340,17 @@ async fn points_to_the_ca(queries: &mut dyn Queries, row: &IssuedCertificate) ->
 }
 
 /// Which CA's which version carries this certificate? The signer itself (a root) or one that it issued.
-async fn find_ca_version(
+pub(crate) async fn find_ca_version(
     queries: &mut dyn Queries,
     row: &IssuedCertificate,
-) -> Result<Option<(String, String)>, Error> {
+) -> Result<Option<(Ca, CaVersion)>, Error> {
     let filter = CaFilter { issuer_id: Some(row.ca_id.clone()), include_system: true, ..CaFilter::default() };
     let mut candidates = queries.cas(&filter, &PageRequest { limit: 500, after: None }).await?.items;
     candidates.extend(queries.ca(&by_id(row.ca_id.as_str())?).await?);
     for ca in candidates {
-        for version in queries.ca_versions(&ca.id).await? {
-            if version.issued_id.as_ref() == Some(&row.id) {
-                return Ok(Some((ca.name.to_string(), version.number.to_string())));
-            }
+        let versions = queries.ca_versions(&ca.id).await?;
+        if let Some(version) = versions.into_iter().find(|version| version.issued_id.as_ref() == Some(&row.id)) {
+            return Ok(Some((ca, version)));
         }
     }
     Ok(None)

@@ -90,6 +90,18 @@ impl TestApp {
         self.another_node("one", seed).await
     }
 
+    /// A node on a copy of the database as it is now, with the same root keys and the same clock: what a restored backup
+    /// gives. SQLite only. `seed` must not have been used before.
+    pub(crate) async fn restored_copy(&self, seed: u64) -> Self {
+        assert!(self.ground.postgres.is_none(), "the files of PostgreSQL are not ours to read");
+        let ground = Ground::sqlite();
+        for entry in std::fs::read_dir(self.ground.folder.path()).unwrap() {
+            let entry = entry.unwrap();
+            std::fs::copy(entry.path(), ground.folder.path().join(entry.file_name())).unwrap();
+        }
+        Self::node(Arc::new(ground), Arc::clone(&self.clock), "one", seed, |_| {}).await
+    }
+
     /// Every byte that the database and its journal hold on disk; SQLite only.
     pub(crate) fn bytes_on_disk(&self) -> Vec<u8> {
         assert!(self.ground.postgres.is_none(), "the files of PostgreSQL are not ours to read");
@@ -219,6 +231,7 @@ pub(crate) fn conflict<T>(result: Result<T, certwright_app::Error>) -> &'static 
 /// Every test binary mounts this module and uses a part of it.
 const _: fn() = || {
     let _ = TestApp::sqlite;
+    let _ = TestApp::restored_copy;
     let _ = TestApp::sqlite_with;
     let _ = TestApp::on_every_database;
     let _ = TestApp::two_nodes_on_every_database;

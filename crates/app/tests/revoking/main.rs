@@ -16,6 +16,7 @@ mod kit;
 
 mod cas;
 mod lists;
+mod restore;
 mod revoke;
 mod schedule;
 mod support;
