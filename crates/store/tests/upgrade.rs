@@ -1,5 +1,12 @@
 //! A database from before there were revocation lists comes along with everything that was revoked in it.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::string_slice,
+    clippy::type_complexity,
+    reason = "tests"
+)]
 
 use certwright_domain::ca::expiry_warning_at;
 use certwright_domain::crl::{CrlCounters, Place, RevokedSerial};
