@@ -1,7 +1,6 @@
 //! A database from before there were revocation lists comes along with everything that was revoked in it.
 #![expect(
     clippy::unwrap_used,
-    clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
     clippy::string_slice,
     clippy::type_complexity,
@@ -252,7 +251,7 @@ async fn what_was_revoked_before_there_were_lists_is_carried_over() {
             let id = CaId::parse(ca).unwrap();
             let rows = read.revocations_since(&id, 0, 100).await.unwrap();
             let wanted: BTreeSet<_> = expected.remove(ca).unwrap_or_default();
-            let carried: Vec<RevokedSerial> = wanted.iter().map(|wanted| entry(wanted)).collect();
+            let carried: Vec<RevokedSerial> = wanted.iter().map(entry).collect();
             assert_eq!(rows.len(), carried.len(), "{ca}");
             for row in carried {
                 // Reading one by its serial looks at the place that the program works out.
