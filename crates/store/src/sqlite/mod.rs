@@ -1,5 +1,6 @@
 //! SQLite: one writer connection, readers apart, everything on disk before a commit returns.
 
+mod checkpoint;
 mod insert;
 #[cfg(test)]
 mod plans;
@@ -10,6 +11,7 @@ pub(super) use insert::{insert_audit, insert_issued, insert_recordings};
 
 use crate::Error;
 use crate::migrations::Step;
+use checkpoint::{Checkpointer, WRITER_PAGES, Written};
 use sqlx::pool::PoolConnection;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection as _};
@@ -92,11 +94,17 @@ pub(crate) struct Database {
     broken: Arc<AtomicBool>,
     closed: Arc<AtomicBool>,
     readers: SqlitePool,
+    checkpointer: Arc<Checkpointer>,
 }
 
 /// A connection with a transaction on it.
 pub(crate) enum Held {
-    Writer { connection: OwnedMappedMutexGuard<Option<Connection>, Connection>, broken: Arc<AtomicBool> },
+    Writer {
+        connection: OwnedMappedMutexGuard<Option<Connection>, Connection>,
+        broken: Arc<AtomicBool>,
+        /// Dropped after the connection was given back.
+        _written: Written,
+    },
     Reader(PoolConnection<Driver>),
 }
 
@@ -145,7 +153,7 @@ impl Database {
             .busy_timeout(BUSY_TIMEOUT)
             .pragma("cache_size", "-65536")
             .pragma("temp_store", "MEMORY")
-            .pragma("wal_autocheckpoint", "4000")
+            .pragma("wal_autocheckpoint", WRITER_PAGES)
             .pragma("journal_size_limit", "67108864")
             .statement_cache_capacity(256)
             .disable_statement_logging();
@@ -158,12 +166,15 @@ impl Database {
             .idle_timeout(None)
             .max_lifetime(None)
             .connect_lazy_with(options.clone().pragma("query_only", "ON"));
+        let options = Arc::new(options);
+        let checkpointer = Arc::new(Checkpointer::start(Arc::clone(&options)));
         Ok(Self {
-            options: Arc::new(options),
+            options,
             writer: Arc::new(Mutex::new(Some(writer))),
             broken: Arc::default(),
             closed: Arc::default(),
             readers,
+            checkpointer,
         })
     }
 
@@ -180,7 +191,11 @@ impl Database {
             *guard = Some(self.options.connect().await.map_err(Error::from_driver)?);
         }
         OwnedMutexGuard::try_map(guard, Option::as_mut)
-            .map(|connection| Held::Writer { connection, broken: Arc::clone(&self.broken) })
+            .map(|connection| Held::Writer {
+                connection,
+                broken: Arc::clone(&self.broken),
+                _written: self.checkpointer.written(),
+            })
             .map_err(|_| Error::Unavailable("the writer has no connection".to_owned()))
     }
 
@@ -199,6 +214,7 @@ impl Database {
     }
 
     pub(crate) async fn close(&self) {
+        self.checkpointer.stop().await;
         self.readers.close().await;
         self.closed.store(true, Ordering::Release);
         if let Some(writer) = self.writer.lock().await.take()

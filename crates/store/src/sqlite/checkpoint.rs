@@ -1,0 +1,112 @@
+//! Moving pages from the write-ahead log into the database file, beside the writer.
+//!
+//! Left to itself SQLite does that in the commit that makes the log long, and every caller of the group commit waits for
+//! megabytes to be written and synced. A connection of its own does it meanwhile; a passive checkpoint keeps nobody out.
+//! Under a load without a pause the log is never wholly moved and so never starts anew: then the writer's own checkpoint
+//! ([`WRITER_PAGES`]) moves what little is left. Durability does not depend on any of this: a commit is in the log.
+
+use super::{Connection, Error};
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions as _, Connection as _, Row as _};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+
+/// Pages in the log that are worth a checkpoint (at 4 KiB: 8 MiB).
+const PAGES: i64 = 2_000;
+/// Pages at which the writer takes part, as text of a pragma (at 4 KiB: 64 MiB).
+pub(super) const WRITER_PAGES: &str = "16000";
+
+/// Wakes the checkpointer when it is dropped: the writer's connection was given back.
+pub(crate) struct Written(Arc<Notify>);
+
+impl Drop for Written {
+    fn drop(&mut self) {
+        self.0.notify_one();
+    }
+}
+
+/// The task and how to reach it.
+pub(super) struct Checkpointer {
+    wake: Arc<Notify>,
+    closing: Arc<AtomicBool>,
+    task: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Drop for Checkpointer {
+    fn drop(&mut self) {
+        // A store that is dropped without being closed leaves nothing running.
+        if let Some(task) = self.take() {
+            task.abort();
+        }
+    }
+}
+
+impl Checkpointer {
+    /// Starts it on the runtime that calls.
+    pub(super) fn start(options: Arc<SqliteConnectOptions>) -> Self {
+        let (wake, closing) = (Arc::new(Notify::new()), Arc::new(AtomicBool::new(false)));
+        let task = tokio::spawn(run(options, Arc::clone(&wake), Arc::clone(&closing)));
+        Self { wake, closing, task: Mutex::new(Some(task)) }
+    }
+
+    fn take(&self) -> Option<JoinHandle<()>> {
+        self.task.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// To be held while the writer's connection is in use.
+    pub(super) fn written(&self) -> Written {
+        Written(Arc::clone(&self.wake))
+    }
+
+    /// Ends it, and waits until its connection is closed.
+    pub(super) async fn stop(&self) {
+        self.closing.store(true, Ordering::Release);
+        self.wake.notify_one();
+        if let Some(task) = self.take()
+            && let Err(error) = task.await
+        {
+            tracing::error!(%error, "checkpoints ended badly");
+        }
+    }
+}
+
+async fn run(options: Arc<SqliteConnectOptions>, wake: Arc<Notify>, closing: Arc<AtomicBool>) {
+    let mut connection = None;
+    loop {
+        wake.notified().await;
+        if closing.load(Ordering::Acquire) {
+            break;
+        }
+        if let Err(error) = move_pages(&options, &mut connection).await {
+            // Nothing is lost: the pages stay in the log, and the writer moves them when it has become long.
+            tracing::warn!(%error, "the write-ahead log was not moved into the database file");
+            connection = None;
+        }
+    }
+    if let Some(connection) = connection
+        && let Err(error) = connection.close().await
+    {
+        tracing::warn!(%error, "a connection to the database file was not closed cleanly");
+    }
+}
+
+/// Moves what the log has, if that is worth it.
+async fn move_pages(options: &SqliteConnectOptions, connection: &mut Option<Connection>) -> Result<(), Error> {
+    let connection = match connection {
+        Some(open) => open,
+        none => none.insert(options.connect().await.map_err(Error::from_driver)?),
+    };
+    if left(connection, "PRAGMA wal_checkpoint(NOOP)").await? >= PAGES {
+        left(connection, "PRAGMA wal_checkpoint(PASSIVE)").await?;
+    }
+    Ok(())
+}
+
+/// Runs a checkpoint; pages that are in the log and not yet in the file.
+async fn left(connection: &mut Connection, pragma: &'static str) -> Result<i64, Error> {
+    let row = sqlx::query(pragma).fetch_one(connection).await.map_err(Error::from_driver)?;
+    let count = |column| row.try_get::<i64, usize>(column).map_err(Error::from_driver);
+    Ok(count(1)?.saturating_sub(count(2)?))
+}
