@@ -12,8 +12,8 @@ pub(crate) fn pem_chain<D: AsRef<[u8]>>(certificates: impl IntoIterator<Item = D
 }
 
 /// Certificates as a certs-only PKCS#7.
-pub(crate) fn pkcs7(certificates: &[Vec<u8>]) -> Result<Vec<u8>, Problem> {
-    let certificates: Vec<&[u8]> = certificates.iter().map(Vec::as_slice).collect();
+pub(crate) fn pkcs7(certificates: &[impl AsRef<[u8]>]) -> Result<Vec<u8>, Problem> {
+    let certificates: Vec<&[u8]> = certificates.iter().map(AsRef::as_ref).collect();
     to_pkcs7(&certificates).map_err(|error| Problem::from(Error::from(error)))
 }
 
@@ -29,7 +29,7 @@ pub(crate) fn ca_bundle(format: Format, certificates: &[Vec<u8>]) -> Result<Opti
 /// What was issued, as one PEM text: the private key first (where we made it: nothing else holds it), then the chain.
 pub(crate) fn issued_pem(issued: &Issued) -> Vec<u8> {
     let mut text = issued.private_key.as_ref().map_or(String::new(), |key| to_pem("PRIVATE KEY", key.expose()));
-    text.push_str(&pem_chain(&issued.chain));
+    text.push_str(&pem_chain(issued.chain()));
     text.into_bytes()
 }
 
@@ -37,8 +37,8 @@ pub(crate) fn issued_pem(issued: &Issued) -> Vec<u8> {
 pub(crate) fn issued_tar(issued: &Issued, now: Timestamp) -> Result<Vec<u8>, Problem> {
     let mut files = vec![
         ("cert.pem", 0o644, to_pem("CERTIFICATE", &issued.row.certificate)),
-        ("chain.pem", 0o644, pem_chain(&issued.chain)),
-        ("ca.pem", 0o644, pem_chain(&issued.ca_chain)),
+        ("chain.pem", 0o644, pem_chain(issued.chain())),
+        ("ca.pem", 0o644, issued.above.pem().to_owned()),
     ];
     if let Some(key) = &issued.private_key {
         files.push(("key.pem", 0o600, to_pem("PRIVATE KEY", key.expose())));

@@ -5,6 +5,7 @@
 //! a certificate that was decided under another epoch than the stored one. So the issuing path reads nothing from the
 //! database, and yet no certificate leaves that a change on any node had ruled out before it was recorded.
 
+use crate::issuance::CaChain;
 use crate::tokens::TokenCache;
 use crate::urls::IssuerUrls;
 use crate::{App, Error};
@@ -75,10 +76,8 @@ pub(crate) struct IssuerContext {
     pub(crate) signer: Arc<dyn Signer>,
     pub(crate) signature_algorithm: SignatureAlgorithm,
     pub(crate) urls: IssuerUrls,
-    /// DER: the CA first, with the root where it is known.
-    pub(crate) ca_chain: Vec<Vec<u8>>,
-    /// How many of them stand before the root.
-    pub(crate) without_root: usize,
+    /// The CA first, with the root where it is known.
+    pub(crate) ca_chain: Arc<CaChain>,
 }
 
 impl Context {
@@ -240,8 +239,7 @@ impl App {
             signer,
             signature_algorithm,
             urls,
-            ca_chain,
-            without_root,
+            ca_chain: Arc::new(CaChain::new(ca_chain, without_root)),
             known_serials,
         })
     }

@@ -53,7 +53,7 @@ pub use certwright_store::{
 pub use crls::{CrlReport, CrlView, CrlWarnings, ServedCrl, UploadedCrl};
 pub use error::{Error, Pointed};
 pub use idempotency::{IdempotencyStart, StoredResponse};
-pub use issuance::{IssueRequest, Issued, SignRequest, Subject, Trial};
+pub use issuance::{CaChain, IssueRequest, Issued, SignRequest, Subject, Trial};
 pub use jobs::JobReport;
 pub use keys::{KeyView, NewKey};
 pub use ocsp::{OcspAnswer, OcspSettings};

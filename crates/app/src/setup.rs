@@ -117,14 +117,11 @@ impl App {
             validity: lasting(SERVER_VALIDITY),
         };
         let issued = self.issue(&call, &ca, request).await?;
-        let root = issued.ca_chain.last().ok_or_else(|| Error::Internal("the service CA has no certificate".into()))?;
+        let root =
+            issued.above.der().last().ok_or_else(|| Error::Internal("the service CA has no certificate".into()))?;
+        let chain = issued.chain().into_iter().map(<[u8]>::to_vec).collect();
         let key = issued.private_key.ok_or_else(|| Error::Internal("no key was made".into()))?;
-        Ok(ServerCertificate {
-            root_pem: to_pem("CERTIFICATE", root),
-            chain: issued.chain,
-            key,
-            renew_at: issued.row.renew_at,
-        })
+        Ok(ServerCertificate { root_pem: to_pem("CERTIFICATE", root), chain, key, renew_at: issued.row.renew_at })
     }
 
     async fn service_ca(&self, call: &Call) -> Result<Reference, Error> {
@@ -241,7 +238,7 @@ impl App {
             validity: RequestedValidity::DEFAULT,
         };
         let issued = self.issue(&call, &Reference::from(&issuing.ca.name), request).await?;
-        let root_der = verify_chain(&issued.chain, &issued.ca_chain)?;
+        let root_der = verify_chain(&issued.chain(), issued.above.der())?;
         let until = |view: &CaView| {
             view.version
                 .as_ref()
@@ -257,7 +254,7 @@ impl App {
                 ("issuing CA".into(), format!("issuing-1, until {}, leaf certificates up to 90 days", until(&issuing))),
                 ("certificate".into(), format!("{}, serial {}, issued and verified", wish.dns_name, issued.row.serial)),
             ],
-            first_certificate: issued.chain.iter().map(|der| to_pem("CERTIFICATE", der)).collect(),
+            first_certificate: issued.chain().into_iter().map(|der| to_pem("CERTIFICATE", der)).collect(),
             root: to_pem("CERTIFICATE", &root_der),
             issuing_ca: issuing.ca.name.to_string(),
         })
@@ -290,7 +287,7 @@ impl App {
 }
 
 /// Checks every link from the leaf to the self-signed end; returns the root.
-fn verify_chain(chain: &[Vec<u8>], ca_chain: &[Vec<u8>]) -> Result<Vec<u8>, Error> {
+fn verify_chain(chain: &[&[u8]], ca_chain: &[Vec<u8>]) -> Result<Vec<u8>, Error> {
     let leaf = chain.first().ok_or_else(|| Error::Internal("an issued certificate without bytes".into()))?;
     let mut below = read_certificate(leaf)?;
     for der in ca_chain {

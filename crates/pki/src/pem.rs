@@ -5,7 +5,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use certwright_domain::secret::{SecretBytes, SecretText};
 use certwright_domain::violation::Invalid;
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroizing;
 
 /// Reads a private key from PEM (`PRIVATE KEY`, `RSA PRIVATE KEY`, `EC PRIVATE KEY`) to DER. Encrypted PEM is refused
 /// with a hint. Certificates and EC parameters beside the key are passed over; a second key is refused.
@@ -41,27 +41,19 @@ pub fn read_private_key_pem(text: &str) -> Result<SecretBytes, Error> {
 
 /// PEM with the given label (`CERTIFICATE`, `PRIVATE KEY`, `CERTIFICATE REQUEST`, `PUBLIC KEY`), 64 columns, LF.
 pub fn to_pem(label: &str, der: &[u8]) -> String {
-    let mut body = STANDARD.encode(der);
-    let lines = body.len().div_ceil(64);
-    let mut pem = String::with_capacity(body.len().saturating_add(lines).saturating_add(64));
+    // 48 octets are a line of 65 characters. It may be a private key: room for all of it, so that no copy is left behind.
+    let lines = der.len().div_ceil(48);
+    let mut pem = String::with_capacity(lines.saturating_mul(65).saturating_add(96));
     pem.push_str("-----BEGIN ");
     pem.push_str(label);
     pem.push_str("-----\n");
-    let mut rest = body.as_str();
-    while let Some((line, after)) = rest.split_at_checked(64) {
-        pem.push_str(line);
-        pem.push('\n');
-        rest = after;
-    }
-    if !rest.is_empty() {
-        pem.push_str(rest);
+    for line in der.chunks(48) {
+        STANDARD.encode_string(line, &mut pem);
         pem.push('\n');
     }
     pem.push_str("-----END ");
     pem.push_str(label);
     pem.push_str("-----\n");
-    // It may have been a private key.
-    body.zeroize();
     pem
 }
 

@@ -165,7 +165,7 @@ fn issued(issued: Issued, offer: Offer, now: Timestamp) -> Answer {
         }
         Format::Pem => file(StatusCode::CREATED, offer, &serial, issued_pem(&issued))?,
         Format::Der => file(StatusCode::CREATED, offer, &serial, issued.row.certificate)?,
-        Format::P7 => file(StatusCode::CREATED, offer, &serial, pkcs7(&issued.chain)?)?,
+        Format::P7 => file(StatusCode::CREATED, offer, &serial, pkcs7(&issued.chain())?)?,
         Format::Tar => file(StatusCode::CREATED, offer, &serial, issued_tar(&issued, now)?)?,
     };
     set(&mut response, LOCATION, &format!("/v1/issued-certificates/{serial}"))?;

@@ -1,7 +1,6 @@
 //! Issued certificates as JSON.
 
 use super::text;
-use crate::content::pem_chain;
 use crate::parse::subject_of_text;
 use certwright_app::{Issued, Trial, to_pem};
 use certwright_domain::issued::IssuedCertificate;
@@ -13,7 +12,7 @@ pub(crate) fn answer(issued: Issued) -> wire::IssuedAnswer {
     let row = issued.row;
     let certificate = to_pem("CERTIFICATE", &row.certificate);
     // The leaf stands first in the chain: encoded once.
-    let chain = issued.chain.iter().skip(1).fold(certificate.clone(), |chain, der| chain + &to_pem("CERTIFICATE", der));
+    let chain = [certificate.as_str(), issued.above.pem_without_root()].concat();
     wire::IssuedAnswer {
         serial: row.serial.to_string(),
         fingerprint: row.fingerprint.to_string(),
@@ -28,7 +27,7 @@ pub(crate) fn answer(issued: Issued) -> wire::IssuedAnswer {
         subject_text: row.subject,
         certificate,
         chain,
-        ca_chain: pem_chain(&issued.ca_chain),
+        ca_chain: issued.above.pem().to_owned(),
         private_key: issued.private_key.map(|key| wire::SecretText::new(to_pem("PRIVATE KEY", key.expose()))),
         ignored_extensions: issued.ignored_extensions,
     }

@@ -114,7 +114,7 @@ impl App {
             ca_id: issuer.ca.id.clone(),
             ca_name: issuer.ca.name.to_string(),
             ca_version: issuer.version.number,
-            above: issuer.ca_chain.clone(),
+            above: issuer.ca_chain.der().to_vec(),
         };
         let signer = (Arc::clone(&issuer.signer), issuer.signature_algorithm);
         self.sign_new_ca(call, &mut ca, key, decision, signing, signer).await

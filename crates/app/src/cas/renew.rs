@@ -145,7 +145,7 @@ impl App {
             decision: decide_subordinate(&issuer.facts, request, limits, now),
             certificate: Some(issuer.certificate.clone()),
             urls: issuer.urls.clone(),
-            chain: issuer.ca_chain.clone(),
+            chain: issuer.ca_chain.der().to_vec(),
             issuer: Some(issuer),
         })
     }

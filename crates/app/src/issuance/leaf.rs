@@ -16,7 +16,7 @@ use certwright_domain::renewal::{RenewalRule, renew_at};
 use certwright_domain::rules::{Approved, Decision, KeyStanding, LeafRequest, decide_leaf};
 use certwright_domain::validity::RequestedValidity;
 use certwright_domain::violation::{Invalid, Verdict, Violation};
-use certwright_pki::{Certificate, Csr, Issuer, parse_csr, prepare, read_public_key};
+use certwright_pki::{Csr, Issuer, parse_csr, prepare, read_public_key};
 use certwright_store::{Recording, Tx};
 use std::sync::Arc;
 
@@ -25,7 +25,6 @@ pub(super) const MAX_ATTEMPTS: u32 = 5;
 
 /// A certificate that is signed and checked, not yet recorded. Never leaves this module.
 struct Signed {
-    certificate: Certificate,
     row: IssuedCertificate,
 }
 
@@ -145,7 +144,7 @@ impl App {
         let approved = self.decide(&work).into_result().map_err(Error::Rejected)?;
         let mut signed = self.sign_approved(call, &work, approved).await?;
         signed.row.renew_at = renew_at(&signed.row.validity, rule, &signed.row.serial);
-        Ok(SignedLeaf { signed, epoch: work.epoch, above: work.issuer.ca_chain.clone() })
+        Ok(SignedLeaf { signed, epoch: work.epoch, above: work.issuer.ca_chain.der().to_vec() })
     }
 
     /// A public key of this algorithm to judge with before one is made: one for each algorithm, made once.
@@ -239,23 +238,21 @@ impl App {
             requester: call.caller.id(),
             requester_name: call.caller.name().to_owned(),
             request_id: call.request_id.clone(),
-            certificate: certificate.der.clone(),
+            certificate: certificate.der,
             issued_at: now,
             revocation: None,
         };
-        Ok(Signed { certificate, row })
+        Ok(Signed { row })
     }
 
     /// Stores the certificate with its audit event; only what is on disk becomes an [`Issued`].
     async fn record(&self, call: &Call, work: &Work, signed: Signed) -> Result<Issued, certwright_store::Error> {
-        let Signed { certificate, row } = signed;
+        let row = signed.row;
         let audit = self.issue_audit(call, &row);
         self.inner.recorder.record(Recording { issued: row.clone(), audit, epoch: work.epoch }).await?;
         metrics::counter!("certwright_certificates_issued_total").increment(1);
-        let ca_chain = work.issuer.ca_chain.clone();
-        let mut chain = vec![certificate.der];
-        chain.extend(ca_chain.iter().take(work.issuer.without_root).cloned());
-        Ok(Issued { row, chain, ca_chain, private_key: None, ignored_extensions: Vec::new() })
+        let above = Arc::clone(&work.issuer.ca_chain);
+        Ok(Issued { row, above, private_key: None, ignored_extensions: Vec::new() })
     }
 
     pub(super) fn issue_audit(&self, call: &Call, row: &IssuedCertificate) -> AuditEvent {

@@ -4,11 +4,14 @@
 //! process) can only be made from what was recorded.
 
 mod authority;
+mod chain;
 mod leaf;
 mod responder;
 
 pub(crate) use authority::AuthorityPlan;
 pub(crate) use leaf::{STALE_EPOCH, SignedLeaf, csr_leaf, read_csr};
+
+pub use chain::CaChain;
 
 use certwright_domain::algorithm::KeyAlgorithm;
 use certwright_domain::dn::DistinguishedName;
@@ -18,6 +21,7 @@ use certwright_domain::san::San;
 use certwright_domain::secret::SecretBytes;
 use certwright_domain::validity::{RequestedValidity, Validity};
 use certwright_domain::violation::Verdict;
+use std::sync::Arc;
 
 /// Subject and names as a request gives them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -58,14 +62,20 @@ pub struct SignRequest {
 pub struct Issued {
     /// The row of the inventory, as stored.
     pub row: IssuedCertificate,
-    /// DER, leaf first, without the root.
-    pub chain: Vec<Vec<u8>>,
-    /// DER, the issuing CA first, with the root where it is known.
-    pub ca_chain: Vec<Vec<u8>>,
+    /// What stands above it.
+    pub above: Arc<CaChain>,
     /// PKCS#8 of the key we made; returned once, never stored.
     pub private_key: Option<SecretBytes>,
     /// OIDs of CSR extensions that were not taken over.
     pub ignored_extensions: Vec<String>,
+}
+
+impl Issued {
+    /// DER, leaf first, without the root.
+    pub fn chain(&self) -> Vec<&[u8]> {
+        let above = self.above.der_without_root().iter().map(Vec::as_slice);
+        std::iter::once(self.row.certificate.as_slice()).chain(above).collect()
+    }
 }
 
 /// The outcome of a trial.

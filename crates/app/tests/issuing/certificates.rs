@@ -20,8 +20,8 @@ async fn root_subordinate_leaf_make_a_chain_that_verifies() {
         let sub = subordinate(&app, NewRules::default()).await;
         assert_eq!(sub.ca.rules.path_length, Some(0), "the default is what the issuer leaves");
         let issued = app.app.issue(&call(), &to("issuing"), leaf(&["a.example.com"], lasting(30))).await.unwrap();
-        assert_eq!((issued.chain.len(), issued.ca_chain.len()), (2, 2));
-        let read: Vec<_> = [&issued.chain[0], &issued.ca_chain[0], &issued.ca_chain[1]]
+        assert_eq!((issued.chain().len(), issued.above.der().len()), (2, 2));
+        let read: Vec<_> = [issued.chain()[0], &issued.above.der()[0], &issued.above.der()[1]]
             .iter()
             .map(|der| read_certificate(der).unwrap())
             .collect();
@@ -170,9 +170,10 @@ async fn renewal_makes_pending_versions_that_are_taken_into_use_by_choice() {
     assert_eq!(after.row.ca_version, 2);
     let (_, versions) = app.app.ca_versions(&call(), &to("issuing")).await.unwrap();
     assert_eq!(versions[1].stages, [Stage::Previous]);
-    let (old, new) = (read_certificate(&before.ca_chain[0]).unwrap(), read_certificate(&after.ca_chain[0]).unwrap());
-    check_issued_by(&read_certificate(&before.chain[0]).unwrap(), &old).unwrap();
-    check_issued_by(&read_certificate(&after.chain[0]).unwrap(), &new).unwrap();
+    let (old, new) =
+        (read_certificate(&before.above.der()[0]).unwrap(), read_certificate(&after.above.der()[0]).unwrap());
+    check_issued_by(&read_certificate(&before.chain()[0]).unwrap(), &old).unwrap();
+    check_issued_by(&read_certificate(&after.chain()[0]).unwrap(), &new).unwrap();
     let same = app.app.renew_ca(&call(), &to("issuing"), renew(false, true)).await.unwrap().version.unwrap();
     assert_eq!(same.version.spki_sha256, version.version.spki_sha256, "the same key");
     assert_eq!(conflict(app.app.make_ca_version_current(&call(), &to("issuing"), 1).await), "version_deprecated");

@@ -80,7 +80,7 @@ fn code<T>(result: Result<T, Error>) -> (String, &'static str) {
 /// Issues a certificate and has openssl verify it with the root that everybody knows.
 async fn verified_leaf(app: &TestApp, folder: &Path) {
     let issued = app.app.issue(&call(), &to("old"), leaf(&["a.example.com"], lasting(1))).await.unwrap();
-    fs::write(folder.join("leaf.der"), issued.chain.first().unwrap()).unwrap();
+    fs::write(folder.join("leaf.der"), issued.chain().first().unwrap()).unwrap();
     openssl(folder, "x509 -inform DER -in leaf.der -out leaf.pem");
     openssl(folder, "verify -x509_strict -no_check_time -CAfile root.pem -untrusted sub.pem leaf.pem");
 }
