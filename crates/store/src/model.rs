@@ -70,7 +70,7 @@ pub enum IssuedSort {
 /// Filter of the inventory; all given parts must match.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct IssuedFilter {
-    /// Beginning of the common name, a whole SAN, a serial or a fingerprint: what a person types into a search box.
+    /// Beginning of a name (common or alternative), a serial or a fingerprint: what a person types into a search box.
     pub q: Option<String>,
     /// Exactly this serial.
     pub serial: Option<Serial>,

@@ -54,7 +54,7 @@ impl Recorder {
     }
 
     /// Stores the certificate with its audit event. Returns once the row is on disk. [`Error::Stale`]: the epoch is not
-    /// the recording's any more, nothing was stored. [`Error::Conflict`]: serial or fingerprint exist.
+    /// the recording's any more, nothing was stored. [`Error::Conflict`]: the serial exists.
     /// One bad recording does not fail the others of its batch.
     ///
     /// A caller that goes away before the answer does not stop the recording.

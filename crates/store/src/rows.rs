@@ -20,12 +20,34 @@ pub(crate) struct IssuedRow<'c> {
     pub(crate) names: String,
 }
 
+/// A digest by which the inventory is looked up.
+#[derive(Clone, Copy)]
+pub(crate) enum Digest {
+    /// Of the certificate.
+    Fingerprint,
+    /// Of its public key.
+    Key,
+}
+
+impl Digest {
+    /// The column.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Fingerprint => "fingerprint",
+            Self::Key => "spki_sha256",
+        }
+    }
+}
+
 /// A row of `issued_names`.
 pub(crate) struct NameRow<'c> {
     pub(crate) value: String,
     pub(crate) issued_id: &'c str,
     pub(crate) kind: &'static str,
 }
+
+/// The kind of a common name that no alternative name repeats.
+pub(crate) const COMMON_NAME: &str = "cn";
 
 /// The rows of these certificates. A name that a certificate repeats has one row.
 pub(crate) fn issued_rows<'c>(
@@ -34,17 +56,19 @@ pub(crate) fn issued_rows<'c>(
     let mut names = Vec::new();
     let rows = certificates
         .map(|certificate| {
+            let issued_id = certificate.id.as_str();
+            let common_name_lower = certificate.common_name.to_lowercase();
             let distinct: BTreeSet<&San> = certificate.names.iter().collect();
-            names.extend(distinct.into_iter().map(|name| NameRow {
-                value: name.to_string(),
-                issued_id: certificate.id.as_str(),
-                kind: name.kind(),
+            let mut is_among_them = common_name_lower.is_empty();
+            names.extend(distinct.into_iter().map(|name| {
+                let value = name.to_string();
+                is_among_them |= value == common_name_lower;
+                NameRow { value, issued_id, kind: name.kind() }
             }));
-            IssuedRow {
-                certificate,
-                common_name_lower: certificate.common_name.to_lowercase(),
-                names: documents::write_names(&certificate.names),
+            if !is_among_them {
+                names.push(NameRow { value: common_name_lower.clone(), issued_id, kind: COMMON_NAME });
             }
+            IssuedRow { certificate, common_name_lower, names: documents::write_names(&certificate.names) }
         })
         .collect();
     (rows, names)

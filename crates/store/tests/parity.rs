@@ -76,6 +76,10 @@ async fn the_schemas_are_twins() {
     let (sqlite, postgres) = (sqlite().await, postgres().await);
     assert!(sqlite.len() > 100, "there are tables to compare");
     for (place, column) in &sqlite {
+        // The blocks in which digests are looked up: migration 11 says why PostgreSQL has none.
+        if *place == ("issued_certificates".to_owned(), "row_number".to_owned()) {
+            continue;
+        }
         assert_eq!(postgres.get(place), Some(column), "{place:?}");
     }
     for place in postgres.keys() {

@@ -144,7 +144,7 @@ impl Raw {
             "INSERT INTO issued_certificates (id, kind, ca_id, ca_name, ca_version, serial, fingerprint, spki_sha256, subject, \
              common_name, common_name_lower, names, profile, key_algorithm, not_before, not_after, renew_at, requester, \
              requester_name, request_id, issued_at, revoked_at, revocation_reason, certificate) VALUES ('issued_{ca}_{serial}', \
-             '{kind}', '{ca}', '{ca}', 1, {bytes}, {fingerprint}, {fingerprint}, '', '', '', '[]', '', 'ECDSA_P256', 1, \
+             '{kind}', '{ca}', '{ca}', 1, {bytes}, {fingerprint}, {fingerprint}, '', 'Old Host', 'old host', '[]', '', 'ECDSA_P256', 1, \
              {expires_at}, 1, '', '', '', 1, {at}, {reason}, {bytes})"
         ))
         .await;
@@ -278,6 +278,15 @@ async fn what_was_revoked_before_there_were_lists_is_carried_over() {
         assert_eq!(stored.await, places);
         let partitions = raw.numbers("SELECT shards, retires_at FROM crl_partitions").await;
         assert_eq!(partitions, [(1, None); 4], "one whole list each");
+        // The inventory moves to a new table (migration 11), and common names among the names.
+        let moved = raw
+            .numbers(
+                "SELECT COUNT(*), (SELECT COUNT(*) FROM issued_names n JOIN issued_certificates c ON c.id = n.issued_id \
+                 WHERE n.kind = 'cn' AND n.value = c.common_name_lower AND n.value = 'old host') FROM issued_certificates",
+            )
+            .await;
+        let [(rows, Some(named))] = moved[..] else { panic!("{moved:?}") };
+        assert!(rows == named && rows > 4, "{moved:?}");
         let warnings = raw.numbers("SELECT number, expiry_warning_at FROM ca_versions ORDER BY ca_id, number").await;
         let warn = |(from, to)| Some(expiry_warning_at(&Validity::new(at(from), at(to)).unwrap()).unix_ms());
         assert_eq!(warnings, [(1, warn(lives[0])), (1, warn(lives[1])), (2, warn(lives[2])), (3, None)]);

@@ -178,7 +178,7 @@ query! {
         limit: u32,
         /// `nextCursor` of the page before.
         cursor: String,
-        /// What one would type into a search box: the beginning of a common name, a whole name, a serial or a fingerprint.
+        /// What one would type into a search box: the beginning of a name (common or alternative), a serial or a fingerprint.
         #[param(example = "service-a")]
         q: String,
         /// Exactly this serial, in any spelling of hex.

@@ -10,9 +10,11 @@ pub(super) use insert::{insert_audit, insert_issued, insert_recordings};
 
 use crate::Error;
 use crate::migrations::Step;
+use crate::rows::Digest;
+use certwright_domain::serial::Sha256;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
-use sqlx::{ConnectOptions, Connection as _};
+use sqlx::{ConnectOptions, Connection as _, QueryBuilder};
 use std::ops::{Deref, DerefMut};
 use std::str::FromStr;
 use std::time::Duration;
@@ -54,6 +56,12 @@ pub(super) const EACH_ISSUED: &str =
 /// The same for audit events.
 pub(super) const EACH_AUDIT: &str =
     " CROSS JOIN LATERAL (SELECT * FROM audit_events WHERE id = w.id OFFSET 0) AS t WHERE 1 = 1";
+/// Pushes a statement that yields the ids of the certificates with this digest.
+pub(super) fn push_ids_by_digest(query: &mut QueryBuilder<Driver>, column: Digest, digest: &Sha256) {
+    query.push("SELECT id FROM issued_certificates WHERE ").push(column.as_str()).push(" = ");
+    query.push_bind(digest.0.to_vec());
+}
+
 /// What full lists carry of a range of places, as one text.
 pub(super) const LISTED: &str = "SELECT string_agg(encode(serial, 'hex') || ' ' || CAST(revoked_at AS TEXT) || ' ' || revocation_reason, ',') \
      AS entries FROM revocations WHERE ca_id = $1 AND place >= $2 AND place <= $3 AND released = 0 \
@@ -83,6 +91,7 @@ pub(super) const MIGRATIONS: &[Step] = &[
         sql: include_str!("../../../../migrations/postgres/0008_revocation.sql"),
     },
     Step { number: 9, name: "0009_ocsp", sql: include_str!("../../../../migrations/postgres/0009_ocsp.sql") },
+    Step { number: 11, name: "0011_issuing", sql: include_str!("../../../../migrations/postgres/0011_issuing.sql") },
 ];
 
 /// Getting a connection longer than this is [`Error::Unavailable`].

@@ -1,9 +1,9 @@
 //! The inventory: everything but the search.
 
-use super::super::insert_issued;
-use super::{Error, Reading, Result, Row, Session, search, sql, swapped};
+use super::super::{EACH_ISSUED, insert_issued, push_ids_by_digest};
+use super::{Driver, Error, Reading, Result, Row, Session, search, sql, swapped};
 use crate::documents;
-use crate::rows::issued_rows;
+use crate::rows::{Digest, issued_rows};
 use crate::{IssuedFilter, IssuedQueries, Page, PageRequest, RevocationQueries as _};
 use async_trait::async_trait;
 use certwright_domain::id::{CaId, IssuedId};
@@ -11,6 +11,7 @@ use certwright_domain::issued::{IssuedCertificate, IssuedKind};
 use certwright_domain::revocation::Revocation;
 use certwright_domain::serial::{Serial, Sha256};
 use certwright_domain::time::Timestamp;
+use sqlx::QueryBuilder;
 
 /// The columns that make an [`IssuedCertificate`], of the table `t`.
 macro_rules! issued_columns {
@@ -56,6 +57,14 @@ pub(super) fn read_issued(row: &Row) -> Result<IssuedCertificate> {
     })
 }
 
+/// The certificates with this digest; conditions on `t` may follow.
+fn with_digest(column: Digest, digest: &Sha256) -> QueryBuilder<Driver> {
+    let mut query = QueryBuilder::new(concat!("SELECT ", issued_columns!(), " FROM ("));
+    push_ids_by_digest(&mut query, column, digest);
+    query.push(") AS w").push(EACH_ISSUED);
+    query
+}
+
 #[async_trait]
 impl IssuedQueries for Session {
     async fn insert_issued(&mut self, certificates: &[IssuedCertificate]) -> Result<()> {
@@ -69,8 +78,8 @@ impl IssuedQueries for Session {
     }
 
     async fn issued_by_fingerprint(&mut self, fingerprint: &Sha256) -> Result<Option<IssuedCertificate>> {
-        let row = self.optional(sql(select_issued!("WHERE t.fingerprint = $1")).bind(fingerprint.0.as_slice())).await?;
-        row.as_ref().map(read_issued).transpose()
+        let rows = self.built(with_digest(Digest::Fingerprint, fingerprint)).await?;
+        rows.first().map(read_issued).transpose()
     }
 
     async fn issued_by_serial(&mut self, serial: &Serial) -> Result<Vec<IssuedCertificate>> {
@@ -89,16 +98,10 @@ impl IssuedQueries for Session {
         live_at: Timestamp,
         limit: u32,
     ) -> Result<Vec<IssuedCertificate>> {
-        let rows = self
-            .all(
-                sql(select_issued!(
-                    "WHERE t.spki_sha256 = $1 AND t.not_after >= $2 AND t.kind = 'LEAF' ORDER BY t.id LIMIT $3"
-                ))
-                .bind(spki.0.as_slice())
-                .bind(live_at.floor_to_second().unix_ms())
-                .bind(i64::from(limit)),
-            )
-            .await?;
+        let mut query = with_digest(Digest::Key, spki);
+        query.push(" AND t.not_after >= ").push_bind(live_at.floor_to_second().unix_ms());
+        query.push(" AND t.kind = 'LEAF' ORDER BY t.id LIMIT ").push_bind(i64::from(limit));
+        let rows = self.built(query).await?;
         rows.iter().map(read_issued).collect()
     }
 
@@ -177,7 +180,7 @@ impl IssuedQueries for Session {
     async fn purge_expired(&mut self, before: Timestamp, limit: u32) -> Result<u64> {
         let rows = self
             .all(
-                sql("SELECT id, ca_id, serial, names, revoked_at FROM issued_certificates \
+                sql("SELECT id, ca_id, serial, common_name_lower, names, revoked_at FROM issued_certificates \
                      WHERE not_after < $1 AND kind = 'LEAF' ORDER BY not_after, id LIMIT $2")
                 .bind(before.unix_ms())
                 .bind(i64::from(limit)),
@@ -192,11 +195,10 @@ impl IssuedQueries for Session {
             if revoked_at.is_some() && self.revocation(&ca_id, &serial).await?.is_some() {
                 continue;
             }
-            for name in row.document("names", documents::read_names)? {
+            let names = row.document("names", documents::read_names)?.into_iter().map(|name| name.to_string());
+            for name in names.chain([row.text("common_name_lower")?]) {
                 self.execute(
-                    sql("DELETE FROM issued_names WHERE value = $1 AND issued_id = $2")
-                        .bind(name.to_string())
-                        .bind(id.as_str()),
+                    sql("DELETE FROM issued_names WHERE value = $1 AND issued_id = $2").bind(name).bind(id.as_str()),
                 )
                 .await?;
             }

@@ -110,3 +110,33 @@ async fn left(connection: &mut Connection, pragma: &'static str) -> Result<i64, 
     let count = |column| row.try_get::<i64, usize>(column).map_err(Error::from_driver);
     Ok(count(1)?.saturating_sub(count(2)?))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_long_log_is_moved_and_a_short_one_left() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("log.db");
+        let options = SqliteConnectOptions::new()
+            .filename(&path)
+            .create_if_missing(true)
+            .journal_mode(sqlx::sqlite::SqliteJournalMode::Wal)
+            .pragma("wal_autocheckpoint", "0");
+        let mut writer = options.connect().await.unwrap();
+        sqlx::raw_sql("CREATE TABLE pages (page BLOB)").execute(&mut writer).await.unwrap();
+        let mut connection = None;
+        let noop = "PRAGMA wal_checkpoint(NOOP)";
+        for (rows, moved) in [(100, false), (PAGES, true)] {
+            let insert = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < $1) \
+                          INSERT INTO pages SELECT zeroblob(4000) FROM n";
+            sqlx::query(insert).bind(rows).execute(&mut writer).await.unwrap();
+            let before = left(&mut writer, noop).await.unwrap();
+            assert!(before >= rows, "{before} pages of {rows} rows");
+            move_pages(&options, &mut connection).await.unwrap();
+            let after = left(&mut writer, noop).await.unwrap();
+            assert_eq!(after, if moved { 0 } else { before });
+        }
+    }
+}

@@ -36,7 +36,8 @@ impl Table {
         self.columns.split(',').count()
     }
 
-    /// The insert of up to so many rows; none of nothing.
+    /// The insert of up to so many rows; none of nothing. OR FAIL: who calls undoes more than this statement when it fails
+    /// (a savepoint or the transaction), so it needs no journal of its own.
     fn insert(&self, rows: usize) -> String {
         if rows == 0 {
             return String::new();
@@ -44,7 +45,7 @@ impl Table {
         let row = format!("({})", vec!["?"; self.width()].join(","));
         let values = vec![row.as_str(); rows].join(",");
         format!(
-            "INSERT INTO {} ({}) SELECT * FROM (VALUES {values}) WHERE column1 IS NOT NULL;",
+            "INSERT OR FAIL INTO {} ({}) SELECT * FROM (VALUES {values}) WHERE column1 IS NOT NULL;",
             self.name, self.columns
         )
     }

@@ -11,10 +11,12 @@ pub(super) use insert::{insert_audit, insert_issued, insert_recordings};
 
 use crate::Error;
 use crate::migrations::Step;
+use crate::rows::Digest;
+use certwright_domain::serial::Sha256;
 use checkpoint::{Checkpointer, WRITER_PAGES, Written};
 use sqlx::pool::PoolConnection;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions, Connection as _};
+use sqlx::{ConnectOptions, Connection as _, QueryBuilder};
 use std::ops::{Deref, DerefMut};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -53,6 +55,17 @@ pub(super) const MAKE_MIGRATIONS: &str = "CREATE TABLE IF NOT EXISTS schema_migr
 pub(super) const EACH_ISSUED: &str = " CROSS JOIN issued_certificates t WHERE t.id = w.id";
 /// The same for audit events.
 pub(super) const EACH_AUDIT: &str = " CROSS JOIN audit_events t WHERE t.id = w.id";
+/// Pushes a statement that yields the ids of the certificates with this digest. Digests are indexed by blocks of rows
+/// (migration 11); every block is entered once.
+pub(super) fn push_ids_by_digest(query: &mut QueryBuilder<Driver>, column: Digest, digest: &Sha256) {
+    query.push(
+        "SELECT i.id FROM (WITH RECURSIVE blocks (number) AS (SELECT 0 UNION ALL SELECT number + 1 FROM blocks \
+         WHERE number < (SELECT MAX(row_number) >> 11 FROM issued_certificates)) SELECT number FROM blocks) AS b \
+         CROSS JOIN issued_certificates i WHERE i.row_number >> 11 = b.number AND i.",
+    );
+    query.push(column.as_str()).push(" = ").push_bind(digest.0.to_vec());
+}
+
 /// What full lists carry of a range of places, as one text.
 pub(super) const LISTED: &str = "SELECT string_agg(hex(serial) || ' ' || CAST(revoked_at AS TEXT) || ' ' || revocation_reason, ',') \
      AS entries FROM revocations WHERE ca_id = $1 AND place >= $2 AND place <= $3 AND released = 0 \
@@ -74,6 +87,7 @@ pub(super) const MIGRATIONS: &[Step] = &[
     Step { number: 6, name: "0006_transport", sql: include_str!("../../../../migrations/sqlite/0006_transport.sql") },
     Step { number: 8, name: "0008_revocation", sql: include_str!("../../../../migrations/sqlite/0008_revocation.sql") },
     Step { number: 9, name: "0009_ocsp", sql: include_str!("../../../../migrations/sqlite/0009_ocsp.sql") },
+    Step { number: 11, name: "0011_issuing", sql: include_str!("../../../../migrations/sqlite/0011_issuing.sql") },
 ];
 
 /// Waiting for the writer or a reader longer than this is [`Error::Unavailable`].

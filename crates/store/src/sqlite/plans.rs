@@ -3,6 +3,8 @@
 use super::{Connection, Database};
 use crate::IssuedFilter;
 use crate::plans::{SORTS, filters};
+use crate::rows::Digest;
+use certwright_domain::serial::Sha256;
 use sqlx::Row as _;
 
 /// The steps of the plan.
@@ -65,6 +67,26 @@ async fn the_standing_of_a_serial_is_one_indexed_read() {
         .collect();
     let searches = steps.iter().filter(|step| step.starts_with("SEARCH")).count();
     assert!(searches == 2 && !steps.iter().any(|step| step.contains("SCAN")), "{steps:?}");
+    drop(reader);
+    database.close().await;
+}
+
+#[tokio::test]
+async fn a_digest_is_looked_up_in_its_index() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = Database::open(&folder.path().join("plans.db")).await.unwrap();
+    super::queries::migrate::run(&database).await.unwrap();
+    let mut reader = database.reader().await.unwrap();
+    for (digest, index) in
+        [(Digest::Fingerprint, "issued_certificates_by_fingerprint"), (Digest::Key, "issued_certificates_by_key")]
+    {
+        let mut statement = sqlx::QueryBuilder::new("EXPLAIN QUERY PLAN ");
+        super::push_ids_by_digest(&mut statement, digest, &Sha256([7; 32]));
+        let steps = plan(&mut reader, statement).await;
+        let wanted = format!("SEARCH i USING INDEX {index} (<expr>=? AND {}=?)", digest.as_str());
+        assert!(steps.contains(&wanted), "{steps:?}");
+        assert!(!steps.iter().any(|step| step.starts_with("SCAN i")), "{steps:?}");
+    }
     drop(reader);
     database.close().await;
 }

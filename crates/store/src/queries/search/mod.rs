@@ -89,7 +89,7 @@ async fn take(
 /// What a walk follows.
 enum Drive<'w> {
     /// The rows of a name, by id.
-    San(&'w str),
+    Name(&'w str),
     /// An index on a column and the id (or, in the order of expiry, the CA's).
     Column(&'static str, &'w str),
     /// The revoked ones, by id.
@@ -114,8 +114,8 @@ impl<'w> IssuedWalk<'w> {
         let by_id = || {
             f.san
                 .as_deref()
-                .map(Drive::San)
-                .or_else(|| column("common_name_lower", wanted.common_name.as_deref()))
+                .or(wanted.common_name.as_deref())
+                .map(Drive::Name)
                 .or(sorted.map(Drive::Sorted))
                 .or_else(|| wanted.is_revoked().then_some(Drive::Revoked))
                 .or_else(|| wanted.requester.map(|(column, value)| Drive::Column(column, value)))
@@ -159,7 +159,7 @@ impl Walk for IssuedWalk<'_> {
         }
         query.push(" FROM ");
         match &self.drive {
-            Drive::San(name) => {
+            Drive::Name(name) => {
                 query.push("(SELECT issued_id AS id FROM issued_names WHERE value = ").push_bind((*name).to_owned());
                 query.push(") AS named WHERE 1 = 1");
             }

@@ -1,8 +1,10 @@
 //! Filters that an index answers, as statements that yield ids.
 
+use super::super::super::push_ids_by_digest;
 use super::super::walk::number;
 use super::wanted::{Anything, beyond};
 use super::{Builder, Result, Session};
+use crate::rows::Digest;
 use certwright_domain::serial::{Serial, Sha256};
 
 /// A filter that an index answers.
@@ -10,7 +12,8 @@ pub(super) enum Source<'f> {
     Fingerprint(&'f Sha256),
     Serial(&'f Serial),
     Anything(&'f Anything),
-    San(&'f str),
+    /// A name of any kind.
+    Name(&'f str),
     Column(&'static str, &'f str),
     Revoked,
     Range(&'static str, Option<i64>, Option<i64>),
@@ -24,12 +27,12 @@ impl Source<'_> {
         let most = number(most);
         match self {
             Self::Fingerprint(fingerprint) => {
-                query.push(FROM).push("fingerprint = ").push_bind(fingerprint.0.to_vec());
+                push_ids_by_digest(query, Digest::Fingerprint, fingerprint);
             }
             Self::Serial(serial) => {
                 query.push(FROM).push("serial = ").push_bind(serial.as_bytes().to_vec());
             }
-            Self::San(name) => {
+            Self::Name(name) => {
                 query.push("SELECT issued_id AS id FROM issued_names WHERE value = ").push_bind((*name).to_owned());
             }
             Self::Column(column, value) => {
@@ -44,16 +47,17 @@ impl Source<'_> {
                 query.push(" AND ").push(column).push(" < ").push_bind(before.unwrap_or(i64::MAX));
             }
             Self::Anything(anything) => {
-                query.push("SELECT id FROM (SELECT id FROM issued_certificates WHERE common_name_lower >= ");
-                query.push_bind(anything.prefix.clone()).push(" AND common_name_lower < ");
-                query.push_bind(beyond(&anything.prefix)).push(" LIMIT ").push_bind(most).push(") AS by_common_name");
+                query.push("SELECT id FROM (SELECT issued_id AS id FROM issued_names WHERE value >= ");
+                query.push_bind(anything.prefix.clone()).push(" AND value < ");
+                query.push_bind(beyond(&anything.prefix)).push(" LIMIT ").push_bind(most).push(") AS by_prefix");
                 query.push(" UNION SELECT id FROM (SELECT issued_id AS id FROM issued_names WHERE value = ");
                 query.push_bind(anything.name.clone()).push(" LIMIT ").push_bind(most).push(") AS by_name");
                 if let Some(serial) = &anything.serial {
                     query.push(" UNION ").push(FROM).push("serial = ").push_bind(serial.as_bytes().to_vec());
                 }
                 if let Some(fingerprint) = &anything.fingerprint {
-                    query.push(" UNION ").push(FROM).push("fingerprint = ").push_bind(fingerprint.0.to_vec());
+                    query.push(" UNION ");
+                    push_ids_by_digest(query, Digest::Fingerprint, fingerprint);
                 }
             }
         }

@@ -48,8 +48,8 @@ impl<'f> Wanted<'f> {
             f.fingerprint.as_ref().map(Source::Fingerprint),
             f.serial.as_ref().map(Source::Serial),
             self.anything.as_ref().map(Source::Anything),
-            f.san.as_deref().map(Source::San),
-            self.common_name.as_deref().map(|name| Source::Column("common_name_lower", name)),
+            f.san.as_deref().map(Source::Name),
+            self.common_name.as_deref().map(Source::Name),
             self.requester.map(|(column, value)| Source::Column(column, value)),
             self.is_revoked().then_some(Source::Revoked),
             f.ca_id.as_ref().map(|id| Source::Column("ca_id", id.as_str())),
@@ -106,7 +106,7 @@ impl<'f> Wanted<'f> {
         }
         if let Some(san) = &f.san {
             query.push(" AND EXISTS (SELECT 1 FROM issued_names n WHERE n.issued_id = t.id AND n.value = ");
-            query.push_bind(san.clone()).push(")");
+            query.push_bind(san.clone()).push(" AND n.kind <> 'cn')");
         }
         if let Some(name) = &self.common_name {
             query.push(" AND t.common_name_lower = ").push_bind(name.clone());
@@ -146,8 +146,8 @@ impl<'f> Wanted<'f> {
 }
 
 fn push_anything(query: &mut Builder, anything: &Anything) {
-    query.push(" AND ((t.common_name_lower >= ").push_bind(anything.prefix.clone());
-    query.push(" AND t.common_name_lower < ").push_bind(beyond(&anything.prefix)).push(")");
+    query.push(" AND (EXISTS (SELECT 1 FROM issued_names n WHERE n.issued_id = t.id AND n.value >= ");
+    query.push_bind(anything.prefix.clone()).push(" AND n.value < ").push_bind(beyond(&anything.prefix)).push(")");
     query.push(" OR EXISTS (SELECT 1 FROM issued_names n WHERE n.issued_id = t.id AND n.value = ");
     query.push_bind(anything.name.clone()).push(")");
     if let Some(serial) = &anything.serial {

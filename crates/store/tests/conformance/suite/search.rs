@@ -58,7 +58,8 @@ fn expected(rows: &[IssuedCertificate], cas: &[Ca; 3], filter: &IssuedFilter) ->
     let q_matches = |row: &IssuedCertificate, q: &str| {
         let serial = certwright_domain::serial::Serial::parse(q).ok();
         let fingerprint = certwright_domain::serial::Sha256::parse(q).ok();
-        row.common_name.to_lowercase().starts_with(&q.to_lowercase())
+        let names = row.names.iter().map(ToString::to_string).chain([row.common_name.to_lowercase()]);
+        names.into_iter().any(|name| name.starts_with(&q.to_lowercase()))
             || San::parse(q).is_ok_and(|name| row.names.contains(&name))
             || serial.is_some_and(|serial| row.serial == serial)
             || fingerprint.is_some_and(|fingerprint| row.fingerprint == fingerprint)
