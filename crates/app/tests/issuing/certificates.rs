@@ -172,8 +172,8 @@ async fn renewal_makes_pending_versions_that_are_taken_into_use_by_choice() {
     assert_eq!(versions[1].stages, [Stage::Previous]);
     let (old, new) =
         (read_certificate(&before.above.der()[0]).unwrap(), read_certificate(&after.above.der()[0]).unwrap());
-    check_issued_by(&read_certificate(&before.chain()[0]).unwrap(), &old).unwrap();
-    check_issued_by(&read_certificate(&after.chain()[0]).unwrap(), &new).unwrap();
+    check_issued_by(&read_certificate(before.chain()[0]).unwrap(), &old).unwrap();
+    check_issued_by(&read_certificate(after.chain()[0]).unwrap(), &new).unwrap();
     let same = app.app.renew_ca(&call(), &to("issuing"), renew(false, true)).await.unwrap().version.unwrap();
     assert_eq!(same.version.spki_sha256, version.version.spki_sha256, "the same key");
     assert_eq!(conflict(app.app.make_ca_version_current(&call(), &to("issuing"), 1).await), "version_deprecated");

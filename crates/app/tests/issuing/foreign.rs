@@ -83,7 +83,7 @@ async fn a_subordinate_of_a_foreign_root_is_asked_for_installed_renewed_and_issu
         let issued = app.app.issue(&call(), &to("issuing"), leaf(&["a.example.com"], lasting(1))).await.unwrap();
         assert_eq!(issued.above.der().len(), 2, "the root registered before completes the chain");
         let chain: Vec<_> = issued.above.der().iter().map(|der| read_certificate(der).unwrap()).collect();
-        check_issued_by(&read_certificate(&issued.chain()[0]).unwrap(), &chain[0]).unwrap();
+        check_issued_by(&read_certificate(issued.chain()[0]).unwrap(), &chain[0]).unwrap();
         check_issued_by(&chain[0], &chain[1]).unwrap();
 
         let renew = RenewCa { validity: lasting(10), rotate_key: true, make_current: true };
@@ -119,7 +119,7 @@ async fn an_openssl_ca_is_brought_along_and_goes_on_issuing() {
         let made = app.app.create_ca(&call(), ca("old", kind, NewRules::default())).await.unwrap();
         assert_eq!((made.ca.ca_type, made.ca.state), (CaType::Imported, CaState::Active));
         let issued = app.app.issue(&call(), &to("old"), leaf(&["a.example.com"], lasting(1))).await.unwrap();
-        fs::write(folder.path().join("leaf.der"), &issued.chain()[0]).unwrap();
+        fs::write(folder.path().join("leaf.der"), issued.chain()[0]).unwrap();
         openssl(folder.path(), "x509 -inform DER -in leaf.der -out leaf.pem");
         openssl(folder.path(), "verify -x509_strict -no_check_time -CAfile root.pem leaf.pem");
         let renew = RenewCa { validity: lasting(10), rotate_key: false, make_current: true };
