@@ -4,11 +4,40 @@ use crate::{CrlHealth, Error, Page, PageRequest};
 use async_trait::async_trait;
 use certwright_domain::crl::{Crl, CrlCounters, CrlScope, CrlSeries, Place, RevokedSerial, Shards};
 use certwright_domain::id::{CaId, CrlId};
-use certwright_domain::revocation::CrlEntry;
+use certwright_domain::revocation::{CrlEntry, EntryKind, RevocationReason};
 use certwright_domain::serial::Serial;
 use certwright_domain::time::Timestamp;
 
 type Result<T> = std::result::Result<T, Error>;
+
+/// Entries as the database hands them out: many as one text, because a million rows would be a million trips through the
+/// driver. Reading them takes its time: not on a thread that answers requests.
+pub struct ListedEntries {
+    packed: Option<String>,
+    ca_id: CaId,
+}
+
+impl ListedEntries {
+    pub(crate) fn new(packed: Option<String>, ca_id: &CaId) -> Self {
+        Self { packed, ca_id: ca_id.clone() }
+    }
+
+    /// The entries, in no order. [`Error::Corrupt`] where one cannot be read.
+    pub fn entries(&self) -> impl Iterator<Item = Result<CrlEntry>> {
+        let corrupt = || Error::Corrupt { table: "revocations", column: "serial", row: self.ca_id.as_str().to_owned() };
+        let texts = self.packed.iter().flat_map(|packed| packed.split(','));
+        texts.map(move |text| unpack(text).ok_or_else(corrupt))
+    }
+}
+
+/// An entry from hex serial, milliseconds and reason.
+fn unpack(text: &str) -> Option<CrlEntry> {
+    let mut parts = text.split(' ');
+    let serial = Serial::from_bytes(&hex::decode(parts.next()?).ok()?).ok()?;
+    let revoked_at = Timestamp::from_unix_ms(parts.next()?.parse().ok()?);
+    let kind = EntryKind::Revoked(RevocationReason::parse(parts.next()?).ok()?);
+    parts.next().is_none().then_some(CrlEntry { serial, revoked_at, kind })
+}
 
 /// What revocation lists carry.
 #[async_trait]
@@ -23,7 +52,7 @@ pub trait RevocationQueries: Send {
         ca_id: &CaId,
         places: (Place, Place),
         previous: Option<Timestamp>,
-    ) -> Result<Vec<CrlEntry>>;
+    ) -> Result<ListedEntries>;
     /// The entry of a serial.
     async fn revocation(&mut self, ca_id: &CaId, serial: &Serial) -> Result<Option<RevokedSerial>>;
     /// Entries that changed after this state, in the order of the changes.

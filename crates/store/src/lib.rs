@@ -29,7 +29,7 @@ mod rows;
 mod session;
 mod sqlite;
 
-pub use crl_queries::{CrlQueries, RevocationQueries};
+pub use crl_queries::{CrlQueries, ListedEntries, RevocationQueries};
 pub use error::Error;
 pub use faults::{CommitFaults, NoFaults};
 pub use model::*;

@@ -20,8 +20,8 @@ use std::sync::Arc;
 /// Places whose entries are read at first; more or fewer when a part is small or large.
 const FIRST_PLACES: u16 = 64;
 /// Entries of a small part, and of a large one.
-const SMALL_PAGE: usize = 5_000;
-const LARGE_PAGE: usize = 20_000;
+const SMALL_PAGE: usize = 50_000;
+const LARGE_PAGE: usize = 200_000;
 /// Changes that are looked at when a list is published.
 const CHANGES: u32 = 10_000;
 /// Most entries of a delta list; beyond it, a full list is made first.
@@ -54,6 +54,12 @@ struct Gathered {
     next_update: Timestamp,
 }
 
+/// Runs what takes its time for a million entries on a thread that answers no requests.
+async fn aside<T: Send + 'static>(work: impl FnOnce() -> Result<T, Error> + Send + 'static) -> Result<T, Error> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|error| Error::Internal(format!("a list was not finished: {error}")))?
+}
+
 impl App {
     /// Makes the next list of a series. `forced`: also when the clock is behind the list before.
     pub(super) async fn make_crl(&self, call: &Call, scope: &CrlScope, forced: bool) -> Result<Outcome, Error> {
@@ -77,9 +83,7 @@ impl App {
         let Gathered { ca, counters, base, prepared, algorithm, signer, this_update, next_update } = gathered;
         let gathered_at = self.now();
         let signature = signer.sign(algorithm, prepared.tbs()).await?;
-        // Reading back and verifying a million entries takes its time, which belongs to no request.
-        let finished = tokio::task::spawn_blocking(move || prepared.finish(&signature));
-        let signed = finished.await.map_err(|error| Error::Internal(format!("a list was not finished: {error}")))??;
+        let signed = aside(move || Ok(prepared.finish(&signature)?)).await?;
         let crl = Crl {
             id: CrlId::new(begun_at, self.inner.id_entropy()),
             scope: scope.clone(),
@@ -156,7 +160,7 @@ impl App {
         };
         let mut builder = CrlBuilder::new(&certificate, algorithm, header)?;
         match &base {
-            None => self.push_all(&mut read, scope, before, &mut builder).await?,
+            None => builder = self.push_all(&mut read, scope, before, builder).await?,
             Some(base) => {
                 let changes = read.revocations_since(&ca.id, base.change, MAX_DELTA.saturating_add(1)).await?;
                 if changes.len() > usize::try_from(MAX_DELTA).unwrap_or(usize::MAX) {
@@ -170,7 +174,7 @@ impl App {
             }
         }
         drop(read);
-        let prepared = builder.finish_tbs()?;
+        let prepared = aside(move || Ok(builder.finish_tbs()?)).await?;
         Ok(Ok(Gathered { ca, counters, base, prepared, algorithm, signer, this_update, next_update }))
     }
 
@@ -179,21 +183,28 @@ impl App {
         read: &mut Reader<'_>,
         scope: &CrlScope,
         before: Option<Timestamp>,
-        builder: &mut CrlBuilder,
-    ) -> Result<(), Error> {
+        mut builder: CrlBuilder,
+    ) -> Result<CrlBuilder, Error> {
         let (mut from, end) = scope.shards.places(scope.shard);
         let mut count = FIRST_PLACES;
         let mut leased_at = self.now();
         loop {
             let last = from.last_of(count, end);
             let page = read.listed(&scope.ca_id, (from, last), before).await?;
-            for entry in &page {
-                builder.push(entry)?;
-            }
-            let Some(next) = last.next().filter(|_| last < end) else { return Ok(()) };
+            let pushed = aside(move || {
+                let mut pushed = 0_usize;
+                for entry in page.entries() {
+                    builder.push(&entry?)?;
+                    pushed = pushed.saturating_add(1);
+                }
+                Ok((builder, pushed))
+            });
+            let pushed_now;
+            (builder, pushed_now) = pushed.await?;
+            let Some(next) = last.next().filter(|_| last < end) else { return Ok(builder) };
             from = next;
             // Serials are spread evenly over the places: the next part is about as full as this one.
-            count = match page.len() {
+            count = match pushed_now {
                 0..SMALL_PAGE => count.saturating_mul(2),
                 SMALL_PAGE..LARGE_PAGE => count,
                 _ => (count / 2).max(1),

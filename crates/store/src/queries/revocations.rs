@@ -2,11 +2,10 @@
 
 use super::super::LISTED;
 use super::{Driver, Error, Reading, Result, Row, Session, sql};
-use crate::RevocationQueries;
+use crate::{ListedEntries, RevocationQueries};
 use async_trait::async_trait;
 use certwright_domain::crl::{Place, RevokedSerial};
 use certwright_domain::id::CaId;
-use certwright_domain::revocation::{CrlEntry, EntryKind, RevocationReason};
 use certwright_domain::serial::Serial;
 use certwright_domain::time::Timestamp;
 use sqlx::{QueryBuilder, Row as _};
@@ -30,16 +29,6 @@ fn read_revocation(row: &Row) -> Result<RevokedSerial> {
         revocation: row.revocation()?.ok_or_else(|| row.corrupt("revoked_at"))?,
         released: row.flag("released")?,
     })
-}
-
-/// An entry from hex serial, milliseconds and reason. Many come as one text: a million rows would be a million trips through
-/// the driver.
-fn unpack(text: &str) -> Option<CrlEntry> {
-    let mut parts = text.split(' ');
-    let serial = Serial::from_bytes(&hex::decode(parts.next()?).ok()?).ok()?;
-    let revoked_at = Timestamp::from_unix_ms(parts.next()?.parse().ok()?);
-    let kind = EntryKind::Revoked(RevocationReason::parse(parts.next()?).ok()?);
-    parts.next().is_none().then_some(CrlEntry { serial, revoked_at, kind })
 }
 
 #[async_trait]
@@ -109,7 +98,7 @@ impl RevocationQueries for Session {
         ca_id: &CaId,
         places: (Place, Place),
         previous: Option<Timestamp>,
-    ) -> Result<Vec<CrlEntry>> {
+    ) -> Result<ListedEntries> {
         let (from, to) = places;
         let row = self
             .optional(
@@ -122,8 +111,7 @@ impl RevocationQueries for Session {
             .await?;
         let packed: Option<String> =
             row.map(|row| row.try_get("entries").map_err(Error::from_driver)).transpose()?.flatten();
-        let corrupt = || Error::Corrupt { table: "revocations", column: "serial", row: ca_id.as_str().to_owned() };
-        packed.iter().flat_map(|packed| packed.split(',')).map(|text| unpack(text).ok_or_else(corrupt)).collect()
+        Ok(ListedEntries::new(packed, ca_id))
     }
 
     async fn revocation(&mut self, ca_id: &CaId, serial: &Serial) -> Result<Option<RevokedSerial>> {

@@ -53,8 +53,12 @@ async fn entries_come_by_place() {
     assert_eq!(listed(&mut *read, &other.id, whole).await, [as_listed(&entry(3, 3))]);
 }
 
+fn read(page: &certwright_store::ListedEntries) -> Vec<CrlEntry> {
+    page.entries().collect::<Result<_, _>>().unwrap()
+}
+
 async fn listed(queries: &mut dyn Queries, ca_id: &CaId, places: (Place, Place)) -> Vec<CrlEntry> {
-    let mut found = queries.listed(ca_id, places, None).await.unwrap();
+    let mut found = read(&queries.listed(ca_id, places, None).await.unwrap());
     found.sort_by_key(|entry| (Place::of(&entry.serial), entry.serial.as_bytes().to_vec()));
     found
 }
@@ -84,7 +88,7 @@ async fn what_a_full_list_carries_is_what_the_rule_says() {
     for previous in [None, Some(now().minus(days(2))), Some(now()), Some(now().plus(days(2)))] {
         let mut expected: Vec<_> = rows.iter().filter(|row| row.on_full_list(previous)).map(as_listed).collect();
         expected.sort_by_key(|entry| (Place::of(&entry.serial), entry.serial.as_bytes().to_vec()));
-        let mut listed = tx.listed(&ca.id, places(1, 0), previous).await.unwrap();
+        let mut listed = read(&tx.listed(&ca.id, places(1, 0), previous).await.unwrap());
         listed.sort_by_key(|entry| (Place::of(&entry.serial), entry.serial.as_bytes().to_vec()));
         assert_eq!(listed, expected, "{previous:?}");
     }
