@@ -304,6 +304,7 @@ impl App {
             renewal_failures: 0,
             exportable: blank.exportable && ca_type != CaType::ExternalRoot,
             crl_number: None,
+            publication: blank.publication,
         }
     }
 }
