@@ -165,6 +165,7 @@ impl App {
             kind: NewCaKind::Root(own, lasting(SERVICE_CA_VALIDITY)),
             rules: NewRules { path_length: Some(0), ..NewRules::default() },
             revocation: RevocationSettings { crl_enabled: false, ocsp_enabled: false, ..RevocationSettings::default() },
+            publication: None,
             exportable: false,
         };
         self.make_ca(call, new, true).await
@@ -213,6 +214,7 @@ impl App {
                         ..NewRules::default()
                     },
                     revocation: RevocationSettings::default(),
+                    publication: None,
                     exportable: false,
                 },
             )
@@ -229,6 +231,7 @@ impl App {
                     ),
                     rules: NewRules { path_length: Some(0), ..NewRules::default() },
                     revocation: RevocationSettings::default(),
+                    publication: None,
                     exportable: false,
                 },
             )

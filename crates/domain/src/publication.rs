@@ -28,6 +28,16 @@ named_enum! {
     }
 }
 
+impl ObjectKind {
+    /// That of lists of a kind.
+    pub fn of_list(kind: CrlKind) -> Self {
+        match kind {
+            CrlKind::Full => Self::List,
+            CrlKind::Delta => Self::Delta,
+        }
+    }
+}
+
 /// How objects of one kind are called, and where others find them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Placed {
@@ -273,10 +283,7 @@ impl PublishedObject {
 
     /// The object of a series, not written yet.
     pub fn of_list(target: &ResourceName, name: ObjectName, scope: &CrlScope, now: Timestamp) -> Self {
-        let kind = match scope.kind {
-            CrlKind::Full => ObjectKind::List,
-            CrlKind::Delta => ObjectKind::Delta,
-        };
+        let kind = ObjectKind::of_list(scope.kind);
         Self {
             shards: scope.shards,
             shard: scope.shard,

@@ -59,6 +59,7 @@ pub(crate) async fn wire(settings: &Settings, store: Store) -> Result<Wired, Err
         clock: Arc::new(SystemClock),
         entropy: entropy.clone(),
         outbound: Arc::new(Guarded::new(settings.events.rules.clone(), Arc::new(SystemResolver), Arc::clone(&trust))),
+        targets: certwright_app::Targets::default(),
         settings: certwright_app::Settings {
             pki_url: settings.pki_url.as_str().to_owned(),
             limits: settings.issuance,

@@ -29,7 +29,7 @@ pub trait PublicationQueries: Send {
     async fn crl_scopes(&mut self, ca_id: &CaId) -> Result<Vec<CrlScope>>;
     /// The objects of a CA, by version, shards, shard and kind.
     async fn published_objects(&mut self, ca_id: &CaId) -> Result<Vec<PublishedObject>>;
-    /// The objects of one of a CA's versions with this cut.
+    /// The objects of a series; with a whole full list or the first shard, also those of the version's certificate.
     async fn published_lists(&mut self, scope: &CrlScope) -> Result<Vec<PublishedObject>>;
     /// One object.
     async fn published_object(&mut self, target: &ResourceName, name: &str) -> Result<Option<PublishedObject>>;
@@ -52,7 +52,8 @@ pub trait PublicationQueries: Send {
     async fn rewrite_published_object(&mut self, object: &PublishedObject, now: Timestamp) -> Result<()>;
     /// The same for all objects of a CA. Returns how many.
     async fn rewrite_published_objects(&mut self, ca_id: &CaId, now: Timestamp) -> Result<u64>;
-    /// Objects of a CA on a target that have failed so often or more, at most `limit` of them.
+    /// How many objects of a CA on a target have failed so often or more. Transactions that count take turns: the later one
+    /// sees what the earlier one wrote.
     async fn failing_objects(&mut self, ca_id: &CaId, target: &ResourceName, failures: u32) -> Result<u64>;
     /// How the objects of each CA and target stand, for metrics and readiness.
     async fn publication_health(&mut self) -> Result<Vec<PublicationHealth>>;

@@ -129,10 +129,17 @@ async fn a_name_is_taken_once() {
     assert_eq!(tx.published_object(&name("elsewhere"), "a-1").await.unwrap(), None);
     assert_eq!(tx.published_objects(&one.id).await.unwrap(), [object.clone()]);
     let elsewhere = PublishedObject { target: name("elsewhere"), ..object.clone() };
+    let issuer = certificate(&one, 1);
+    assert!(tx.insert_published_object(&issuer).await.unwrap());
     assert!(tx.insert_published_object(&elsewhere).await.unwrap());
     tx.delete_published_object(&object).await.unwrap();
-    assert_eq!(tx.published_objects(&one.id).await.unwrap(), [elsewhere.clone()]);
-    assert_eq!(tx.published_lists(&scope(&one, CrlKind::Delta)).await.unwrap(), [elsewhere], "all kinds");
+    assert_eq!(tx.published_objects(&one.id).await.unwrap(), [issuer.clone(), elsewhere.clone()]);
+    assert_eq!(tx.published_lists(&scope(&one, CrlKind::Delta)).await.unwrap(), []);
+    assert_eq!(tx.published_lists(&scope(&one, CrlKind::Full)).await.unwrap(), [issuer.clone(), elsewhere]);
+    let four = Shards::new(4).unwrap();
+    let shard = |shard| CrlScope { shards: four, shard, ..scope(&one, CrlKind::Full) };
+    assert_eq!(tx.published_lists(&shard(0)).await.unwrap(), [issuer]);
+    assert_eq!(tx.published_lists(&shard(1)).await.unwrap(), []);
     tx.commit().await.unwrap();
 }
 
