@@ -20,13 +20,15 @@ CA = "/v1/certificate-authorities"
 class PublishingCase(CrlCase):
     """A server whose configuration names a bucket and a folder."""
 
+    tls = False
+
     @classmethod
     def setUpClass(cls) -> None:
         cls.home = Path(tempfile.mkdtemp(prefix="certwright-publication-"))
         cls.addClassCleanup(shutil.rmtree, cls.home, ignore_errors=True)
         cls.folder = cls.home / "www"
         cls.folder.mkdir()
-        cls.bucket = BucketServer("crl", cls.home)
+        cls.bucket = BucketServer("crl", cls.home, tls=cls.tls)
         cls.addClassCleanup(cls.bucket.stop)
         cls.secret = cls.home / "secret"
         cls.write_secret("wJalrXUtnFEMI-not-a-real-secret")
@@ -231,3 +233,35 @@ class Signatures(PublishingCase):
             return len(objects) == 2 and all(one["upToDate"] for one in objects.values())
 
         self.wait("the objects", written)
+
+
+class OverTls(PublishingCase):
+    """A bucket on https, whose certificate comes from a CA of this server."""
+
+    tls = True
+
+    @classmethod
+    def start_bucket(cls) -> None:
+        """It has no certificate yet."""
+
+    def test_a_certificate_of_our_own_is_trusted_and_another_is_not(self):
+        self.house.root("root")
+        root = self.file("root.pem", self.house.certificate_of("root"))
+        names, key = self.scratch / "other.pem", self.scratch / "other.key"
+        tools.openssl(
+            "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+            "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost",
+            "-addext", "basicConstraints=critical,CA:FALSE", "-keyout", key, "-out", names,
+        )
+        self.bucket.tls = (names, key, names)
+        self.bucket.start()
+        self.house.subordinate("issuing", "root", revocation={"publication": self.in_bucket("issuing")})
+        why = self.wait("the refusal", lambda: self.objects("issuing").get("issuing-1.crl", {}).get("lastError"))
+        self.assertEqual(why, "no TLS connection: the issuer of the certificate is not trusted")
+        self.bucket.stop()
+        leaf = self.leaf("localhost", ca="root", host="localhost")
+        self.bucket.tls = (leaf, self.scratch / "localhost.key", root)
+        self.bucket.start()
+        self.wait("the list", lambda: all(one["upToDate"] for one in self.objects("issuing").values()))
+        der = self.bucket.call("GET", "/crl/pki/issuing-1.crl")[1]
+        self.assertEqual(der, self.fetch(f"{self.server.plain_url}/pki/issuing/crl"))

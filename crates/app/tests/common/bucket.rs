@@ -3,13 +3,14 @@
 use async_trait::async_trait;
 use certwright_app::{Target, TargetError, TargetObject};
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::{Notify, Semaphore};
 
 /// A bucket.
 pub(crate) struct Bucket {
     objects: Mutex<BTreeMap<String, TargetObject>>,
-    puts: Mutex<u32>,
+    puts: AtomicU32,
     failures: Mutex<VecDeque<TargetError>>,
     /// The next put waits, and then takes effect.
     slow: Mutex<bool>,
@@ -21,7 +22,7 @@ impl Default for Bucket {
     fn default() -> Self {
         Self {
             objects: Mutex::default(),
-            puts: Mutex::default(),
+            puts: AtomicU32::new(0),
             failures: Mutex::default(),
             slow: Mutex::default(),
             waits: Notify::new(),
@@ -52,7 +53,7 @@ impl Bucket {
 
     /// How often something was written, or was to be.
     pub(crate) fn puts(&self) -> u32 {
-        *lock(&self.puts)
+        self.puts.load(Ordering::Acquire)
     }
 
     /// The next puts fail so.
@@ -79,7 +80,7 @@ impl Bucket {
 #[async_trait]
 impl Target for Bucket {
     async fn put(&self, object: &TargetObject) -> Result<(), TargetError> {
-        *lock(&self.puts) += 1;
+        self.puts.fetch_add(1, Ordering::AcqRel);
         if let Some(error) = lock(&self.failures).pop_front() {
             return Err(error);
         }

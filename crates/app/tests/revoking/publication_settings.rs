@@ -69,7 +69,7 @@ async fn two_nodes_do_not_give_one_name_twice() {
             publish_at(&one, "root", Some(publication("cdn", "ca"))),
             publish_at(&two, "issuing", Some(publication("cdn", "ca"))),
         );
-        assert_eq!(u8::from(first.is_ok()) + u8::from(second.is_ok()), 1, "{first:?} {second:?}");
+        assert_ne!(first.is_ok(), second.is_ok(), "{first:?} {second:?}");
     }
 }
 

@@ -77,7 +77,7 @@ pub(crate) async fn revoke(app: &TestApp, row: &IssuedCertificate, reason: Revoc
 pub(crate) fn uris(der: &[u8]) -> Vec<String> {
     let at = |start: usize| {
         let &[0x86, length, ..] = &der[start..] else { return None };
-        let text = der.get(start + 2..start + 2 + usize::from(length))?;
+        let text = der.get(start..)?.get(2..)?.get(..usize::from(length))?;
         text.starts_with(b"http").then(|| String::from_utf8(text.to_vec()).unwrap())
     };
     (0..der.len()).filter_map(at).collect()

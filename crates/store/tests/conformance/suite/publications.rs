@@ -84,7 +84,7 @@ async fn a_publication_is_kept_with_its_ca() {
         tx.publications().await.unwrap(),
         [(one.id.clone(), "one".to_owned(), one.publication.clone().unwrap())]
     );
-    assert_eq!(tx.publishing_cas().await.unwrap(), [one.id.clone()]);
+    assert_eq!(tx.publishing_cas().await.unwrap(), std::slice::from_ref(&one.id));
     one.publication = None;
     tx.update_ca(&one).await.unwrap();
     assert_eq!(tx.ca(&by_name).await.unwrap().unwrap().publication, None);
@@ -107,7 +107,7 @@ async fn past_publications_stay_until_they_retire() {
     tx.retire_publication(&one.id, &second).await.unwrap();
     assert_eq!(tx.past_publications(&one.id).await.unwrap(), [second.clone(), first.clone()]);
     assert_eq!(tx.publications().await.unwrap().len(), 2);
-    assert_eq!(tx.publishing_cas().await.unwrap(), [one.id.clone()]);
+    assert_eq!(tx.publishing_cas().await.unwrap(), std::slice::from_ref(&one.id));
     assert_eq!(tx.purge_publications(now().plus(days(5))).await.unwrap(), 0);
     assert_eq!(tx.purge_publications(now().plus(days(6))).await.unwrap(), 1);
     assert_eq!(tx.past_publications(&one.id).await.unwrap(), [first]);
@@ -127,7 +127,7 @@ async fn a_name_is_taken_once() {
     assert!(!tx.insert_published_object(&other).await.unwrap());
     assert_eq!(tx.published_object(&target(), "a-1").await.unwrap(), Some(object.clone()));
     assert_eq!(tx.published_object(&name("elsewhere"), "a-1").await.unwrap(), None);
-    assert_eq!(tx.published_objects(&one.id).await.unwrap(), [object.clone()]);
+    assert_eq!(tx.published_objects(&one.id).await.unwrap(), std::slice::from_ref(&object));
     let elsewhere = PublishedObject { target: name("elsewhere"), ..object.clone() };
     let issuer = certificate(&one, 1);
     assert!(tx.insert_published_object(&issuer).await.unwrap());
@@ -224,6 +224,10 @@ async fn failures_and_what_waits_are_counted() {
     one.state = CaState::Deleted;
     tx.update_ca(&one).await.unwrap();
     assert_eq!(tx.publications().await.unwrap(), []);
-    assert_eq!(tx.publishing_cas().await.unwrap(), [one.id.clone()], "its objects are still to be forgotten");
+    assert_eq!(
+        tx.publishing_cas().await.unwrap(),
+        std::slice::from_ref(&one.id),
+        "its objects are still to be forgotten"
+    );
     tx.commit().await.unwrap();
 }
