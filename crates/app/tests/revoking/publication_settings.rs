@@ -3,6 +3,7 @@
 use crate::publication::{placed, publication, publish_at};
 use crate::support::*;
 use certwright_app::{Error, NewCaKind, NewRules, UpdateCa};
+use certwright_domain::algorithm::KeyAlgorithm;
 use certwright_domain::ca::DeltaSettings;
 use certwright_domain::crl::{CrlKind, Shards};
 use certwright_domain::name::ResourceName;
@@ -69,6 +70,22 @@ async fn two_nodes_do_not_give_one_name_twice() {
             publish_at(&one, "root", Some(publication("cdn", "ca"))),
             publish_at(&two, "issuing", Some(publication("cdn", "ca"))),
         );
+        assert_ne!(first.is_ok(), second.is_ok(), "{first:?} {second:?}");
+    }
+}
+
+#[tokio::test]
+async fn two_new_cas_do_not_get_one_name() {
+    for (one, two) in TestApp::two_nodes_on_every_database().await {
+        one.app.create_vault(&call(), crate::kit::name("v")).await.unwrap();
+        let create = async |app: &TestApp, called: &str| {
+            crate::kit::key(app, called, KeyAlgorithm::EcdsaP256).await;
+            let kind = NewCaKind::Root(crate::kit::own(called, called), lasting(100));
+            let mut new = crate::kit::ca(called, kind, NewRules::default());
+            new.publication = Some(publication("cdn", "ca"));
+            app.app.create_ca(&call(), new).await.map(drop)
+        };
+        let (first, second) = tokio::join!(create(&one, "first"), create(&two, "second"));
         assert_ne!(first.is_ok(), second.is_ok(), "{first:?} {second:?}");
     }
 }
