@@ -122,6 +122,7 @@ async fn run(database: &str, location: &Location, entries: u64) {
         clock: Arc::new(RealClock),
         entropy: Arc::new(SeededEntropy::new(u64::from_le_bytes(seed))),
         outbound: Arc::new(Nobody),
+        targets: certwright_app::Targets::default(),
         settings: Settings {
             pki_url: "http://pki.example.com".to_owned(),
             limits: ServiceLimits::default(),
@@ -193,6 +194,7 @@ async fn make_ca(app: &App) {
         kind: NewCaKind::Root(own, validity),
         rules: NewRules::default(),
         revocation: RevocationSettings { crl_interval: Span::from_days(1), ..RevocationSettings::default() },
+        publication: None,
         exportable: false,
     };
     app.create_ca(&call(), new).await.unwrap();

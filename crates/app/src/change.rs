@@ -38,6 +38,7 @@ impl Change<'_> {
         self.inner.context.note_epoch(self.epoch);
         // A CA may want lists now that it did not want before.
         self.inner.crls.wake();
+        self.inner.publications.wake();
         Ok(())
     }
 

@@ -75,6 +75,7 @@ impl App {
             self.forget_attempts().await,
             self.tell_of_ends(&call).await,
             self.tidy_crls().await,
+            self.tidy_publications().await,
             self.age_out(&call, &mut report).await,
             self.forget_events(&mut report).await,
         ];

@@ -25,9 +25,11 @@ mod keys;
 mod ocsp;
 mod outbound;
 mod profiles;
+mod publication;
 mod revocation;
 mod seal;
 mod setup;
+mod target;
 mod tokens;
 mod trust;
 mod urls;
@@ -48,7 +50,7 @@ pub use certwright_pki::ocsp::{MAX_OCSP_REQUEST_BYTES, OcspError};
 pub use certwright_pki::{Csr, read_certificate, read_private_key_pem, to_pem, to_pkcs7};
 pub use certwright_store::{
     AuditFilter, CaFilter, CertificateFilter, CrlHealth, EventFilter, IssuedFilter, IssuedSort, KeyFilter, Page,
-    PageRequest, VersionSelector,
+    PageRequest, PublicationHealth, VersionSelector,
 };
 pub use crls::{CrlReport, CrlView, CrlWarnings, ServedCrl, UploadedCrl};
 pub use error::{Error, Pointed};
@@ -58,9 +60,11 @@ pub use jobs::JobReport;
 pub use keys::{KeyView, NewKey};
 pub use ocsp::{OcspAnswer, OcspSettings};
 pub use outbound::{Outbound, OutboundAnswer, OutboundError};
+pub use publication::PublicationReport;
 pub use revocation::{RevocationTarget, Revoke, Revoked};
 pub use seal::RootKeyStatus;
 pub use setup::{Quickstart, QuickstartReport, ServerCertificate};
+pub use target::{Target, TargetError, TargetObject, Targets};
 pub use tokens::NewToken;
 pub use trust::TrustedRoot;
 pub use webhooks::{NewWebhook, UpdateWebhook};
@@ -84,6 +88,8 @@ pub struct Dependencies {
     pub entropy: Arc<dyn Entropy>,
     /// Requests to others.
     pub outbound: Arc<dyn Outbound>,
+    /// Where lists are published elsewhere.
+    pub targets: Targets,
     /// Settings.
     pub settings: Settings,
 }
@@ -141,6 +147,8 @@ pub(crate) struct Inner {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) outbound: Arc<dyn Outbound>,
+    pub(crate) targets: Targets,
+    pub(crate) publications: publication::Publications,
     pub(crate) delivering: webhooks::Delivering,
     pub(crate) settings: Settings,
     pub(crate) context: context::Context,
@@ -152,7 +160,7 @@ pub(crate) struct Inner {
 impl App {
     /// Puts the application together. Nothing is read or written yet.
     pub fn new(dependencies: Dependencies) -> Self {
-        let Dependencies { store, keys, clock, entropy, outbound, settings } = dependencies;
+        let Dependencies { store, keys, clock, entropy, outbound, targets, settings } = dependencies;
         let recorder = store.recorder();
         let ocsp = ocsp::Ocsp::new(&settings.ocsp);
         Self {
@@ -163,6 +171,8 @@ impl App {
                 clock,
                 entropy,
                 outbound,
+                targets,
+                publications: publication::Publications::default(),
                 delivering: webhooks::Delivering::default(),
                 settings,
                 context: context::Context::new(),

@@ -162,6 +162,7 @@ impl App {
             kind: NewCaKind::Root(own, lasting(SERVICE_CA_VALIDITY)),
             rules: NewRules { path_length: Some(0), ..NewRules::default() },
             revocation: RevocationSettings { crl_enabled: false, ocsp_enabled: false, ..RevocationSettings::default() },
+            publication: None,
             exportable: false,
         };
         self.make_ca(call, new, true).await
@@ -210,6 +211,7 @@ impl App {
                         ..NewRules::default()
                     },
                     revocation: RevocationSettings::default(),
+                    publication: None,
                     exportable: false,
                 },
             )
@@ -226,6 +228,7 @@ impl App {
                     ),
                     rules: NewRules { path_length: Some(0), ..NewRules::default() },
                     revocation: RevocationSettings::default(),
+                    publication: None,
                     exportable: false,
                 },
             )

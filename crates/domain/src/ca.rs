@@ -6,6 +6,7 @@ use crate::crl::Shards;
 use crate::dn::DistinguishedName;
 use crate::id::{CaId, IssuedId, KeyId, VaultId};
 use crate::name::ResourceName;
+use crate::publication::Publication;
 use crate::revocation::Revocation;
 use crate::serial::{Serial, Sha256};
 use crate::stage::{Stage, VersionPointers};
@@ -247,6 +248,8 @@ pub struct Ca {
     pub exportable: bool,
     /// Number of the last revocation list that was issued before it came here; the next one is higher.
     pub crl_number: Option<i64>,
+    /// Where its lists are published elsewhere; `None`: they are not.
+    pub publication: Option<Publication>,
 }
 
 /// One version of a CA: a certificate (or a CSR waiting for one).

@@ -44,6 +44,8 @@ named_enum! {
         CaExpiring = "ca.expiring",
         /// Half of the life of a CA's revocation list has passed and there is no new one.
         CrlOverdue = "crl.overdue",
+        /// A CA's lists or certificates could not be published elsewhere, several times.
+        CrlPublicationFailed = "crl.publication-failed",
         /// The deletion of a CA became final.
         CaDeleted = "ca.deleted",
         /// An operator tries a webhook; it goes to that one alone.

@@ -24,6 +24,7 @@ pub mod name;
 pub mod ocsp;
 pub mod profile;
 pub mod public_key;
+pub mod publication;
 pub mod renewal;
 pub mod revocation;
 pub mod rules;

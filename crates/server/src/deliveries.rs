@@ -73,7 +73,7 @@ fn told(done: Result<Result<u64, certwright_app::Error>, tokio::task::JoinError>
 }
 
 /// Receivers whose certificate comes from a CA of ours are trusted.
-async fn read_roots(app: &App, trust: &Trust) {
+pub(crate) async fn read_roots(app: &App, trust: &Trust) {
     let read = match app.trusted_roots().await {
         Ok(roots) => trust.set_own(roots.into_iter().map(|root| root.certificate.der).collect()),
         Err(error) => {

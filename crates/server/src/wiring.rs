@@ -2,8 +2,8 @@
 
 use crate::ambient::{SystemClock, SystemEntropy};
 use crate::config::Settings;
-use crate::outbound::{Guarded, SystemResolver, Trust};
-use crate::{Error, folder};
+use crate::outbound::{Guarded, Resolve, SystemResolver, Trust};
+use crate::{Error, folder, targets};
 use certwright_app::{App, Dependencies, EventSettings, OcspSettings};
 use certwright_domain::ambient::Entropy;
 use certwright_keystore::{KeyStore, RootKeySource, SoftwareKeyStore};
@@ -53,12 +53,15 @@ pub(crate) async fn wire(settings: &Settings, store: Store) -> Result<Wired, Err
     let keys: Arc<dyn KeyStore> = Arc::new(SoftwareKeyStore::open(&source).map_err(Error::RootKey)?);
     let entropy = Arc::new(SystemEntropy::new());
     let trust = Arc::new(Trust::load(settings.events.ca_file.as_deref())?);
+    let resolver: Arc<dyn Resolve> = Arc::new(SystemResolver);
+    let targets = targets::open(&settings.publication, &resolver, &trust)?;
     let app = App::new(Dependencies {
         store: store.clone(),
         keys,
         clock: Arc::new(SystemClock),
         entropy: entropy.clone(),
-        outbound: Arc::new(Guarded::new(settings.events.rules.clone(), Arc::new(SystemResolver), Arc::clone(&trust))),
+        outbound: Arc::new(Guarded::new(settings.events.rules.clone(), resolver, Arc::clone(&trust))),
+        targets,
         settings: certwright_app::Settings {
             pki_url: settings.pki_url.as_str().to_owned(),
             limits: settings.issuance,

@@ -23,6 +23,7 @@ mod model;
 #[cfg(test)]
 mod plans;
 mod postgres;
+mod publication_queries;
 mod queries_trait;
 mod recorder;
 mod rows;
@@ -33,6 +34,7 @@ pub use crl_queries::{CrlQueries, ListedEntries, RevocationQueries};
 pub use error::Error;
 pub use faults::{CommitFaults, NoFaults};
 pub use model::*;
+pub use publication_queries::PublicationQueries;
 pub use queries_trait::*;
 pub use recorder::Recorder;
 pub use session::{Reader, Tx};

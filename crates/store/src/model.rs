@@ -233,3 +233,22 @@ pub struct CrlHealth {
     /// Bytes of all lists together.
     pub size: u64,
 }
+
+/// How the objects of a CA on a target stand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PublicationHealth {
+    /// The CA.
+    pub ca_id: CaId,
+    /// Its name.
+    pub ca_name: String,
+    /// The target.
+    pub target: ResourceName,
+    /// Objects that are published there.
+    pub objects: u64,
+    /// Those that could not be written since they last were.
+    pub failing: u64,
+    /// Those that are behind: something newer waits to be written.
+    pub waiting: u64,
+    /// The last success.
+    pub last_published_at: Option<Timestamp>,
+}

@@ -2,7 +2,7 @@
 
 use crate::{
     AuditFilter, CaFilter, CertificateFilter, CrlQueries, Error, EventFilter, IdempotencyRecord, Intent, IssuedFilter,
-    KeyFilter, KeyVersionToRewrap, Page, PageRequest, RevocationQueries, VersionSelector,
+    KeyFilter, KeyVersionToRewrap, Page, PageRequest, PublicationQueries, RevocationQueries, VersionSelector,
 };
 use async_trait::async_trait;
 use certwright_domain::audit::{AuditEvent, StoredAuditEvent};
@@ -41,6 +41,7 @@ pub trait Queries:
     + IssuedQueries
     + RevocationQueries
     + CrlQueries
+    + PublicationQueries
     + TokenQueries
     + AuditQueries
     + EventQueries
@@ -61,6 +62,7 @@ impl<T> Queries for T where
         + IssuedQueries
         + RevocationQueries
         + CrlQueries
+        + PublicationQueries
         + TokenQueries
         + AuditQueries
         + EventQueries

@@ -160,6 +160,8 @@ pub struct UpdateRevocation {
     pub ocsp: Option<UpdateOcsp>,
     /// May certificates be put on hold (`certificateHold`) and released again? Default `false`.
     pub hold_enabled: Option<bool>,
+    /// Where lists and certificates are published elsewhere; replaces what was there before.
+    pub publication: Option<crate::UpdatePublication>,
 }
 
 /// Certificate revocation lists.
@@ -352,6 +354,8 @@ pub struct Revocation {
     pub ocsp: Ocsp,
     /// May certificates be put on hold?
     pub hold_enabled: bool,
+    /// Where lists and certificates are published elsewhere; `null`: nowhere.
+    pub publication: Option<crate::Publication>,
 }
 
 /// Certificate revocation lists.

@@ -1,6 +1,6 @@
 //! Revoking, and revocation lists.
 
-use crate::IssuedCertificate;
+use crate::{IssuedCertificate, PublishedObject};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -63,8 +63,11 @@ pub struct RevocationList {
     /// Which of them, from 0.
     #[schema(example = 0)]
     pub shard: u32,
-    /// Where it is served.
+    /// Where it is served: here, and where others serve it.
     pub urls: Vec<String>,
+    /// Its objects elsewhere; with a full list (of its first shard) also those of the version's certificate.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub objects: Vec<PublishedObject>,
     /// The list that is served; `null`: none was published yet.
     pub current: Option<PublishedList>,
     /// When the next one is made; `null`: none is made here.

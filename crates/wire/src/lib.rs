@@ -16,6 +16,7 @@ mod issued;
 mod key;
 mod problem;
 mod profile;
+mod publication;
 mod query;
 mod subject;
 mod system;
@@ -43,6 +44,7 @@ pub use issued::IssuedCertificate;
 pub use key::{Key, KeyVersion, KeyVersions, NewKey, PublicKey, UpdateKey};
 pub use problem::{Problem, ProblemError};
 pub use profile::{NameLimits, NewProfile, Profile, ReplaceProfile};
+pub use publication::{Publication, PublishedObject, UpdatePublication};
 pub use query::{
     AuditQuery, BundleQuery, CaQuery, CertificateQuery, ChainQuery, DeliveryQuery, EventQuery, FormatQuery, IssueQuery,
     IssuedQuery, KeyQuery, PageQuery, PublicKeyQuery, SignQuery, WriteQuery,

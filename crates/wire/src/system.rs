@@ -70,7 +70,7 @@ pub struct Health {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct HealthWarning {
-    /// Stable word: `crl_failing`, `crl_lapsed`.
+    /// Stable word: `crl_failing`, `crl_lapsed`, `publication_failing`.
     #[schema(example = "crl_failing")]
     pub code: String,
     /// How many.

@@ -26,7 +26,8 @@ async fn healthz() -> Answer {
 
 /// Can the server work?
 ///
-/// 503 while the database is away. Revocation lists that could not be made or have lapsed are warnings.
+/// 503 while the database is away. Revocation lists that could not be made, published elsewhere, or have lapsed are
+/// warnings.
 #[utoipa::path(get, path = "/readyz", operation_id = "readyz", tag = "open",
     responses((status = 200, description = "Ready", body = wire::Health)))]
 async fn readyz(State(app): State<App>) -> Answer {
@@ -40,6 +41,7 @@ async fn readyz(State(app): State<App>) -> Answer {
     let warnings = [
         warning("crl_failing", crls.failing, "Revocation lists could not be made; the last ones are served."),
         warning("crl_lapsed", crls.lapsed, "Revocation lists are missing, or past their nextUpdate."),
+        warning("publication_failing", crls.unpublished, "Lists or certificates could not be published elsewhere."),
     ];
     let warnings = warnings.into_iter().filter(|warning| warning.count > 0).collect();
     answer::json(StatusCode::OK, &wire::Health { status: "ok".to_owned(), warnings })

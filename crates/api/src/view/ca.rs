@@ -4,6 +4,7 @@ use super::{subject, text};
 use certwright_app::{CaView, RefusedRenewal, VersionView, to_pem};
 use certwright_domain::ca::{CaRenewal, CaRules, DeltaSettings, RevocationSettings};
 use certwright_domain::constraints::{NameConstraints, RawSubtrees};
+use certwright_domain::publication::Publication;
 use certwright_domain::violation::Verdict;
 use certwright_wire as wire;
 
@@ -24,7 +25,7 @@ pub(crate) fn ca(view: &CaView) -> wire::Ca {
         subject: subject(&ca.subject),
         subject_text: ca.subject.to_string(),
         rules: rules(&ca.rules),
-        revocation: revocation(&ca.revocation),
+        revocation: revocation(&ca.revocation, ca.publication.as_ref()),
         current_version: ca.versions.current,
         latest_version: ca.versions.latest,
         version: view.version.as_ref().map(ca_version),
@@ -108,7 +109,7 @@ fn subtrees(raw: RawSubtrees) -> wire::Subtrees {
     wire::Subtrees { dns: raw.dns, ip: raw.ip, email: raw.email, uri: raw.uri, directory }
 }
 
-fn revocation(settings: &RevocationSettings) -> wire::Revocation {
+fn revocation(settings: &RevocationSettings, elsewhere: Option<&Publication>) -> wire::Revocation {
     let delta = settings.delta.unwrap_or(DeltaSettings::DEFAULT);
     wire::Revocation {
         crl: wire::Crl {
@@ -124,5 +125,6 @@ fn revocation(settings: &RevocationSettings) -> wire::Revocation {
         },
         ocsp: wire::Ocsp { enabled: settings.ocsp_enabled, responder: settings.ocsp_responder.to_string() },
         hold_enabled: settings.hold_enabled,
+        publication: elsewhere.map(super::crl::publication),
     }
 }

@@ -3,6 +3,7 @@
 use super::{inventory, text};
 use certwright_app::{CrlView, Revoked};
 use certwright_domain::crl::Crl;
+use certwright_domain::publication::{ObjectKind, Placed, Publication, PublishedObject};
 use certwright_domain::time::Timestamp;
 use certwright_wire as wire;
 
@@ -23,11 +24,51 @@ pub(crate) fn revocation_list(view: &CrlView, now: Timestamp) -> wire::Revocatio
         shards: u32::from(series.scope.shards.number()),
         shard: u32::from(series.scope.shard),
         urls: view.urls.clone(),
+        objects: view.objects.iter().map(|one| object(one, view.crl.as_ref())).collect(),
         current: view.crl.as_ref().map(|crl| published(crl, now)),
         due_at: text(series.due_at),
         failures: series.failures,
         last_attempt_at: text(series.last_attempt_at),
         last_error: series.last_error.clone(),
+    }
+}
+
+/// What a CA publishes elsewhere.
+pub(crate) fn publication(publication: &Publication) -> wire::Publication {
+    let name = |placed: &Placed| placed.name().to_string();
+    let urls = |placed: Option<&Placed>| {
+        placed.map(Placed::urls).unwrap_or_default().iter().map(ToString::to_string).collect()
+    };
+    wire::Publication {
+        target: publication.target().to_string(),
+        object_name_format: name(publication.list()),
+        custom_url_formats: urls(Some(publication.list())),
+        delta_name_format: publication.delta().map(name),
+        delta_url_formats: urls(publication.delta()),
+        issuer_name_format: publication.issuer().map(name),
+        issuer_url_formats: urls(publication.issuer()),
+    }
+}
+
+/// An object elsewhere; `crl`: the list that is served, for those that hold lists.
+fn object(object: &PublishedObject, crl: Option<&Crl>) -> wire::PublishedObject {
+    let newest = match object.kind {
+        ObjectKind::Issuer => object.content.is_some(),
+        ObjectKind::List | ObjectKind::Delta => {
+            crl.is_none_or(|crl| object.content.as_deref() == Some(crl.id.as_str()))
+        }
+    };
+    wire::PublishedObject {
+        target: object.target.to_string(),
+        name: object.name.to_string(),
+        kind: object.kind.to_string(),
+        number: object.number,
+        last_published_at: text(object.published_at),
+        up_to_date: newest,
+        failures: object.failures,
+        last_attempt_at: text(object.last_attempt_at),
+        last_error: object.last_error.clone(),
+        next_attempt_at: text(Some(object.next_attempt_at).filter(|_| !newest)),
     }
 }
 

@@ -5,11 +5,13 @@ use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request, StatusCode};
 use certwright_api::{ApiSettings, plain_router, router};
 use certwright_app::{
-    App, Dependencies, EventSettings, OcspSettings, Outbound, OutboundAnswer, OutboundError, Settings,
+    App, Dependencies, EventSettings, OcspSettings, Outbound, OutboundAnswer, OutboundError, Settings, Target,
+    TargetError, TargetObject, Targets,
 };
 use certwright_domain::ambient::Clock;
 use certwright_domain::egress::EgressRules;
 use certwright_domain::http_url::{Host, HttpUrl};
+use certwright_domain::name::ResourceName;
 use certwright_domain::rules::ServiceLimits;
 use certwright_domain::time::Span;
 use certwright_keystore::{RootKeySource, SoftwareKeyStore};
@@ -95,6 +97,9 @@ impl TestApp {
             clock: clock.clone(),
             entropy: Arc::new(SeededEntropy::new(7)),
             outbound: Arc::new(EveryReceiver),
+            targets: Targets::new([("cdn", Ok(())), ("away", Err(TargetError::Unreachable))].map(|(name, outcome)| {
+                (ResourceName::parse(name).unwrap(), Arc::new(EveryObject(outcome)) as Arc<dyn Target>)
+            })),
             settings: Settings {
                 pki_url: "http://pki.example.com".to_owned(),
                 limits: ServiceLimits::default(),
@@ -325,5 +330,15 @@ impl Outbound for EveryReceiver {
         _: Vec<u8>,
     ) -> Result<OutboundAnswer, OutboundError> {
         Ok(OutboundAnswer { status: 204, retry_after: None })
+    }
+}
+
+/// Takes every object, or none.
+struct EveryObject(Result<(), TargetError>);
+
+#[async_trait::async_trait]
+impl Target for EveryObject {
+    async fn put(&self, _: &TargetObject) -> Result<(), TargetError> {
+        self.0.clone()
     }
 }

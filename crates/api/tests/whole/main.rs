@@ -16,6 +16,7 @@ mod conventions;
 mod crl;
 mod formats;
 mod ocsp;
+mod publication;
 mod resources;
 mod routes;
 mod transport;

@@ -17,6 +17,7 @@ use certwright_domain::id::CaId;
 use certwright_domain::key::{Key, KeyState};
 use certwright_domain::name::{Reference, ResourceName};
 use certwright_domain::public_key::PublicKey;
+use certwright_domain::publication::Publication;
 use certwright_domain::rules::{CaRequest, Decision, decide_root, decide_subordinate, key_strength};
 use certwright_domain::stage::VersionPointers;
 use certwright_domain::validity::RequestedValidity;
@@ -44,13 +45,17 @@ impl App {
 
     /// The same for the server's own CA (`system`).
     pub(crate) async fn make_ca(&self, call: &Call, new: NewCa, system: bool) -> Result<CaView, Error> {
-        let NewCa { name, kind, rules, revocation, exportable } = new;
+        let NewCa { name, kind, rules, revocation, publication, exportable } = new;
         check_rules(&rules)?;
         if rules.renewal.is_some() && !matches!(kind, NewCaKind::Root(..) | NewCaKind::Subordinate(..)) {
             return Err(not_renewable_by_rule());
         }
         self.refuse_taken_name(&name).await?;
-        let blank = Blank { name, rules, revocation, system, exportable };
+        if let Some(publication) = &publication {
+            let mut read = self.inner.store.read().await?;
+            self.check_publication(&mut *read, None, publication, revocation.crl_shards).await?;
+        }
+        let blank = Blank { name, rules, revocation, publication, system, exportable };
         match kind {
             NewCaKind::Root(own, validity) => self.create_root(call, blank, own, validity).await,
             NewCaKind::Subordinate(own, validity, issuer) => {
@@ -219,6 +224,10 @@ impl App {
         let mut ca = ca.clone();
         ca.next_renewal_at = ca.next_renewal(Some(version), Some(version));
         let ca = &ca;
+        if let Some(publication) = &ca.publication {
+            // The name of an object may have been taken while the key signed.
+            self.check_publication(&mut **tx, None, publication, ca.revocation.crl_shards).await?;
+        }
         tx.insert_ca(ca).await.map_err(|error| name_conflict(error, "CA", &ca.name))?;
         tx.insert_ca_version(version).await?;
         if let Some(mut key) = key {
@@ -304,6 +313,7 @@ impl App {
             renewal_failures: 0,
             exportable: blank.exportable && ca_type != CaType::ExternalRoot,
             crl_number: None,
+            publication: blank.publication,
         }
     }
 }
@@ -313,6 +323,7 @@ pub(super) struct Blank {
     pub(super) name: ResourceName,
     pub(super) rules: NewRules,
     pub(super) revocation: RevocationSettings,
+    pub(super) publication: Option<Publication>,
     pub(super) system: bool,
     pub(super) exportable: bool,
 }

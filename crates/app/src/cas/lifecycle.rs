@@ -10,6 +10,7 @@ use certwright_domain::ca::{Ca, CaState, CaType, CaVersion, RevocationSettings};
 use certwright_domain::event::EventKind;
 use certwright_domain::key::{KeyState, deletion_time};
 use certwright_domain::name::Reference;
+use certwright_domain::publication::Publication;
 use certwright_domain::time::Timestamp;
 use certwright_store::Queries;
 
@@ -45,6 +46,12 @@ impl App {
             changes.push(("revocation", revocation.to_string()));
             ca.revocation = revocation;
         }
+        let publication_before = update.publication.as_ref().map(|_| ca.publication.clone());
+        if let Some(publication) = update.publication {
+            let shown = publication.as_ref().map_or_else(|| "none".to_owned(), ToString::to_string);
+            changes.push(("publication", shown));
+            ca.publication = publication;
+        }
         if let Some(renewal) = update.renewal {
             if renewal.is_some() && !matches!(ca.ca_type, CaType::Root | CaType::Subordinate) {
                 return Err(not_renewable_by_rule());
@@ -59,8 +66,11 @@ impl App {
         }
         let facts: Vec<(&str, &str)> = changes.iter().map(|(name, value)| (*name, value.as_str())).collect();
         let refused = if call.dry_run { self.refused_renewals(&ca).await? } else { Vec::new() };
-        let revocation = revocation_before.filter(|before| *before != ca.revocation);
-        let view = self.write_ca(call, "ca.update", ca, &facts, None, revocation).await?;
+        let before = Before {
+            revocation: revocation_before.filter(|before| *before != ca.revocation),
+            publication: publication_before.filter(|before| *before != ca.publication),
+        };
+        let view = self.write_ca(call, "ca.update", ca, &facts, None, before).await?;
         Ok(CaView { refused_renewals: refused, ..view })
     }
 
@@ -88,7 +98,7 @@ impl App {
             Some(pointers) => ca.versions = pointers,
         }
         let kind = Some((EventKind::CaVersionMadeCurrent, &version));
-        self.write_ca(call, "ca.make-current", ca, &[("version", &number.to_string())], kind, None).await
+        self.write_ca(call, "ca.make-current", ca, &[("version", &number.to_string())], kind, Before::default()).await
     }
 
     /// Schedules deletion; refused while live children or leaves depend on it.
@@ -127,7 +137,8 @@ impl App {
         ca.state_before_deletion = Some(ca.state);
         ca.state = CaState::PendingDeletion;
         ca.deletion_at = Some(at);
-        self.write_ca(call, "ca.schedule-deletion", ca, &[("deletionAt", &at.to_string())], None, None).await
+        self.write_ca(call, "ca.schedule-deletion", ca, &[("deletionAt", &at.to_string())], None, Before::default())
+            .await
     }
 
     /// Cancels a scheduled deletion; the CA goes back to the state it had.
@@ -157,7 +168,7 @@ impl App {
         }
         ca.state = ca.state_before_deletion.take().unwrap_or(CaState::Disabled);
         ca.deletion_at = None;
-        self.write_ca(call, "ca.cancel-deletion", ca, &[], None, None).await
+        self.write_ca(call, "ca.cancel-deletion", ca, &[], None, Before::default()).await
     }
 
     /// Writes a changed CA (compare-and-swap on its revision) with its audit event and, where there is one, the event
@@ -169,7 +180,7 @@ impl App {
         mut ca: Ca,
         facts: &[(&str, &str)],
         event: Option<(EventKind, &CaVersion)>,
-        revocation_before: Option<RevocationSettings>,
+        before: Before,
     ) -> Result<CaView, Error> {
         not_the_servers_own(call, &ca)?;
         let mut tx = self.inner.begin_change(call, action).await?;
@@ -177,7 +188,19 @@ impl App {
         // What this CA refused yesterday it may sign today.
         tx.wake_certificates(&ca.id, self.now()).await?;
         tx.update_ca(&ca).await.map_err(|error| name_conflict(error, "CA", &ca.name))?;
-        if let Some(before) = revocation_before {
+        let is_published_otherwise = before.publication.is_some();
+        if let Some(before) = before.publication {
+            self.retire_publication(&mut tx, &ca, before).await?;
+            // Lists tell where they and their delta lists are.
+            tx.hurry_crl_series(&ca.id, self.now()).await?;
+        }
+        // After that: what it published until now counts as well.
+        if let Some(publication) =
+            ca.publication.as_ref().filter(|_| is_published_otherwise || before.revocation.is_some())
+        {
+            self.check_publication(&mut **tx, Some(&ca.id), publication, ca.revocation.crl_shards).await?;
+        }
+        if let Some(before) = before.revocation {
             let now = self.now();
             if before.crl_shards != ca.revocation.crl_shards {
                 // Certificates of today name lists that go on until the last of them has expired.
@@ -211,6 +234,13 @@ impl App {
         tx.insert_audit(&audit).await?;
         tx.commit().await
     }
+}
+
+/// What was so before a change; `None`: it stays.
+#[derive(Default)]
+struct Before {
+    revocation: Option<RevocationSettings>,
+    publication: Option<Option<Publication>>,
 }
 
 /// Says when the renewal job looks at the CA next.

@@ -21,6 +21,7 @@ use certwright_domain::constraints::NameConstraints;
 use certwright_domain::dn::DistinguishedName;
 use certwright_domain::known_serial::KnownSerial;
 use certwright_domain::name::{Reference, ResourceName};
+use certwright_domain::publication::Publication;
 use certwright_domain::stage::Stage;
 use certwright_domain::time::Span;
 use certwright_domain::validity::RequestedValidity;
@@ -36,6 +37,8 @@ pub struct NewCa {
     pub rules: NewRules,
     /// How revocation is offered.
     pub revocation: RevocationSettings,
+    /// Where its lists are published elsewhere.
+    pub publication: Option<Publication>,
     /// May it be taken away with its key? Fixed once made.
     pub exportable: bool,
 }
@@ -111,6 +114,8 @@ pub struct UpdateCa {
     pub enabled: Option<bool>,
     /// Revocation settings.
     pub revocation: Option<RevocationSettings>,
+    /// Where its lists are published elsewhere; inside `None`: nowhere any more.
+    pub publication: Option<Option<Publication>>,
     /// How it is renewed without being asked; inside `None`: not at all.
     pub renewal: Option<Option<CaRenewal>>,
 }

@@ -102,6 +102,7 @@ impl App {
         let signed_at = self.now();
         self.publish(call, &ca, &crl, &counters, &bytes).await?;
         self.inner.crls.bytes.insert(crl.id.clone(), bytes);
+        self.inner.publications.wake();
         metrics::counter!("certwright_crls_published_total").increment(1);
         tracing::info!(
             ca.id = %ca.id, ca.version = scope.ca_version, crl.kind = %scope.kind, crl.number = crl.number,
@@ -155,7 +156,7 @@ impl App {
             kind: self.contents(&ca, scope, base.as_ref()),
             distribution_point: match scope.shards.number() {
                 1 => Vec::new(),
-                _ => self.crl_urls(&ca, &scope.full()),
+                _ => self.own_names(&mut read, &ca, &scope.full()).await?,
             },
         };
         let mut builder = CrlBuilder::new(&certificate, algorithm, header)?;
@@ -294,15 +295,6 @@ impl App {
                 CrlContents::Full { freshest: self.crl_urls(ca, &delta) }
             }
             None => CrlContents::Full { freshest: Vec::new() },
-        }
-    }
-
-    /// Where a series is to be found; empty: nowhere.
-    pub(crate) fn crl_urls(&self, ca: &Ca, scope: &CrlScope) -> Vec<String> {
-        let base = &self.inner.settings.pki_url;
-        match base.is_empty() {
-            true => Vec::new(),
-            false => vec![format!("{base}/pki/{}/{}/{}", ca.id, scope.ca_version, scope.leaf())],
         }
     }
 }

@@ -33,6 +33,8 @@ pub struct CrlWarnings {
     pub failing: u64,
     /// Those that are past their nextUpdate or were never made.
     pub lapsed: u64,
+    /// Objects elsewhere that could not be written since they last were.
+    pub unpublished: u64,
 }
 
 /// What a round did.
@@ -108,7 +110,7 @@ impl App {
     }
 
     /// Begins the series that CAs want and do not have. Looks when the configuration has changed.
-    pub(super) async fn plan_crls(&self) -> Result<(), Error> {
+    pub(crate) async fn plan_crls(&self) -> Result<(), Error> {
         let mut read = self.inner.store.read().await?;
         let epoch = read.epoch().await?;
         if self.inner.crls.planned_epoch.load(Ordering::Acquire) == epoch {
@@ -228,7 +230,9 @@ impl App {
         }
         let health = self.crl_health().await?;
         let sum = |of: fn(&CrlHealth) -> u64| health.iter().map(of).fold(0_u64, u64::saturating_add);
-        let warnings = CrlWarnings { failing: sum(|one| one.failing), lapsed: sum(|one| one.lapsed) };
+        let objects = self.publication_health().await?;
+        let unpublished = objects.iter().map(|one| one.failing).fold(0_u64, u64::saturating_add);
+        let warnings = CrlWarnings { failing: sum(|one| one.failing), lapsed: sum(|one| one.lapsed), unpublished };
         *self.inner.crls.warnings.lock().unwrap_or_else(PoisonError::into_inner) = Some((now, warnings));
         Ok(warnings)
     }

@@ -5,6 +5,7 @@ use bytes::Bytes;
 use certwright_domain::crl::{Crl, CrlKind, CrlScope, Shards};
 use certwright_domain::id::CaId;
 use certwright_domain::name::Reference;
+use certwright_store::Reader;
 
 /// A list with its bytes (DER).
 #[derive(Debug, Clone)]
@@ -47,12 +48,18 @@ impl App {
             }
         }
         let crl = found.ok_or_else(|| Error::not_found("revocation list", ca))?;
+        let der = self.crl_der(&mut read, &crl).await?;
+        Ok(ServedCrl { crl, der })
+    }
+
+    /// The bytes of a list, from memory or from the store.
+    pub(crate) async fn crl_der(&self, read: &mut Reader<'_>, crl: &Crl) -> Result<Bytes, Error> {
         if let Some(der) = self.inner.crls.bytes.get(&crl.id) {
-            return Ok(ServedCrl { crl, der });
+            return Ok(der);
         }
-        let bytes = read.crl_bytes(&crl).await?;
+        let bytes = read.crl_bytes(crl).await?;
         let der = Bytes::from(bytes.ok_or_else(|| Error::Internal(format!("{} is not whole", crl.id)))?);
         self.inner.crls.bytes.insert(crl.id.clone(), der.clone());
-        Ok(ServedCrl { crl, der })
+        Ok(der)
     }
 }

@@ -6,6 +6,7 @@ use crate::cas::find;
 use crate::{App, Call, Error, Permission};
 use certwright_domain::crl::{Crl, CrlSeries};
 use certwright_domain::name::Reference;
+use certwright_domain::publication::PublishedObject;
 use certwright_store::{Page, PageRequest};
 
 /// A series with its newest list.
@@ -15,8 +16,10 @@ pub struct CrlView {
     pub series: CrlSeries,
     /// The list that is served; `None`: none was published yet.
     pub crl: Option<Crl>,
-    /// Where it is served.
+    /// Where it is served: here, and where others serve it.
     pub urls: Vec<String>,
+    /// Its objects elsewhere; with a whole full list or the first shard, also those of the version's certificate.
+    pub objects: Vec<PublishedObject>,
 }
 
 /// Most series that are made in one call; CAs with more leave the rest to the background.
@@ -29,11 +32,11 @@ impl App {
         let mut read = self.inner.store.read().await?;
         let ca = find(&mut *read, ca).await?;
         let found = read.crl_series_of(&ca.id, page).await?;
-        let items = found
-            .items
-            .into_iter()
-            .map(|(series, crl)| CrlView { urls: self.crl_urls(&ca, &series.scope), series, crl })
-            .collect();
+        let mut items = Vec::new();
+        for (series, crl) in found.items {
+            let objects = read.published_lists(&series.scope).await?;
+            items.push(CrlView { urls: self.all_crl_urls(&ca, &series.scope), objects, series, crl });
+        }
         Ok(Page { items, next: found.next })
     }
 
@@ -47,8 +50,10 @@ impl App {
         let target = Target { kind: "ca", id: found.id.as_str(), name: found.name.as_str() };
         let mut tx = self.inner.store.begin("crl.request").await?;
         let wanted = tx.hurry_crl_series(&found.id, self.now()).await?;
+        // What is elsewhere may have been lost there.
+        let objects = tx.rewrite_published_objects(&found.id, self.now()).await?;
         tx.insert_audit(&self.inner.audit(call, "crl.request", target, &[])).await?;
-        if wanted == 0 {
+        if wanted == 0 && objects == 0 {
             return Err(Error::conflict(
                 "no_crl",
                 format!("CA {} publishes no revocation lists.", found.name),
@@ -66,6 +71,7 @@ impl App {
             made?;
         }
         self.inner.crls.wake();
+        self.inner.publications.wake();
         self.crls(call, ca, &page).await
     }
 

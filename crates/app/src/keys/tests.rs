@@ -66,6 +66,7 @@ fn ca(state: CaState) -> Ca {
         renewal_failures: 0,
         exportable: false,
         crl_number: None,
+        publication: None,
     }
 }
 

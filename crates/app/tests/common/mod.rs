@@ -3,10 +3,12 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a helper that fails is a test that fails")]
 
+pub(crate) mod bucket;
 pub(crate) mod outbound;
 
+use bucket::Bucket;
 use certwright_app::{
-    App, Call, Dependencies, EventSettings, OcspSettings, Outbound, RevocationTarget, Revoke, Settings,
+    App, Call, Dependencies, EventSettings, OcspSettings, Outbound, RevocationTarget, Revoke, Settings, Target, Targets,
 };
 use certwright_domain::issued::IssuedCertificate;
 use certwright_domain::name::{Reference, ResourceName};
@@ -28,6 +30,7 @@ struct Ground {
     folder: TempDir,
     postgres: Option<(String, DatabaseGuard)>,
     receivers: Arc<Receivers>,
+    bucket: Arc<Bucket>,
 }
 
 /// One node.
@@ -44,6 +47,8 @@ pub(crate) struct TestApp {
     pub(crate) faults: Arc<Faults>,
     /// Receivers of webhooks, shared by all nodes of a test.
     pub(crate) receivers: Arc<Receivers>,
+    /// The target `cdn`, and `mirror` as well; shared by all nodes of a test.
+    pub(crate) bucket: Arc<Bucket>,
     ground: Arc<Ground>,
 }
 
@@ -164,16 +169,20 @@ impl TestApp {
             clock: clock.clone(),
             entropy: Arc::new(SeededEntropy::new(seed)),
             outbound: Arc::clone(&ground.receivers) as Arc<dyn Outbound>,
+            targets: Targets::new(
+                ["cdn", "mirror"].map(|target| (name(target), Arc::clone(&ground.bucket) as Arc<dyn Target>)),
+            ),
             settings,
         });
+        let bucket = Arc::clone(&ground.bucket);
         let receivers = Arc::clone(&ground.receivers);
-        Self { app, clock, store, keys, faults, receivers, ground }
+        Self { app, clock, store, keys, faults, receivers, bucket, ground }
     }
 }
 
 impl Ground {
     fn sqlite() -> Self {
-        Self { folder: TempDir::new().unwrap(), postgres: None, receivers: Arc::default() }
+        Self { folder: TempDir::new().unwrap(), postgres: None, receivers: Arc::default(), bucket: Arc::default() }
     }
 
     async fn every() -> Vec<Self> {
@@ -241,6 +250,9 @@ const _: fn() = || {
     let _ = async |app: &TestApp| app.revoke(&call(), "", RevocationReason::Unspecified).await.is_ok();
     let _ = |app: &TestApp| (app.store.clone(), Arc::clone(&app.keys), Arc::clone(&app.faults));
     let _ = |app: &TestApp| (app.receivers.posts(), app.receivers.release(), app.receivers.will_answer([]));
+    let _ = |app: &TestApp| (app.bucket.get(""), app.bucket.names(), app.bucket.puts(), app.bucket.clear());
+    let _ = |app: &TestApp| (app.bucket.will_fail([]), app.bucket.hold_next(), app.bucket.release());
+    let _ = async |app: &TestApp| app.bucket.held().await;
     let _ = |post: outbound::Post| (post.header("").len(), post.url, post.body);
     let _ = (trial, name, to, conflict::<()>);
 };

@@ -50,6 +50,7 @@ fn new_ca(ca: &str, kind: NewCaKind) -> NewCa {
         kind,
         rules: NewRules::default(),
         revocation: RevocationSettings::default(),
+        publication: None,
         exportable: false,
     }
 }

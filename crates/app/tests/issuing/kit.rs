@@ -41,7 +41,14 @@ pub(crate) fn own(key: &str, common_name: &str) -> OwnKey {
     OwnKey { vault: to("v"), key: to(key), subject: subject(common_name), signature_algorithm: None }
 }
 pub(crate) fn ca(ca_name: &str, kind: NewCaKind, rules: NewRules) -> NewCa {
-    NewCa { name: name(ca_name), kind, rules, revocation: RevocationSettings::default(), exportable: false }
+    NewCa {
+        name: name(ca_name),
+        kind,
+        rules,
+        revocation: RevocationSettings::default(),
+        publication: None,
+        exportable: false,
+    }
 }
 pub(crate) async fn root(app: &TestApp, rules: NewRules) -> CaView {
     app.app.create_vault(&call(), name("v")).await.unwrap();

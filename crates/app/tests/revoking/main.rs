@@ -16,6 +16,8 @@ mod kit;
 
 mod cas;
 mod lists;
+mod publication;
+mod publication_settings;
 mod restore;
 mod revoke;
 mod schedule;

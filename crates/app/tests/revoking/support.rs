@@ -72,3 +72,13 @@ pub(crate) async fn number(app: &TestApp, ca: &str, kind: CrlKind) -> i64 {
 pub(crate) async fn revoke(app: &TestApp, row: &IssuedCertificate, reason: RevocationReason) -> IssuedCertificate {
     app.revoke(&call(), row.id.as_str(), reason).await.unwrap()
 }
+
+/// The URIs that a certificate names, in the order in which they stand there (GeneralName's tag 6, RFC 5280 section 4.2.1.6).
+pub(crate) fn uris(der: &[u8]) -> Vec<String> {
+    let at = |start: usize| {
+        let &[0x86, length, ..] = &der[start..] else { return None };
+        let text = der.get(start..)?.get(2..)?.get(..usize::from(length))?;
+        text.starts_with(b"http").then(|| String::from_utf8(text.to_vec()).unwrap())
+    };
+    (0..der.len()).filter_map(at).collect()
+}

@@ -2,6 +2,7 @@
 
 use super::origin::{Fault, Origin};
 use super::reference::FIELDS;
+use super::targets::{self, RawTargets};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use toml::Spanned;
@@ -27,12 +28,13 @@ pub(crate) enum Toml {
 pub(crate) struct File {
     path: PathBuf,
     values: BTreeMap<String, (Toml, usize)>,
+    targets: RawTargets,
 }
 
 impl File {
     /// Reads the text of a file. What cannot be read, is unknown or stands twice goes to `faults`.
     pub(crate) fn parse(path: &Path, text: &str, faults: &mut Vec<Fault>) -> Self {
-        let mut file = Self { path: path.to_owned(), values: BTreeMap::new() };
+        let mut file = Self { path: path.to_owned(), ..Self::default() };
         let (document, errors) = DeTable::parse_recoverable(text);
         for error in errors {
             // The error's own rendering quotes the line, which may hold a password; its message does not.
@@ -53,6 +55,11 @@ impl File {
         self.values.remove(path).map(|(value, line)| (value, Origin::File { path: self.path.clone(), line }))
     }
 
+    /// Takes the targets of publication out.
+    pub(crate) fn take_targets(&mut self) -> RawTargets {
+        std::mem::take(&mut self.targets)
+    }
+
     fn add(&mut self, prefix: &str, table: &DeTable<'_>, text: &str, faults: &mut Vec<Fault>) {
         for (key, value) in table {
             let path =
@@ -60,6 +67,12 @@ impl File {
             let line = line_of(text, key.span().start);
             if FIELDS.iter().any(|field| field.path == path) {
                 self.values.insert(path, (read(value), line));
+                continue;
+            }
+            if path == targets::SECTION
+                && let DeValue::Table(inner) = value.get_ref()
+            {
+                self.targets = RawTargets::read(&self.path, inner, text, faults);
                 continue;
             }
             let section = format!("{path}.");
@@ -81,7 +94,7 @@ impl File {
     }
 }
 
-fn read(value: &Spanned<DeValue<'_>>) -> Toml {
+pub(super) fn read(value: &Spanned<DeValue<'_>>) -> Toml {
     match value.get_ref() {
         DeValue::String(text) => Toml::Text(text.to_string()),
         DeValue::Boolean(switch) => Toml::Switch(*switch),
@@ -98,7 +111,7 @@ fn read(value: &Spanned<DeValue<'_>>) -> Toml {
 }
 
 /// The line, from 1, of a byte offset.
-fn line_of(text: &str, offset: usize) -> usize {
+pub(super) fn line_of(text: &str, offset: usize) -> usize {
     text.bytes().take(offset).filter(|byte| *byte == b'\n').count().saturating_add(1)
 }
 

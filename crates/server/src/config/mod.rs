@@ -8,6 +8,7 @@ mod file;
 mod origin;
 mod reference;
 mod settings;
+mod targets;
 mod values;
 
 #[cfg(test)]
@@ -15,7 +16,7 @@ mod tests;
 
 pub use origin::{Fault, Origin};
 pub use reference::{FIELDS, Field, example, markdown};
-pub(crate) use settings::{Limits, TlsSource};
+pub(crate) use settings::{BucketSettings, Limits, TargetSettings, TlsSource};
 pub use settings::{LogFormat, Settings};
 pub(crate) use values::mask_url;
 
@@ -23,6 +24,7 @@ use file::File;
 use origin::Setting;
 use reference::{FieldType, Raw};
 use std::path::PathBuf;
+use targets::RawTargets;
 
 /// Where the configuration comes from. Kept, so that SIGHUP can read it again. No `Debug`: it may
 /// hold a password.
@@ -45,6 +47,7 @@ pub struct Loaded {
     /// What the program works with.
     pub settings: Settings,
     raw: Raw,
+    targets: RawTargets,
 }
 
 /// Hands out the strongest value of each setting and collects what is wrong.
@@ -92,9 +95,11 @@ impl Sources {
                 }
             },
         };
+        let mut file = file;
+        let targets = file.take_targets();
         let raw = Raw::collect(&mut Collector { file, overrides: &self.overrides, faults: &mut faults });
-        match Settings::new(&raw, &mut faults) {
-            Some(settings) if faults.is_empty() => Ok(Loaded { settings, raw }),
+        match Settings::new(&raw, &targets, &mut faults) {
+            Some(settings) if faults.is_empty() => Ok(Loaded { settings, raw, targets }),
             _ => Err(faults),
         }
     }
@@ -116,6 +121,13 @@ impl Loaded {
                 Some(value) => format!("{path} = {value}"),
                 None => format!("#{path} is not set"),
             };
+            match origin {
+                true => out.push_str(&format!("{line:<60} # {from}\n")),
+                false => out.push_str(&format!("{line}\n")),
+            }
+        }
+        for (path, value, from) in self.targets.values() {
+            let line = format!("{path} = {value}");
             match origin {
                 true => out.push_str(&format!("{line:<60} # {from}\n")),
                 false => out.push_str(&format!("{line}\n")),

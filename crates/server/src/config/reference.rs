@@ -226,6 +226,7 @@ pub fn example() -> String {
         }
         out.push_str(&format!("#{key} = {}\n", field.toml));
     }
+    out.push_str(&super::targets::example());
     out
 }
 
@@ -255,6 +256,7 @@ pub fn markdown() -> String {
         let meaning = field.doc.iter().map(|line| line.trim()).collect::<Vec<_>>().join(" ").replace('|', "\\|");
         out.push_str(&format!("| `{}` | {default} | {flag} | {meaning} |\n", field.path));
     }
+    out.push_str(&super::targets::markdown());
     out
 }
 

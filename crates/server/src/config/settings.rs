@@ -2,13 +2,17 @@
 
 mod events;
 mod ocsp;
+mod publication;
 
 pub(crate) use events::Events;
 pub(crate) use ocsp::Ocsp;
+pub(crate) use publication::{BucketSettings, TargetSettings};
 
 use super::origin::{Fault, Setting};
 use super::reference::Raw;
+use super::targets::RawTargets;
 use super::values::{self, BaseUrl, Wrong};
+use certwright_domain::name::ResourceName;
 use certwright_domain::rules::ServiceLimits;
 use certwright_domain::time::Span;
 use certwright_keystore::RootKeySource;
@@ -73,6 +77,7 @@ pub struct Settings {
     pub(crate) retention: Option<Span>,
     pub(crate) events: Events,
     pub(crate) ocsp: Ocsp,
+    pub(crate) publication: Vec<(ResourceName, TargetSettings)>,
     pub(crate) root_key: RootKeySource,
     pub(crate) log_format: LogFormat,
     pub(crate) log_level: String,
@@ -81,7 +86,7 @@ pub struct Settings {
 
 impl Settings {
     /// Judges the settings; what is wrong goes to `faults`. `None` or a fault: there are no settings.
-    pub(crate) fn new(raw: &Raw, faults: &mut Vec<Fault>) -> Option<Self> {
+    pub(crate) fn new(raw: &Raw, targets: &RawTargets, faults: &mut Vec<Fault>) -> Option<Self> {
         let day = Span::from_days(1);
         let century = Span::from_days(36_525);
         let mut judge = Judge { faults };
@@ -109,6 +114,7 @@ impl Settings {
             });
         let events = events::events(raw, &mut judge);
         let ocsp = ocsp::ocsp(raw, &mut judge);
+        let publication = publication::publication(targets, judge.faults);
         let root_key = root_key(raw, data.as_deref(), &mut judge);
         let log_format = judge.text("log.format", &raw.log_format, |text| match text {
             "text" => Ok(LogFormat::Text),
@@ -181,6 +187,7 @@ impl Settings {
             retention: retention?,
             events: events?,
             ocsp: ocsp?,
+            publication: publication?,
             root_key: root_key?,
             log_format: log_format?,
             log_level: log_level?,

@@ -15,9 +15,10 @@ use certwright_app::{Outbound, OutboundAnswer, OutboundError};
 use certwright_domain::egress::EgressRules;
 use certwright_domain::http_url::{Host, HttpUrl};
 use certwright_domain::time::Span;
-use http::{HeaderMap, Request, header};
+use http::response::Parts;
+use http::{HeaderMap, HeaderValue, Request, header};
 use http_body_util::{BodyExt as _, Full, Limited};
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
@@ -41,6 +42,8 @@ const ADDRESSES: usize = 4;
 const HEAD: usize = 16 << 10;
 /// Header lines of an answer.
 const HEADERS: usize = 64;
+/// Largest body of an answer that is read.
+const ANSWER: usize = 64 << 10;
 /// How much of an answer's body is read, and how long, so that its sender can finish in peace.
 const BODY: (usize, Duration) = (16 << 10, Duration::from_secs(1));
 
@@ -162,6 +165,51 @@ fn server_name(host: &Host) -> Result<ServerName<'static>, OutboundError> {
         }
         Host::Ip(address) => Ok(ServerName::from(IpAddr::to_canonical(address))),
     }
+}
+
+/// Sends a request to an address that the operator chose, which no rules judge, and reads the answer. The request names its
+/// target alone; `Host` is ours. Without a deadline: the caller has one.
+pub(crate) async fn exchange<B>(
+    resolver: &dyn Resolve,
+    trust: &Trust,
+    url: &HttpUrl,
+    mut request: Request<B>,
+) -> Result<(Parts, Bytes), OutboundError>
+where
+    B: Body<Data = Bytes> + Send + Unpin + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let addresses = match url.host() {
+        Host::Ip(address) => vec![SocketAddr::new(*address, url.port())],
+        Host::Name(name) => resolver.resolve(name, url.port()).await.map_err(|_| OutboundError::Unresolvable)?,
+    };
+    let stream = connect(&addresses).await?;
+    let host = HeaderValue::from_str(&url.authority()).map_err(|_| OutboundError::Malformed)?;
+    request.headers_mut().insert(header::HOST, host);
+    request.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    if !url.is_https() {
+        return ask(stream, request).await;
+    }
+    let connector = TlsConnector::from(trust.config());
+    let stream = connector.connect(server_name(url.host())?, stream).await;
+    ask(stream.map_err(|error| OutboundError::Tls(trust::why(&error)))?, request).await
+}
+
+async fn ask<S, B>(stream: S, request: Request<B>) -> Result<(Parts, Bytes), OutboundError>
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    B: Body<Data = Bytes> + Send + Unpin + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let malformed = |_: hyper::Error| OutboundError::Malformed;
+    let mut settings = http1::Builder::new();
+    settings.max_buf_size(HEAD).max_headers(HEADERS);
+    let (mut sender, connection) = settings.handshake(TokioIo::new(stream)).await.map_err(malformed)?;
+    let mut driver = JoinSet::new();
+    driver.spawn(connection);
+    let (head, body) = sender.send_request(request).await.map_err(malformed)?.into_parts();
+    let body = Limited::new(body, ANSWER).collect().await.map_err(|_| OutboundError::Malformed)?;
+    Ok((head, body.to_bytes()))
 }
 
 async fn send<S>(stream: S, request: Request<Full<Bytes>>) -> Result<OutboundAnswer, OutboundError>

@@ -69,6 +69,7 @@ fn ca() -> Result<Ca, Box<dyn Error>> {
         renewal_failures: 0,
         exportable: false,
         crl_number: None,
+        publication: None,
     })
 }
 

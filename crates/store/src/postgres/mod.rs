@@ -91,6 +91,11 @@ pub(super) const MIGRATIONS: &[Step] = &[
         sql: include_str!("../../../../migrations/postgres/0008_revocation.sql"),
     },
     Step { number: 9, name: "0009_ocsp", sql: include_str!("../../../../migrations/postgres/0009_ocsp.sql") },
+    Step {
+        number: 10,
+        name: "0010_publication",
+        sql: include_str!("../../../../migrations/postgres/0010_publication.sql"),
+    },
     Step { number: 11, name: "0011_issuing", sql: include_str!("../../../../migrations/postgres/0011_issuing.sql") },
 ];
 

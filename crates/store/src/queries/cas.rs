@@ -27,7 +27,7 @@ macro_rules! select_ca {
              crl_enabled, crl_lifetime, ocsp_enabled, current_version, previous_version, latest_version, created_at, \
              deletion_at, revision, renewal_key, renewal_advance, renewal_activation, next_renewal_at, renewal_failures, \
              exportable, crl_number, crl_interval, crl_shards, delta_lifetime, delta_interval, hold_enabled, \
-             ocsp_responder FROM certificate_authorities ",
+             ocsp_responder, publication FROM certificate_authorities ",
             $rest
         )
     };
@@ -90,6 +90,10 @@ fn read_ca(row: &super::Row) -> Result<Ca> {
         renewal_failures: row.number("renewal_failures")?,
         exportable: row.flag("exportable")?,
         crl_number: row.get("crl_number")?,
+        publication: row
+            .get::<Option<&str>>("publication")?
+            .map(|text| documents::read_publication(text).ok_or_else(|| row.corrupt("publication")))
+            .transpose()?,
     })
 }
 
@@ -136,9 +140,9 @@ impl CaQueries for Session {
                  path_length, name_constraints, crl_enabled, crl_lifetime, ocsp_enabled, current_version, \
                  previous_version, latest_version, created_at, deletion_at, revision, renewal_key, renewal_advance, \
                  renewal_activation, next_renewal_at, renewal_failures, exportable, crl_number, crl_interval, crl_shards, \
-                 delta_lifetime, delta_interval, hold_enabled, ocsp_responder) \
+                 delta_lifetime, delta_interval, hold_enabled, ocsp_responder, publication) \
                  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, \
-                 $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37)")
+                 $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, $38)")
             .bind(ca.id.as_str())
             .bind(ca.name.as_str())
             .bind(ca.ca_type.as_str())
@@ -175,7 +179,8 @@ impl CaQueries for Session {
             .bind(ca.revocation.delta.map(|delta| delta.lifetime.ms()))
             .bind(ca.revocation.delta.unwrap_or(DeltaSettings::DEFAULT).interval.ms())
             .bind(i64::from(ca.revocation.hold_enabled))
-            .bind(ca.revocation.ocsp_responder.as_str()),
+            .bind(ca.revocation.ocsp_responder.as_str())
+.bind(ca.publication.as_ref().map(documents::write_publication)),
         )
         .await?;
         self.execute(
@@ -233,7 +238,7 @@ impl CaQueries for Session {
                      previous_version = $14, latest_version = $15, deletion_at = $16, renewal_key = $17, \
                      renewal_advance = $18, renewal_activation = $19, next_renewal_at = $20, renewal_failures = $21, \
                      crl_interval = $22, crl_shards = $23, delta_lifetime = $24, delta_interval = $25, hold_enabled = $26, \
-                     ocsp_responder = $27, revision = revision + 1 WHERE id = $1 AND revision = $2")
+                     ocsp_responder = $27, publication = $28, revision = revision + 1 WHERE id = $1 AND revision = $2")
                 .bind(ca.id.as_str())
                 .bind(ca.revision)
                 .bind(ca.name.as_str())
@@ -260,7 +265,8 @@ impl CaQueries for Session {
                 .bind(ca.revocation.delta.map(|delta| delta.lifetime.ms()))
                 .bind(ca.revocation.delta.unwrap_or(DeltaSettings::DEFAULT).interval.ms())
                 .bind(i64::from(ca.revocation.hold_enabled))
-                .bind(ca.revocation.ocsp_responder.as_str()),
+                .bind(ca.revocation.ocsp_responder.as_str())
+.bind(ca.publication.as_ref().map(documents::write_publication)),
             )
             .await?;
         swapped(rows, "certificate_authorities")

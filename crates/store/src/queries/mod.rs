@@ -16,6 +16,7 @@ pub(crate) mod migrate;
 pub(crate) mod ocsp;
 mod page;
 mod profiles;
+mod publications;
 mod reading;
 mod revocations;
 pub(crate) mod search;

@@ -87,6 +87,11 @@ pub(super) const MIGRATIONS: &[Step] = &[
     Step { number: 6, name: "0006_transport", sql: include_str!("../../../../migrations/sqlite/0006_transport.sql") },
     Step { number: 8, name: "0008_revocation", sql: include_str!("../../../../migrations/sqlite/0008_revocation.sql") },
     Step { number: 9, name: "0009_ocsp", sql: include_str!("../../../../migrations/sqlite/0009_ocsp.sql") },
+    Step {
+        number: 10,
+        name: "0010_publication",
+        sql: include_str!("../../../../migrations/sqlite/0010_publication.sql"),
+    },
     Step { number: 11, name: "0011_issuing", sql: include_str!("../../../../migrations/sqlite/0011_issuing.sql") },
 ];
 

@@ -214,6 +214,7 @@ pub(crate) fn ca(number: u32, called: &str) -> Ca {
         renewal_failures: 0,
         exportable: true,
         crl_number: Some(41),
+        publication: None,
     }
 }
 

@@ -4,6 +4,7 @@ mod crl;
 mod export;
 mod import;
 mod parse;
+mod publication;
 mod revocation;
 mod versions;
 

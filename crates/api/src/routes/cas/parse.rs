@@ -1,6 +1,6 @@
 //! Bodies about CAs to the types of the use cases.
 
-use super::{import, revocation};
+use super::{import, publication, revocation};
 use crate::parse::Faults;
 use crate::problem::Problem;
 use certwright_app::{App, Install, NewCa, NewCaKind, NewRules, OwnKey, RenewCa, UpdateCa};
@@ -8,6 +8,7 @@ use certwright_domain::algorithm::SignatureAlgorithm;
 use certwright_domain::ca::{CaRenewal, CaRenewalKey, CaType, RevocationSettings};
 use certwright_domain::constraints::{NameConstraints, RawSubtrees};
 use certwright_domain::name::{Reference, ResourceName};
+use certwright_domain::publication::Publication;
 use certwright_domain::time::Span;
 use certwright_domain::violation::Invalid;
 use certwright_wire as wire;
@@ -30,13 +31,21 @@ fn parsed(body: wire::NewCa, brought: Option<import::Read>) -> Result<NewCa, Pro
     let renewal = body.renewal.as_ref().map_or(Some(None), |rule| renewal(&mut faults, rule));
     let rules = rules.zip(renewal).map(|(rules, renewal)| NewRules { renewal, ..rules });
     let revocation = revocation::revocation(&mut faults, body.revocation.as_ref(), RevocationSettings::default());
+    let publication = elsewhere(&mut faults, body.revocation.as_ref());
     let ca_type = faults.take("/type", CaType::parse(&body.ca_type));
     let kind = ca_type.and_then(|ca_type| {
         refuse_foreign_fields(&mut faults, ca_type, &body);
         kind(&mut faults, ca_type, body, brought)
     });
-    let parts = name.zip(kind).zip(rules.zip(revocation));
-    faults.finish(parts.map(|((name, kind), (rules, revocation))| NewCa { name, kind, rules, revocation, exportable }))
+    let parts = name.zip(kind).zip(rules.zip(revocation)).zip(publication);
+    faults.finish(parts.map(|(((name, kind), (rules, revocation)), publication)| NewCa {
+        name,
+        kind,
+        rules,
+        revocation,
+        publication: publication.flatten(),
+        exportable,
+    }))
 }
 
 /// A change; `settings` are the revocation settings that a partial change is laid over.
@@ -52,14 +61,23 @@ pub(super) fn update_ca(body: &wire::UpdateCa, settings: Option<RevocationSettin
         None => Some(None),
         Some(parsed) => parsed.map(Some),
     };
+    let publication = elsewhere(&mut faults, body.revocation.as_ref());
     let renewal = match &body.renewal {
         None => Some(None),
         Some(rule) => renewal(&mut faults, rule).map(Some),
     };
-    let parts = name.zip(leaf).zip(subordinate.zip(revocation)).zip(renewal);
-    faults.finish(parts.map(|(((name, leaf_max_validity), (subordinate_max_validity, revocation)), renewal)| {
-        UpdateCa { renewal, name, leaf_max_validity, subordinate_max_validity, enabled: body.enabled, revocation }
-    }))
+    let parts = name.zip(leaf).zip(subordinate.zip(revocation)).zip(renewal.zip(publication));
+    faults.finish(parts.map(
+        |(((name, leaf_max_validity), (subordinate_max_validity, revocation)), (renewal, publication))| UpdateCa {
+            renewal,
+            publication,
+            name,
+            leaf_max_validity,
+            subordinate_max_validity,
+            enabled: body.enabled,
+            revocation,
+        },
+    ))
 }
 
 /// A renewal.
@@ -178,6 +196,14 @@ fn rules(faults: &mut Faults, rules: Option<&wire::NewCaRules>) -> Option<NewRul
         name_constraints,
         renewal: None,
     })
+}
+
+/// What is said of publication elsewhere; inside, `None` where nothing is said.
+fn elsewhere(faults: &mut Faults, revocation: Option<&wire::UpdateRevocation>) -> Option<Option<Option<Publication>>> {
+    match revocation.and_then(|revocation| revocation.publication.as_ref()) {
+        None => Some(None),
+        Some(wish) => publication::publication(faults, wish).map(Some),
+    }
 }
 
 /// A renewal rule; inside, `None` for one that is switched off.

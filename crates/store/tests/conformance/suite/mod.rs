@@ -10,6 +10,7 @@ mod issued;
 mod keys;
 mod ocsp;
 mod profiles;
+mod publications;
 mod recorder;
 mod revocations;
 mod search;

@@ -1,0 +1,177 @@
+//! A folder as a target. Every part of a name is opened below the one before it and no link is followed, so whoever can
+//! write in the folder cannot make us write anywhere else.
+
+use async_trait::async_trait;
+use certwright_app::{Target, TargetError, TargetObject};
+use certwright_domain::publication::ObjectName;
+use rustix::fs::{AtFlags, Mode, OFlags};
+use rustix::io::Errno;
+use std::fs::File;
+use std::io::Write as _;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+/// Files and folders that we make: anybody may read them.
+const FILE: Mode = Mode::from_raw_mode(0o644);
+const FOLDER: Mode = Mode::from_raw_mode(0o755);
+
+/// A folder.
+pub(super) struct Folder {
+    path: PathBuf,
+    /// Tells temporary files of this process apart.
+    written: AtomicU64,
+}
+
+/// Says when it is dropped that nobody waits any more.
+struct Waiting(Arc<AtomicBool>);
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Release);
+    }
+}
+
+impl Folder {
+    pub(super) fn new(path: PathBuf) -> Self {
+        Self { path, written: AtomicU64::new(0) }
+    }
+}
+
+#[async_trait]
+impl Target for Folder {
+    async fn put(&self, object: &TargetObject) -> Result<(), TargetError> {
+        let number = self.written.fetch_add(1, Ordering::Relaxed);
+        let (path, name, bytes) = (self.path.clone(), object.name.clone(), object.bytes.clone());
+        let given_up = Arc::new(AtomicBool::new(false));
+        let waiting = Waiting(Arc::clone(&given_up));
+        let written = tokio::task::spawn_blocking(move || write(&path, &name, number, &bytes, &given_up)).await;
+        drop(waiting);
+        match written {
+            Ok(outcome) => outcome,
+            Err(_) => Err(TargetError::File(std::io::ErrorKind::Other)),
+        }
+    }
+}
+
+fn write(root: &Path, name: &ObjectName, number: u64, bytes: &[u8], given_up: &AtomicBool) -> Result<(), TargetError> {
+    let walk = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let mut folder = match rustix::fs::open(root, walk, Mode::empty()) {
+        Err(Errno::NOENT) => return Err(TargetError::Missing),
+        opened => opened.map_err(refused)?,
+    };
+    let mut segments = name.segments().peekable();
+    while let Some(segment) = segments.next() {
+        if segments.peek().is_none() {
+            return write_in(&folder, segment, number, bytes, given_up);
+        }
+        match rustix::fs::mkdirat(&folder, segment, FOLDER) {
+            Ok(()) | Err(Errno::EXIST) => {}
+            Err(error) => return Err(refused(error)),
+        }
+        folder = rustix::fs::openat(&folder, segment, walk | OFlags::NOFOLLOW, Mode::empty()).map_err(refused)?;
+    }
+    Err(TargetError::File(std::io::ErrorKind::InvalidInput))
+}
+
+/// Writes beside the file, syncs, and moves it to its place.
+fn write_in(folder: &OwnedFd, leaf: &str, number: u64, bytes: &[u8], given_up: &AtomicBool) -> Result<(), TargetError> {
+    // Names of objects never begin with a dot.
+    let beside = format!(".certwright-{}-{number}", std::process::id());
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let opened = match rustix::fs::openat(folder, beside.as_str(), flags, FILE) {
+        // Of a process that had our number and died.
+        Err(Errno::EXIST) => {
+            rustix::fs::unlinkat(folder, beside.as_str(), AtFlags::empty()).map_err(refused)?;
+            rustix::fs::openat(folder, beside.as_str(), flags, FILE)
+        }
+        opened => opened,
+    };
+    let mut file = File::from(opened.map_err(refused)?);
+    let written = file
+        // The umask of a server is strict; what is published is for everybody.
+        .set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))
+        .and_then(|()| file.write_all(bytes))
+        .and_then(|()| file.sync_all())
+        .map_err(|error| TargetError::File(error.kind()));
+    let moved = written.and_then(|()| {
+        // Nobody waits any more: something newer may be there already.
+        if given_up.load(Ordering::Acquire) {
+            return Err(TargetError::Timeout);
+        }
+        rustix::fs::renameat(folder, beside.as_str(), folder, leaf).map_err(refused)
+    });
+    if moved.is_err() {
+        // Best effort: the error that counts is the other one.
+        let _ = rustix::fs::unlinkat(folder, beside.as_str(), AtFlags::empty());
+    }
+    moved.and_then(|()| rustix::fs::fsync(folder).map_err(refused))
+}
+
+fn refused(error: Errno) -> TargetError {
+    TargetError::File(std::io::Error::from(error).kind())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytes::Bytes;
+    use certwright_domain::time::Span;
+    use std::os::unix::fs::{MetadataExt as _, symlink};
+
+    fn object(name: &str, bytes: &'static [u8]) -> TargetObject {
+        let (name, bytes) = (ObjectName::parse(name).unwrap(), Bytes::from_static(bytes));
+        TargetObject { name, content_type: "application/pkix-crl", keep_for: Span::from_minutes(5), bytes }
+    }
+
+    #[tokio::test]
+    async fn files_are_replaced_whole_and_anybody_may_read_them() {
+        let home = tempfile::tempdir().unwrap();
+        let folder = Folder::new(home.path().to_owned());
+        for bytes in [&b"one"[..], b"two, which is longer", b"3"] {
+            folder.put(&object("crl/deep/root-1.crl", bytes)).await.unwrap();
+            let path = home.path().join("crl/deep/root-1.crl");
+            assert_eq!(std::fs::read(&path).unwrap(), bytes);
+            assert_eq!(std::fs::metadata(&path).unwrap().mode() & 0o777, 0o644);
+        }
+        let beside = std::fs::read_dir(home.path().join("crl/deep")).unwrap().count();
+        assert_eq!(beside, 1, "no temporary file is left");
+    }
+
+    #[tokio::test]
+    async fn links_lead_nowhere() {
+        let (home, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let secret = elsewhere.path().join("secret");
+        std::fs::write(&secret, "untouched").unwrap();
+        let folder = Folder::new(home.path().to_owned());
+        symlink(elsewhere.path(), home.path().join("crl")).unwrap();
+        assert!(matches!(folder.put(&object("crl/root-1.crl", b"x")).await, Err(TargetError::File(_))));
+        symlink(&secret, home.path().join("root-1.crl")).unwrap();
+        folder.put(&object("root-1.crl", b"x")).await.unwrap();
+        assert_eq!(std::fs::read(home.path().join("root-1.crl")).unwrap(), b"x", "the link was replaced");
+        assert_eq!(std::fs::read_to_string(&secret).unwrap(), "untouched");
+        assert_eq!(std::fs::read_dir(elsewhere.path()).unwrap().count(), 1);
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_written_is_told() {
+        let home = tempfile::tempdir().unwrap();
+        let missing = Folder::new(home.path().join("missing"));
+        assert_eq!(missing.put(&object("a", b"x")).await, Err(TargetError::Missing));
+        let folder = Folder::new(home.path().to_owned());
+        std::fs::create_dir(home.path().join("root-1.crl")).unwrap();
+        assert!(matches!(folder.put(&object("root-1.crl", b"x")).await, Err(TargetError::File(_))));
+        assert_eq!(std::fs::read_dir(home.path()).unwrap().count(), 1, "no temporary file is left");
+    }
+
+    #[test]
+    fn what_nobody_waits_for_any_more_does_not_take_effect() {
+        let home = tempfile::tempdir().unwrap();
+        let name = ObjectName::parse("a").unwrap();
+        write(home.path(), &name, 1, b"newer", &AtomicBool::new(false)).unwrap();
+        let late = write(home.path(), &name, 2, b"older", &AtomicBool::new(true));
+        assert_eq!(late, Err(TargetError::Timeout));
+        assert_eq!(std::fs::read(home.path().join("a")).unwrap(), b"newer");
+    }
+}
