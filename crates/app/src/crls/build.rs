@@ -1,5 +1,6 @@
 //! Making one list: gathering in one snapshot, signing, checking, publishing.
 
+use super::aside::aside;
 use crate::audit::Target;
 use crate::change::by_id;
 use crate::{App, Call, Error};
@@ -52,12 +53,6 @@ struct Gathered {
     signer: Arc<dyn Signer>,
     this_update: Timestamp,
     next_update: Timestamp,
-}
-
-/// Runs what takes its time for a million entries on a thread that answers no requests.
-async fn aside<T: Send + 'static>(work: impl FnOnce() -> Result<T, Error> + Send + 'static) -> Result<T, Error> {
-    let done = tokio::task::spawn_blocking(work).await;
-    done.map_err(|error| Error::Internal(format!("a list was not finished: {error}")))?
 }
 
 impl App {

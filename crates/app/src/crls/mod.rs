@@ -4,6 +4,7 @@
 //! number, taken by compare-and-swap in the transaction that publishes, makes double work harmless. What is served is what
 //! is stored; nothing is signed for a reader.
 
+mod aside;
 mod build;
 mod jobs;
 mod serve;
