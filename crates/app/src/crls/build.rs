@@ -19,10 +19,10 @@ use certwright_store::{Reader, Tx};
 use std::sync::Arc;
 
 /// Places whose entries are read at first; more or fewer when a part is small or large.
-const FIRST_PLACES: u16 = 64;
+const FIRST_PLACES: u16 = 512;
 /// Entries of a small part, and of a large one.
-const SMALL_PAGE: usize = 50_000;
-const LARGE_PAGE: usize = 200_000;
+const SMALL_PAGE: usize = 100_000;
+const LARGE_PAGE: usize = 300_000;
 /// Changes that are looked at when a list is published.
 const CHANGES: u32 = 10_000;
 /// Most entries of a delta list; beyond it, a full list is made first.
@@ -201,7 +201,7 @@ impl App {
             from = next;
             // Serials are spread evenly over the places: the next part is about as full as this one.
             count = match pushed_now {
-                0..SMALL_PAGE => count.saturating_mul(2),
+                0..SMALL_PAGE => count.saturating_mul(4),
                 SMALL_PAGE..LARGE_PAGE => count,
                 _ => (count / 2).max(1),
             };
