@@ -270,3 +270,30 @@ async fn object(app: &TestApp, name: &str) -> PublishedObject {
     let found = views.into_iter().flat_map(|view| view.objects).find(|one| one.name.as_str() == name);
     found.expect("the object is shown")
 }
+
+#[tokio::test]
+async fn a_target_that_was_taken_away_is_told_by_its_name() {
+    for app in TestApp::on_every_database().await {
+        published_root(&app).await;
+        assert_eq!(app.app.run_publications().await.unwrap(), written(2));
+        publish_list(&app).await;
+        let one_page = PageRequest { limit: 10, after: None };
+        let view = app.app.crls(&call(), &to("root"), &one_page).await.unwrap().items.remove(0);
+        assert!(view.lost_targets.is_empty(), "it is there: {view:?}");
+
+        let without = app.restarted_with_targets(&["mirror"], 7).await;
+        assert_eq!(without.app.run_publications().await.unwrap(), PublicationReport { written: 0, failed: 1 });
+        let view = without.app.crls(&call(), &to("root"), &one_page).await.unwrap().items.remove(0);
+        let lost = view.lost_targets.get(&ResourceName::parse("cdn").unwrap()).unwrap();
+        assert_eq!(lost.code, "unknown_publication_target");
+        assert_eq!(lost.detail, "there is no target `cdn` in the configuration");
+        assert!(lost.hint.contains("`[publication.cdn]`") && lost.hint.contains("there are: mirror"), "{lost:?}");
+        let list = object(&without, "root-1.crl").await;
+        assert_eq!((list.failures, list.last_error.as_deref()), (1, Some(lost.detail.as_str())));
+
+        app.clock.advance(Span::from_s(5));
+        let back = app.restarted(8).await;
+        assert_eq!(back.app.run_publications().await.unwrap(), written(1), "set up again, it is made good");
+        assert_eq!(there(&back).await, here(&back).await);
+    }
+}
