@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import tempfile
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -265,3 +266,84 @@ class OverTls(PublishingCase):
         self.wait("the list", lambda: all(one["upToDate"] for one in self.objects("issuing").values()))
         der = self.bucket.call("GET", "/crl/pki/issuing-1.crl")[1]
         self.assertEqual(der, self.fetch(f"{self.server.plain_url}/pki/issuing/crl"))
+
+
+@on_both
+class KilledWhilePublishing(PublishingCase):
+    """SIGKILL at several moments while lists go to a folder; readers of the folder never notice."""
+
+    def test_the_list_in_the_folder_is_whole_and_never_goes_back(self):
+        publication = {"target": "web", "objectNameFormat": "busy-{}.crl"}
+        self.house.root("busy", revocation={"crl": {"interval": "PT0S"}, "publication": publication})
+        self.root = self.issuer = self.file("busy.pem", self.house.certificate_of("busy"))
+        self.path = self.folder / "busy-1.crl"
+        self.wait("the first list", self.path.exists)
+        numbers, broken, done = [], [], threading.Event()
+        reader = threading.Thread(target=self.read_on, args=(numbers, broken, done))
+        reader.start()
+        self.addCleanup(done.set)
+        made_in_rounds = 0
+        for round_ in range(4):
+            leaves = [self.leaf(f"leaf-{round_}-{n}", ca="busy") for n in range(6)]
+            before, stop = self.number(self.path.read_bytes()), threading.Event()
+            # Who was killed may have left a claim on the object; this ends it. A lease on the making of lists is waited for.
+            self.assert_status(self.curl.post(f"{CA}/busy/crl"), 200)
+            asking = threading.Thread(target=self.revoke_all, args=(leaves, stop))
+            asking.start()
+            self.wait("a newer list", lambda: self.number(self.path.read_bytes()) > before, seconds=150)
+            time.sleep(0.023 * round_)
+            self.server.kill()
+            stop.set()
+            asking.join(60)
+            left = self.number(self.path.read_bytes())
+            self.assertGreater(left, before, f"round {round_}")
+            made_in_rounds += left - before
+            self.server.start()
+        last = self.leaf("last", ca="busy")
+        self.revoke(last)
+        lists = self.list_with(f"{self.server.plain_url}/pki/busy/crl", last)
+        self.assertIn("certificate revoked", self.openssl_says(last, lists, check="-crl_check"))
+
+        def same():
+            return self.path.read_bytes() == self.fetch(f"{self.server.plain_url}/pki/busy/crl")
+
+        # Nobody helps now: a claim of the server that died is waited for.
+        self.wait("the newest list in the folder", same, seconds=120)
+        self.wait("the end of the work", lambda: self.objects("busy")["busy-1.crl"]["upToDate"], seconds=120)
+        done.set()
+        reader.join(60)
+        self.assertEqual(broken, [], "a reader saw something that is no list")
+        self.assertEqual(numbers, sorted(numbers), "numbers never go back")
+        self.assertGreaterEqual(made_in_rounds, 4)
+        self.assertGreater(len(set(numbers)), 4, "the reader saw lists come")
+        self.assertEqual(self.number(self.path.read_bytes()), self.objects("busy")["busy-1.crl"]["number"])
+
+    @staticmethod
+    def number(der: bytes) -> int:
+        """The number of a list that openssl can read."""
+        text = tools.openssl("crl", "-inform", "DER", "-noout", "-crlnumber", data=der).decode()
+        return int(text.strip().split("=")[1], 16)
+
+    def read_on(self, numbers: list[int], broken: list[str], done: threading.Event) -> None:
+        """Reads the object as a web server does, all the time."""
+        known: bytes | None = None
+        while not done.is_set():
+            try:
+                der = self.path.read_bytes()
+                if der != known:
+                    tools.openssl("crl", "-inform", "DER", "-CAfile", self.root, "-noout", data=der)
+                    numbers.append(self.number(der))
+                    known = der
+            except Exception as error:  # told by the test
+                broken.append(repr(error))
+            time.sleep(0.005)
+
+    def revoke_all(self, leaves: list[Path], stop: threading.Event) -> None:
+        for leaf in leaves:
+            try:
+                self.revoke(leaf)
+            except Exception:  # the server is gone
+                return
+            # So that lists come one after the other.
+            if stop.wait(0.05):
+                return

@@ -78,6 +78,12 @@ pub struct PublishedObject {
     pub last_attempt_at: Option<String>,
     /// Why it failed.
     pub last_error: Option<String>,
+    /// `unknown_publication_target`: the server's configuration does not have the target any more; `null` for what may pass
+    /// by itself.
+    #[schema(example = "unknown_publication_target")]
+    pub last_error_code: Option<String>,
+    /// What to do about it.
+    pub last_error_hint: Option<String>,
     /// When the next attempt is made; `null`: nothing is to be written.
     pub next_attempt_at: Option<String>,
 }

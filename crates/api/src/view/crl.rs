@@ -24,7 +24,7 @@ pub(crate) fn revocation_list(view: &CrlView, now: Timestamp) -> wire::Revocatio
         shards: u32::from(series.scope.shards.number()),
         shard: u32::from(series.scope.shard),
         urls: view.urls.clone(),
-        objects: view.objects.iter().map(|one| object(one, view.crl.as_ref())).collect(),
+        objects: view.objects.iter().map(|one| object(one, view)).collect(),
         current: view.crl.as_ref().map(|crl| published(crl, now)),
         due_at: text(series.due_at),
         failures: series.failures,
@@ -50,8 +50,10 @@ pub(crate) fn publication(publication: &Publication) -> wire::Publication {
     }
 }
 
-/// An object elsewhere; `crl`: the list that is served, for those that hold lists.
-fn object(object: &PublishedObject, crl: Option<&Crl>) -> wire::PublishedObject {
+/// An object elsewhere, of the series of `view`.
+fn object(object: &PublishedObject, view: &CrlView) -> wire::PublishedObject {
+    let crl = view.crl.as_ref();
+    let lost = view.lost_targets.get(&object.target);
     let newest = match object.kind {
         ObjectKind::Issuer => object.content.is_some(),
         ObjectKind::List | ObjectKind::Delta => {
@@ -67,7 +69,9 @@ fn object(object: &PublishedObject, crl: Option<&Crl>) -> wire::PublishedObject 
         up_to_date: newest,
         failures: object.failures,
         last_attempt_at: text(object.last_attempt_at),
-        last_error: object.last_error.clone(),
+        last_error: lost.map(|lost| lost.detail.clone()).or_else(|| object.last_error.clone()),
+        last_error_code: lost.map(|lost| lost.code.to_owned()),
+        last_error_hint: lost.map(|lost| lost.hint.clone()),
         next_attempt_at: text(Some(object.next_attempt_at).filter(|_| !newest)),
     }
 }

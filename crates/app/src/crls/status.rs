@@ -5,9 +5,11 @@ use crate::audit::Target;
 use crate::cas::find;
 use crate::{App, Call, Error, Permission};
 use certwright_domain::crl::{Crl, CrlSeries};
-use certwright_domain::name::Reference;
+use certwright_domain::name::{Reference, ResourceName};
 use certwright_domain::publication::PublishedObject;
+use certwright_domain::violation::Invalid;
 use certwright_store::{Page, PageRequest};
+use std::collections::BTreeMap;
 
 /// A series with its newest list.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +22,8 @@ pub struct CrlView {
     pub urls: Vec<String>,
     /// Its objects elsewhere; with a whole full list or the first shard, also those of the version's certificate.
     pub objects: Vec<PublishedObject>,
+    /// Targets of these objects that this node's configuration does not have, with what to do about each.
+    pub lost_targets: BTreeMap<ResourceName, Invalid>,
 }
 
 /// Most series that are made in one call; CAs with more leave the rest to the background.
@@ -35,9 +39,21 @@ impl App {
         let mut items = Vec::new();
         for (series, crl) in found.items {
             let objects = read.published_lists(&series.scope).await?;
-            items.push(CrlView { urls: self.all_crl_urls(&ca, &series.scope), objects, series, crl });
+            items.push(self.crl_view(self.all_crl_urls(&ca, &series.scope), objects, series, crl));
         }
         Ok(Page { items, next: found.next })
+    }
+
+    fn crl_view(
+        &self,
+        urls: Vec<String>,
+        objects: Vec<PublishedObject>,
+        series: CrlSeries,
+        crl: Option<Crl>,
+    ) -> CrlView {
+        let lost = |one: &PublishedObject| Some((one.target.clone(), self.target_lost(&one.target)?));
+        let lost_targets = objects.iter().filter_map(lost).collect();
+        CrlView { series, crl, urls, objects, lost_targets }
     }
 
     /// Makes the next list of each of a CA's series at once, also when the clock is behind the last one: whoever asks says

@@ -5,11 +5,30 @@ use crate::{App, Error};
 use certwright_domain::ca::Ca;
 use certwright_domain::crl::Shards;
 use certwright_domain::id::CaId;
+use certwright_domain::name::ResourceName;
 use certwright_domain::publication::{Misplaced, ObjectKind, PastPublication, Placed, Publication};
 use certwright_domain::violation::Invalid;
 use certwright_store::Queries;
 
+/// The code of a target that the configuration does not have.
+const UNKNOWN_TARGET: &str = "unknown_publication_target";
+
 impl App {
+    /// What is wrong with a target that a CA uses: this node's configuration does not have it any more. `None`: it is there.
+    pub(crate) fn target_lost(&self, target: &ResourceName) -> Option<Invalid> {
+        let unknown = self.inner.targets.get(target).err()?;
+        let known = self.inner.targets.names();
+        let others = match known.is_empty() {
+            true => String::new(),
+            false => format!(" (there are: {})", known.join(", ")),
+        };
+        let hint = format!(
+            "Set up `[publication.{target}]` in the server's configuration again, or change the CA's publication to \
+             another target{others}."
+        );
+        Some(Invalid::new(UNKNOWN_TARGET, unknown.to_string(), hint))
+    }
+
     /// Is there such a target, can the lists be told apart, and are the names free? `ca_id`: the CA, where it is there
     /// already. Within a change, what is found stays so until the commit.
     pub(crate) async fn check_publication(
@@ -26,10 +45,7 @@ impl App {
                 false => format!("Choose one of: {}.", known.join(", ")),
             };
             let detail = format!("There is no target `{}`.", publication.target());
-            return Err(Error::invalid(
-                "/revocation/publication/target",
-                Invalid::new("unknown_publication_target", detail, hint),
-            ));
+            return Err(Error::invalid("/revocation/publication/target", Invalid::new(UNKNOWN_TARGET, detail, hint)));
         }
         publication.fits(shards).map_err(|(kind, invalid)| Error::invalid(pointer(kind), invalid))?;
         for (other, name, theirs) in queries.publications().await? {

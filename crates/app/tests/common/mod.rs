@@ -147,7 +147,24 @@ impl TestApp {
         actions
     }
 
+    /// The node after a new start with a configuration that has these targets only.
+    pub(crate) async fn restarted_with_targets(&self, targets: &[&str], seed: u64) -> Self {
+        let node = Self::node_with(Arc::clone(&self.ground), Arc::clone(&self.clock), "one", seed, |_| {}, targets);
+        node.await
+    }
+
     async fn node(ground: Arc<Ground>, clock: Arc<ManualClock>, node: &str, seed: u64, tune: Tune) -> Self {
+        Self::node_with(ground, clock, node, seed, tune, &["cdn", "mirror"]).await
+    }
+
+    async fn node_with(
+        ground: Arc<Ground>,
+        clock: Arc<ManualClock>,
+        node: &str,
+        seed: u64,
+        tune: Tune,
+        targets: &[&str],
+    ) -> Self {
         let faults = Arc::new(Faults::default());
         let store = Store::open(&ground.location(), Arc::clone(&faults) as Arc<dyn CommitFaults>).await.unwrap();
         store.migrate().await.unwrap();
@@ -170,7 +187,7 @@ impl TestApp {
             entropy: Arc::new(SeededEntropy::new(seed)),
             outbound: Arc::clone(&ground.receivers) as Arc<dyn Outbound>,
             targets: Targets::new(
-                ["cdn", "mirror"].map(|target| (name(target), Arc::clone(&ground.bucket) as Arc<dyn Target>)),
+                targets.iter().map(|target| (name(target), Arc::clone(&ground.bucket) as Arc<dyn Target>)),
             ),
             settings,
         });

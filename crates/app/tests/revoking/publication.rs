@@ -5,11 +5,12 @@ use certwright_app::{NewCaKind, NewRules, PublicationReport, TargetError, Update
 use certwright_domain::crl::CrlKind;
 use certwright_domain::event::EventKind;
 use certwright_domain::name::ResourceName;
-use certwright_domain::publication::{ObjectNameFormat, Placed, Publication, UrlFormat};
+use certwright_domain::publication::{ObjectNameFormat, Placed, Publication, PublishedObject, UrlFormat};
 use certwright_domain::revocation::RevocationReason as R;
 use certwright_domain::time::Span;
 use certwright_store::{EventFilter, PageRequest};
 use certwright_testkit::faults::When;
+use std::time::Duration;
 
 pub(crate) fn placed(format: &str, urls: &[&str]) -> Placed {
     let urls = urls.iter().map(|url| UrlFormat::parse(url).unwrap()).collect();
@@ -224,5 +225,75 @@ async fn uploaded_lists_are_published_too() {
         app.app.upload_crl(&call(), &to("anchor"), &list).await.unwrap();
         assert_eq!(app.app.run_publications().await.unwrap(), written(1));
         assert_eq!(app.bucket.get("anchor-1.crl").unwrap().bytes, list);
+    }
+}
+
+/// Lets the runtime's clock pass, with everything that waits for it, and nothing else.
+async fn pass(time: Duration) {
+    tokio::time::pause();
+    tokio::time::advance(time).await;
+    for _ in 0..16 {
+        tokio::task::yield_now().await;
+    }
+    tokio::time::resume();
+}
+
+#[tokio::test]
+async fn a_put_has_thirty_seconds() {
+    let app = TestApp::sqlite().await;
+    published_root(&app).await;
+    assert_eq!(app.app.run_publications().await.unwrap(), written(2));
+    publish_list(&app).await;
+    let before = there(&app).await;
+    app.bucket.hold_next();
+    let (node, puts) = (app.app.clone(), app.bucket.puts());
+    let slow = tokio::spawn(async move { node.run_publications().await });
+    app.bucket.held().await;
+    pass(Duration::from_secs(28)).await;
+    assert_eq!(object(&app, "root-1.crl").await.failures, 0, "there is time left");
+    assert!(!slow.is_finished());
+    pass(Duration::from_secs(3)).await;
+    // Too late: a put that still waits would take effect now.
+    app.bucket.release();
+    assert_eq!(slow.await.unwrap().unwrap(), PublicationReport { written: 0, failed: 1 });
+    let late = object(&app, "root-1.crl").await;
+    assert_eq!((late.failures, late.last_error.as_deref()), (1, Some("not written in time")));
+    assert_eq!(there(&app).await, before, "what was given up does not take effect");
+    app.clock.advance(Span::from_s(5));
+    assert_eq!(app.app.run_publications().await.unwrap(), written(1), "and the target is free for the next attempt");
+    assert_eq!(app.bucket.puts(), puts + 2);
+    assert_eq!(there(&app).await, here(&app).await);
+}
+
+async fn object(app: &TestApp, name: &str) -> PublishedObject {
+    let views = app.app.crls(&call(), &to("root"), &PageRequest { limit: 10, after: None }).await.unwrap().items;
+    let found = views.into_iter().flat_map(|view| view.objects).find(|one| one.name.as_str() == name);
+    found.expect("the object is shown")
+}
+
+#[tokio::test]
+async fn a_target_that_was_taken_away_is_told_by_its_name() {
+    for app in TestApp::on_every_database().await {
+        published_root(&app).await;
+        assert_eq!(app.app.run_publications().await.unwrap(), written(2));
+        publish_list(&app).await;
+        let one_page = PageRequest { limit: 10, after: None };
+        let view = app.app.crls(&call(), &to("root"), &one_page).await.unwrap().items.remove(0);
+        assert!(view.lost_targets.is_empty(), "it is there: {view:?}");
+
+        let without = app.restarted_with_targets(&["mirror"], 7).await;
+        assert_eq!(without.app.run_publications().await.unwrap(), PublicationReport { written: 0, failed: 1 });
+        let view = without.app.crls(&call(), &to("root"), &one_page).await.unwrap().items.remove(0);
+        let lost = view.lost_targets.get(&ResourceName::parse("cdn").unwrap()).unwrap();
+        assert_eq!(lost.code, "unknown_publication_target");
+        assert_eq!(lost.detail, "there is no target `cdn` in the configuration");
+        assert!(lost.hint.contains("`[publication.cdn]`") && lost.hint.contains("there are: mirror"), "{lost:?}");
+        let list = object(&without, "root-1.crl").await;
+        assert_eq!((list.failures, list.last_error.as_deref()), (1, Some(lost.detail.as_str())));
+
+        app.clock.advance(Span::from_s(5));
+        let back = app.restarted(8).await;
+        assert_eq!(back.app.run_publications().await.unwrap(), written(1), "set up again, it is made good");
+        assert_eq!(there(&back).await, here(&back).await);
     }
 }
