@@ -301,7 +301,10 @@ class KilledWhilePublishing(PublishingCase):
             self.server.start()
         last = self.leaf("last", ca="busy")
         self.revoke(last)
-        lists = self.list_with(f"{self.server.plain_url}/pki/busy/crl", last)
+        url = f"{self.server.plain_url}/pki/busy/crl"
+        # A lease on the making of lists, left by the server that died, is waited for.
+        self.wait("the last revocation", lambda: self.number(self.fetch(url)) > left, seconds=150)
+        lists = self.list_with(url, last)
         self.assertIn("certificate revoked", self.openssl_says(last, lists, check="-crl_check"))
 
         def same():

@@ -52,6 +52,9 @@ pub(crate) struct TestApp {
     ground: Arc<Ground>,
 }
 
+/// Targets of every node that is not started without them.
+const TARGETS: [&str; 2] = ["cdn", "mirror"];
+
 /// Changes settings before a node is made.
 pub(crate) type Tune = fn(&mut Settings);
 
@@ -92,7 +95,7 @@ impl TestApp {
 
     /// The node after a crash and a new start: nothing of its memory is left. `seed` must not have been used before.
     pub(crate) async fn restarted(&self, seed: u64) -> Self {
-        self.another_node("one", seed).await
+        self.restarted_with_targets(&TARGETS, seed).await
     }
 
     /// A node on a copy of the database as it is now, with the same root keys and the same clock: what a restored backup
@@ -154,7 +157,7 @@ impl TestApp {
     }
 
     async fn node(ground: Arc<Ground>, clock: Arc<ManualClock>, node: &str, seed: u64, tune: Tune) -> Self {
-        Self::node_with(ground, clock, node, seed, tune, &["cdn", "mirror"]).await
+        Self::node_with(ground, clock, node, seed, tune, &TARGETS).await
     }
 
     async fn node_with(
