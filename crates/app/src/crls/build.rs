@@ -20,15 +20,16 @@ use std::sync::Arc;
 
 /// Places whose entries are read at first; more or fewer when a part is small or large.
 const FIRST_PLACES: u16 = 512;
-/// Entries of a small part, and of a large one.
-const SMALL_PAGE: usize = 100_000;
-const LARGE_PAGE: usize = 300_000;
+/// Entries of a tiny part, of a small one, and of a large one.
+const TINY_PAGE: usize = 50_000;
+const SMALL_PAGE: usize = 150_000;
+const LARGE_PAGE: usize = 400_000;
 /// Changes that are looked at when a list is published.
 const CHANGES: u32 = 10_000;
 /// Most entries of a delta list; beyond it, a full list is made first.
 const MAX_DELTA: u32 = 100_000;
 /// Bytes of a list that are written in one transaction: small, so that issuing is not held up.
-const CHUNK: usize = 256 << 10;
+const CHUNK: usize = 512 << 10;
 /// The lease is renewed when this much of it has passed.
 const RENEW_LEASE_AFTER: Span = Span::from_s(20);
 
@@ -201,7 +202,8 @@ impl App {
             from = next;
             // Serials are spread evenly over the places: the next part is about as full as this one.
             count = match pushed_now {
-                0..SMALL_PAGE => count.saturating_mul(4),
+                ..TINY_PAGE => count.saturating_mul(4),
+                TINY_PAGE..SMALL_PAGE => count.saturating_mul(2),
                 SMALL_PAGE..LARGE_PAGE => count,
                 _ => (count / 2).max(1),
             };

@@ -2,9 +2,10 @@
 
 use crate::support::*;
 use certwright_app::Error;
-use certwright_domain::crl::CrlKind;
+use certwright_domain::crl::{CrlKind, RevokedSerial};
 use certwright_domain::event::EventKind;
-use certwright_domain::revocation::RevocationReason as R;
+use certwright_domain::revocation::{Revocation, RevocationReason as R};
+use certwright_domain::serial::Serial;
 use certwright_domain::time::Span;
 use certwright_store::{EventFilter, PageRequest};
 use certwright_testkit::faults::When;
@@ -103,6 +104,43 @@ async fn a_build_that_breaks_off_anywhere_leaves_the_last_list() {
         app.app.run_jobs().await.unwrap();
         let read = app.store.read().await.unwrap();
         let mut read = read;
+        assert_eq!(read.obsolete_crls(app.clock_now(), 10).await.unwrap(), [], "what was left over is tidied away");
+    }
+}
+
+/// A list of megabytes is stored in parts. What breaks off among them is never seen, and is tidied away.
+#[tokio::test]
+async fn a_large_list_is_seen_whole_or_not_at_all() {
+    const MANY: u32 = 30_000;
+    for app in TestApp::on_every_database().await {
+        let ca = with_root(&app).await.ca;
+        let entry = |number: u32| {
+            let digest = certwright_app::sha256(&[&number.to_be_bytes()]).0;
+            RevokedSerial {
+                serial: Serial::from_random(digest[..20].try_into().unwrap()),
+                expires_at: None,
+                revocation: Revocation { at: app.clock_now(), reason: R::Superseded },
+                released: false,
+            }
+        };
+        let mut tx = app.store.begin("t").await.unwrap();
+        tx.note_revocations(&ca.id, &(0..MANY).map(entry).collect::<Vec<_>>(), app.clock_now()).await.unwrap();
+        tx.commit().await.unwrap();
+        for (commit, when) in [("crl.store", When::After), ("crl.publish", When::Before)] {
+            app.clock.advance(Span::from_minutes(2));
+            app.faults.arm(commit, when);
+            assert!(app.app.run_crls().await.is_err(), "{commit}");
+            assert!(app.faults.is_spent(), "{commit}: the list was stored in parts");
+            assert_eq!(listed(&app, "root").await, [], "{commit}: the last good one");
+        }
+        app.clock.advance(Span::from_minutes(2));
+        app.app.run_crls().await.unwrap();
+        let seen = listed(&app, "root").await;
+        assert_eq!(seen.len(), 30_000);
+        assert_eq!(number(&app, "root", CrlKind::Full).await, 2, "what broke off took no number");
+        app.clock.advance(Span::from_hours(1));
+        app.app.run_jobs().await.unwrap();
+        let mut read = app.store.read().await.unwrap();
         assert_eq!(read.obsolete_crls(app.clock_now(), 10).await.unwrap(), [], "what was left over is tidied away");
     }
 }
