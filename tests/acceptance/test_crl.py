@@ -381,14 +381,16 @@ class KilledWhileBuilding(CrlCase):
     """SIGKILL at many moments of a build leaves the last good list served."""
 
     def test_the_last_good_list_is_served(self):
-        self.house.root("busy", revocation={"crl": {"interval": "PT0S"}})
-        self.root = self.issuer = self.file("busy.pem", self.house.certificate_of("busy"))
-        leaf = self.leaf("leaf", ca="busy")
-        url, number = self.urls(leaf)[0], 0
-        self.fetch(url)
         for round_ in range(8):
+            # A CA of its own for each: the server that died leaves a lease on the making of its lists.
+            ca = f"busy-{round_}"
+            self.house.root(ca, revocation={"crl": {"interval": "PT0S"}})
+            self.root = self.issuer = self.file("busy.pem", self.house.certificate_of(ca))
+            leaf = self.leaf("leaf", ca=ca)
+            url = self.urls(leaf)[0]
+            before = self.number(self.fetch(url))
             stop, made = threading.Event(), threading.Semaphore(0)
-            asking = threading.Thread(target=self.ask_for_lists, args=(stop, made))
+            asking = threading.Thread(target=self.ask_for_lists, args=(ca, stop, made))
             asking.start()
             for _ in range(2):
                 self.assertTrue(made.acquire(timeout=60))
@@ -398,17 +400,19 @@ class KilledWhileBuilding(CrlCase):
             asking.join(60)
             self.server.start()
             der = self.fetch(url)
-            self.assertIsNone(self.openssl_says(leaf, self.file("busy.crl", tools.openssl("crl", "-inform", "DER", data=der))))
-            text = tools.openssl("crl", "-inform", "DER", "-noout", "-crlnumber", data=der).decode()
-            seen = int(text.strip().split("=")[1], 16)
-            self.assertGreaterEqual(seen, number, "numbers never go back")
-            number = seen
-        self.assertGreater(number, 8, "a list at least in each round")
+            lists = self.file("busy.crl", tools.openssl("crl", "-inform", "DER", data=der))
+            self.assertIsNone(self.openssl_says(leaf, lists))
+            self.assertGreater(self.number(der), before, "what was acknowledged is served")
 
-    def ask_for_lists(self, stop: threading.Event, made: threading.Semaphore) -> None:
+    @staticmethod
+    def number(der: bytes) -> int:
+        text = tools.openssl("crl", "-inform", "DER", "-noout", "-crlnumber", data=der).decode()
+        return int(text.strip().split("=")[1], 16)
+
+    def ask_for_lists(self, ca: str, stop: threading.Event, made: threading.Semaphore) -> None:
         while not stop.is_set():
             try:
-                answer = self.curl.post("/v1/certificate-authorities/busy/crl")
+                answer = self.curl.post(f"/v1/certificate-authorities/{ca}/crl")
             except Exception:  # the server is gone
                 return
             if answer.status == 200:
