@@ -195,7 +195,12 @@ where
     ask(stream.map_err(|error| OutboundError::Tls(trust::why(&error)))?, request).await
 }
 
-async fn ask<S, B>(stream: S, request: Request<B>) -> Result<(Parts, Bytes), OutboundError>
+/// Sends the request. The body of the answer can be read as long as the last part is held: the connection ends with it,
+/// whatever the other side does.
+async fn begin<S, B>(
+    stream: S,
+    request: Request<B>,
+) -> Result<(Parts, Incoming, JoinSet<hyper::Result<()>>), OutboundError>
 where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     B: Body<Data = Bytes> + Send + Unpin + 'static,
@@ -208,6 +213,16 @@ where
     let mut driver = JoinSet::new();
     driver.spawn(connection);
     let (head, body) = sender.send_request(request).await.map_err(malformed)?.into_parts();
+    Ok((head, body, driver))
+}
+
+async fn ask<S, B>(stream: S, request: Request<B>) -> Result<(Parts, Bytes), OutboundError>
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    B: Body<Data = Bytes> + Send + Unpin + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let (head, body, _driver) = begin(stream, request).await?;
     let body = Limited::new(body, ANSWER).collect().await.map_err(|_| OutboundError::Malformed)?;
     Ok((head, body.to_bytes()))
 }
@@ -216,14 +231,7 @@ async fn send<S>(stream: S, request: Request<Full<Bytes>>) -> Result<OutboundAns
 where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
-    let malformed = |_: hyper::Error| OutboundError::Malformed;
-    let mut settings = http1::Builder::new();
-    settings.max_buf_size(HEAD).max_headers(HEADERS);
-    let (mut sender, connection) = settings.handshake(TokioIo::new(stream)).await.map_err(malformed)?;
-    // Ends with this function, whatever the other side does.
-    let mut driver = JoinSet::new();
-    driver.spawn(connection);
-    let (head, body) = sender.send_request(request).await.map_err(malformed)?.into_parts();
+    let (head, body, _driver) = begin(stream, request).await?;
     drain(body).await;
     Ok(OutboundAnswer { status: head.status.as_u16(), retry_after: retry_after(&head.headers) })
 }

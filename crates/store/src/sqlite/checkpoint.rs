@@ -8,15 +8,18 @@
 use super::{Connection, Error};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions as _, Connection as _, Row as _};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use tokio::sync::Notify;
+use std::time::Duration;
+use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
 /// Pages in the log that are worth a checkpoint (at 4 KiB: 8 MiB).
 const PAGES: i64 = 2_000;
 /// Pages at which the writer takes part, as text of a pragma (at 4 KiB: 64 MiB).
 pub(super) const WRITER_PAGES: &str = "16000";
+
+/// The pause after a failure.
+const AFTER_FAILURE: Duration = Duration::from_secs(5);
 
 /// Wakes the checkpointer when it is dropped: the writer's connection was given back.
 pub(crate) struct Written(Arc<Notify>);
@@ -30,7 +33,7 @@ impl Drop for Written {
 /// The task and how to reach it.
 pub(super) struct Checkpointer {
     wake: Arc<Notify>,
-    closing: Arc<AtomicBool>,
+    closing: watch::Sender<bool>,
     task: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -46,8 +49,8 @@ impl Drop for Checkpointer {
 impl Checkpointer {
     /// Starts it on the runtime that calls.
     pub(super) fn start(options: Arc<SqliteConnectOptions>) -> Self {
-        let (wake, closing) = (Arc::new(Notify::new()), Arc::new(AtomicBool::new(false)));
-        let task = tokio::spawn(run(options, Arc::clone(&wake), Arc::clone(&closing)));
+        let (wake, (closing, closed)) = (Arc::new(Notify::new()), watch::channel(false));
+        let task = tokio::spawn(run(options, Arc::clone(&wake), closed));
         Self { wake, closing, task: Mutex::new(Some(task)) }
     }
 
@@ -62,8 +65,7 @@ impl Checkpointer {
 
     /// Ends it, and waits until its connection is closed.
     pub(super) async fn stop(&self) {
-        self.closing.store(true, Ordering::Release);
-        self.wake.notify_one();
+        self.closing.send_replace(true);
         if let Some(task) = self.take()
             && let Err(error) = task.await
         {
@@ -72,17 +74,23 @@ impl Checkpointer {
     }
 }
 
-async fn run(options: Arc<SqliteConnectOptions>, wake: Arc<Notify>, closing: Arc<AtomicBool>) {
+async fn run(options: Arc<SqliteConnectOptions>, wake: Arc<Notify>, mut closing: watch::Receiver<bool>) {
     let mut connection = None;
     loop {
-        wake.notified().await;
-        if closing.load(Ordering::Acquire) {
-            break;
+        tokio::select! {
+            biased;
+            // An error means that the store is gone.
+            _ = closing.wait_for(|closing| *closing) => break,
+            () = wake.notified() => {}
         }
         if let Err(error) = move_pages(&options, &mut connection).await {
             // Nothing is lost: the pages stay in the log, and the writer moves them when it has become long.
             tracing::warn!(%error, "the write-ahead log was not moved into the database file");
             connection = None;
+            // A full disk is told once in a while, not at every commit.
+            if tokio::time::timeout(AFTER_FAILURE, closing.wait_for(|closing| *closing)).await.is_ok() {
+                break;
+            }
         }
     }
     if let Some(connection) = connection
