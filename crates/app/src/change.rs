@@ -1,9 +1,10 @@
 //! How configuration is changed: one transaction that holds the change, its audit event and the new epoch.
 
 use crate::{Call, Error, Inner};
+use certwright_domain::id::CompartmentId;
 use certwright_domain::name::{Reference, ResourceName};
 use certwright_domain::time::Timestamp;
-use certwright_store::Tx;
+use certwright_store::{Queries, Tx};
 use std::ops::{Deref, DerefMut};
 
 /// An open change of configuration. Dropped without [`Change::commit`], nothing of it stays.
@@ -42,6 +43,16 @@ impl Change<'_> {
         Ok(())
     }
 
+    /// Puts a new resource into its compartment.
+    pub(crate) async fn settle_in(
+        &mut self,
+        resource: &str,
+        kind: &'static str,
+        home: &CompartmentId,
+    ) -> Result<(), Error> {
+        settle_in(&mut *self.tx, resource, kind, home).await
+    }
+
     /// The epoch that the change raised.
     pub(crate) fn epoch(&self) -> i64 {
         self.epoch
@@ -62,6 +73,19 @@ impl Deref for Change<'_> {
 impl DerefMut for Change<'_> {
     fn deref_mut(&mut self) -> &mut Self::Target {
         &mut self.tx
+    }
+}
+
+/// Puts a new resource into its compartment. What lies in the tenancy itself needs no note of it.
+pub(crate) async fn settle_in(
+    queries: &mut dyn Queries,
+    resource: &str,
+    kind: &'static str,
+    home: &CompartmentId,
+) -> Result<(), Error> {
+    match *home == CompartmentId::tenancy() {
+        true => Ok(()),
+        false => Ok(queries.place(resource, kind, home).await?),
     }
 }
 

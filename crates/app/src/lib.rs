@@ -36,7 +36,9 @@ mod urls;
 mod vaults;
 mod webhooks;
 
-pub use access::{Call, Caller, Permission};
+pub use access::{
+    Background, Call, Caller, Door, Leave, Needs, OPERATIONS, Operation, Permission, Principal, Workload,
+};
 pub use ca_bundles::RawCaBundle;
 pub use cas::{
     CaExport, CaExportFormat, CaView, ExportedCa, ImportCa, Install, NewCa, NewCaKind, NewRules, OwnKey,

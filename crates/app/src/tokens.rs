@@ -65,7 +65,7 @@ impl App {
 
     /// Makes a token; its text is returned once. As a trial there is no token, and the text is empty.
     pub async fn create_token(&self, call: &Call, new: NewToken) -> Result<(Token, SecretText), Error> {
-        self.authorize(call, Permission::TokenManage)?;
+        self.may(call, Permission::TokenManage, "token")?;
         let now = self.now();
         if let Some(at) = new.expires_at.filter(|at| *at <= now) {
             return Err(Error::invalid(
@@ -89,20 +89,20 @@ impl App {
 
     /// Tokens, newest first.
     pub async fn tokens(&self, call: &Call, page: &PageRequest) -> Result<Page<Token>, Error> {
-        self.authorize(call, Permission::TokenRead)?;
+        self.may(call, Permission::TokenRead, "token")?;
         Ok(self.inner.store.read().await?.tokens(page).await?)
     }
 
     /// One token.
     pub async fn token(&self, call: &Call, reference: &Reference) -> Result<Token, Error> {
-        self.authorize(call, Permission::TokenRead)?;
+        self.may(call, Permission::TokenRead, "token")?;
         let found = self.inner.store.read().await?.find_token(reference).await?;
         found.ok_or_else(|| Error::not_found("token", reference))
     }
 
     /// Revokes a token; takes effect at once. Revoking twice answers the same.
     pub async fn revoke_token(&self, call: &Call, reference: &Reference) -> Result<Token, Error> {
-        self.authorize(call, Permission::TokenManage)?;
+        self.may(call, Permission::TokenManage, "token")?;
         let now = self.now();
         let mut change = self.inner.begin_change(call, "token.revoke").await?;
         let found = change.find_token(reference).await?;

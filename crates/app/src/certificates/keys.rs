@@ -3,6 +3,7 @@
 
 use crate::change::by_id;
 use crate::vaults::{newest_vault_key, still_newest, vault_key};
+use crate::access::Background;
 use crate::{App, Call, Error};
 use certwright_domain::algorithm::KeyAlgorithm;
 use certwright_domain::id::{CertificateId, KeyId};
@@ -126,7 +127,7 @@ impl App {
         if let Some(vault) = self.inner.store.read().await?.vault(&reference).await? {
             return Ok(vault);
         }
-        match self.make_vault(&Call::system("certificate-keys"), name, true).await {
+        match self.make_vault(&Call::background(Background::CertificateKeys, "certificate-keys"), name, true).await {
             Ok(vault) => Ok(vault),
             // Another call or node was first.
             Err(error) => match self.inner.store.read().await?.vault(&reference).await? {

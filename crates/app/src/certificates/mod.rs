@@ -20,6 +20,7 @@ mod version;
 mod wish;
 
 pub(crate) use due::reason_of;
+pub(crate) use read::find;
 pub use files::{Brought, KeyFile};
 pub(crate) use files::{at as container_fault, blocking};
 pub(crate) use keys::NewVersionKey;

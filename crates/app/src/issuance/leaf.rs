@@ -3,7 +3,8 @@
 use super::{IssueRequest, Issued, SignRequest, Subject, Trial};
 use crate::audit::Target;
 use crate::context::IssuerContext;
-use crate::{App, Call, Caller, Error, Permission};
+use crate::access::{Leave, Object};
+use crate::{App, Call, Error, Permission};
 use certwright_domain::algorithm::{KeyAlgorithm, KeyFamily};
 use certwright_domain::audit::AuditEvent;
 use certwright_domain::ca::IssuerFacts;
@@ -14,6 +15,7 @@ use certwright_domain::profile::{KeyHolder, Profile};
 use certwright_domain::public_key::PublicKey;
 use certwright_domain::renewal::{RenewalRule, renew_at};
 use certwright_domain::rules::{Approved, Decision, KeyStanding, LeafRequest, decide_leaf};
+use certwright_domain::san::San;
 use certwright_domain::validity::RequestedValidity;
 use certwright_domain::violation::{Invalid, Verdict, Violation};
 use certwright_pki::{Csr, Issuer, parse_csr, prepare, read_public_key};
@@ -50,22 +52,25 @@ struct Work {
     profile: Arc<(i64, Profile)>,
     issuer: Arc<IssuerContext>,
     standing: KeyStanding,
-    /// The one epoch under which CA, profile and the list of CA keys were read.
+    /// The one epoch under which CA, profile, policies and the list of CA keys were read.
     epoch: i64,
+    /// The caller's leave to have this CA sign this, with this profile, for these names.
+    leave: Leave,
 }
 
 impl App {
     /// Makes a key and a certificate for it.
     pub async fn issue(&self, call: &Call, ca: &Reference, request: IssueRequest) -> Result<Issued, Error> {
-        self.authorize(call, Permission::CaIssue)?;
         let algorithm = self.leaf_algorithm(&request).await?;
         if algorithm.family() == KeyFamily::Rsa {
             // Judged with a key of the same kind first: a refused request costs no RSA key.
             let (_, decision) = self.trial_of_issue(call, ca, request.clone(), algorithm).await?;
             decision.into_result().map_err(Error::Rejected)?;
         } else {
-            // The CA must be there and able to sign before any key is made for it.
-            self.issuer_for(call, ca).await?;
+            // The CA must be there, able to sign, and the caller's to ask before any key is made for it.
+            let sample = self.sample_key(algorithm).await?;
+            let profile = request.profile.clone();
+            self.prepare_work(call, ca, profile.as_ref(), service_request(request.clone(), sample)).await?;
         }
         let key = self.inner.keys.create_leaf_key(algorithm).await?;
         let public_key = read_public_key(&key.public_key)?;
@@ -77,7 +82,6 @@ impl App {
 
     /// Signs a CSR.
     pub async fn sign(&self, call: &Call, ca: &Reference, request: SignRequest) -> Result<Issued, Error> {
-        self.authorize(call, Permission::CaIssue)?;
         let profile = request.profile.clone();
         let (leaf, ignored) = csr_request(request)?;
         let mut issued = self.run(call, ca, profile.as_ref(), leaf).await?;
@@ -87,7 +91,6 @@ impl App {
 
     /// What [`App::issue`] would do; no key is made for it, nothing is signed or stored.
     pub async fn try_issue(&self, call: &Call, ca: &Reference, request: IssueRequest) -> Result<Trial, Error> {
-        self.authorize(call, Permission::CaIssue)?;
         let algorithm = self.leaf_algorithm(&request).await?;
         let (work, decision) = self.trial_of_issue(call, ca, request, algorithm).await?;
         Ok(trial(&work, decision, Vec::new()))
@@ -95,7 +98,6 @@ impl App {
 
     /// What [`App::sign`] would do; nothing is signed or stored.
     pub async fn try_sign(&self, call: &Call, ca: &Reference, request: SignRequest) -> Result<Trial, Error> {
-        self.authorize(call, Permission::CaIssue)?;
         let profile = request.profile.clone();
         let (leaf, ignored) = csr_request(request)?;
         let work = self.prepare_work(call, ca, profile.as_ref(), leaf).await?;
@@ -193,8 +195,12 @@ impl App {
             let issuer = self.issuer_for(call, ca).await?;
             let profile = self.issuing_profile(profile).await?;
             let standing = self.key_standing(&request.public_key.spki_sha256).await?;
+            self.learn_policies(call, epoch).await?;
             if issuer.epoch == epoch && profile.0 == epoch && self.inner.context.epoch() == epoch {
-                return Ok(Work { request, profile, issuer, standing, epoch });
+                let names = asked_names(&request);
+                let object = Object::signing(&issuer, profile.1.name().as_str(), &names).called(ca);
+                let leave = self.authorize(call, Permission::CaIssue, &object)?;
+                return Ok(Work { request, profile, issuer, standing, epoch, leave });
             }
         }
         Err(Error::Unavailable { detail: "the configuration kept changing".into(), retry_after_s: 1 })
@@ -206,8 +212,10 @@ impl App {
         decide_leaf(&work.profile.1, &work.issuer.facts, work.request.clone(), work.standing, limits, now)
     }
 
+    /// Signs with leave: nothing but the authorizer makes a [`Leave`], and this one must be for this CA.
     async fn sign_approved(&self, call: &Call, work: &Work, approved: Approved) -> Result<Signed, Error> {
         let issuer = &work.issuer;
+        let signer = issuer.signer(&work.leave)?;
         let names = approved.names().to_vec();
         let subject = approved.subject().to_string();
         let common_name = approved.subject().common_name().unwrap_or_default().to_owned();
@@ -216,7 +224,7 @@ impl App {
         let serial = self.draw_serial(&issuer.known_serials)?;
         let urls = issuer.urls.of(&serial);
         let prepared = prepare(approved, serial.clone(), &Issuer::Ca(&issuer.certificate), algorithm, &urls)?;
-        let signature = issuer.signer.sign(algorithm, prepared.tbs()).await?;
+        let signature = signer.sign(algorithm, prepared.tbs()).await?;
         let certificate = prepared.finish(&signature)?;
         let now = self.inner.clock.now();
         let row = IssuedCertificate {
@@ -317,8 +325,15 @@ impl App {
 
     /// The CA that is to sign; the server's own CA signs for the server alone.
     pub(crate) async fn issuer_for(&self, call: &Call, ca: &Reference) -> Result<Arc<IssuerContext>, Error> {
-        let issuer = self.issuer(ca).await?;
-        match issuer.ca.system && call.caller != Caller::system() {
+        let issuer = match self.issuer(ca).await {
+            Ok(issuer) => issuer,
+            // The state of a CA is told to those alone who may see it.
+            Err(error) => {
+                self.may_ca(call, Permission::CaList, ca).await?;
+                return Err(error);
+            }
+        };
+        match issuer.ca.system && !call.caller.is_system() {
             true => Err(Error::not_found("CA", ca)),
             false => Ok(issuer),
         }
@@ -374,6 +389,12 @@ fn trial(work: &Work, decision: Decision, ignored_extensions: Vec<String>) -> Tr
         validity: approved.map(|approved| approved.validity()),
         ignored_extensions,
     }
+}
+
+/// Every name that the certificate is asked to carry, also one in the commonName.
+fn asked_names(request: &LeafRequest) -> Vec<String> {
+    let common_name = request.subject.common_name().map(str::to_owned);
+    request.names.iter().map(San::to_string).chain(common_name).collect()
 }
 
 fn service_request(request: IssueRequest, public_key: PublicKey) -> LeafRequest {
