@@ -103,6 +103,28 @@ id!(/// Id of a webhook.
     WebhookId, "webhook");
 id!(/// Id of the delivery of an event, unique within its webhook.
     DeliveryId, "delivery");
+id!(/// Id of a compartment.
+    CompartmentId, "compartment");
+id!(/// Id of a policy.
+    PolicyId, "policy");
+id!(/// Id of a user.
+    UserId, "user");
+id!(/// Id of a group of users.
+    GroupId, "group");
+id!(/// Id of a dynamic group.
+    DynamicGroupId, "dynamicgroup");
+
+impl CompartmentId {
+    /// The id of the tenancy: the root of the tree, there from the start.
+    pub fn tenancy() -> Self {
+        Self(format!("{}_{:0>26}", Self::PREFIX, 0))
+    }
+
+    /// Is it the tenancy's?
+    pub fn is_tenancy(&self) -> bool {
+        *self == Self::tenancy()
+    }
+}
 
 impl DeliveryId {
     /// The id of the delivery of an event: the same for every webhook, so that an event has one delivery to each.

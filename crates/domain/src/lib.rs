@@ -4,6 +4,7 @@
 //! A value of one of these types is proof that its rule holds; raw input becomes one through a constructor that
 //! returns a [`violation::Invalid`] or a list of [`violation::Violation`]s.
 
+pub mod access;
 pub mod algorithm;
 pub mod ambient;
 pub mod audit;

@@ -153,6 +153,16 @@ pub(crate) fn read_pairs(text: &str) -> Option<Vec<(String, String)>> {
     serde_json::from_str(text).ok()
 }
 
+/// Texts, in order.
+pub(crate) fn write_texts(texts: &[String]) -> String {
+    json(&texts)
+}
+
+/// Texts from text.
+pub(crate) fn read_texts(text: &str) -> Option<Vec<String>> {
+    serde_json::from_str(text).ok()
+}
+
 /// Names as text, each with its kind in front: `dns:example.com`.
 pub(crate) fn write_names(names: &[San]) -> String {
     json(&names.iter().map(|name| format!("{}:{name}", name.kind())).collect::<Vec<_>>())

@@ -13,6 +13,7 @@
 //! in `sqlite` and `postgres`.
 #![expect(clippy::duplicate_mod, reason = "one body of queries with two concrete drivers")]
 
+mod access_queries;
 mod crl_queries;
 mod cursor;
 mod documents;
@@ -30,6 +31,7 @@ mod rows;
 mod session;
 mod sqlite;
 
+pub use access_queries::{AccessQueries, AccessSnapshot, CompartmentQueries, PolicyQueries, PrincipalQueries};
 pub use crl_queries::{CrlQueries, ListedEntries, RevocationQueries};
 pub use error::Error;
 pub use faults::{CommitFaults, NoFaults};

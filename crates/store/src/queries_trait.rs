@@ -1,10 +1,12 @@
 //! The statements that both databases answer. Every method runs in the transaction (or read snapshot) it is called on.
 
 use crate::{
-    AuditFilter, CaFilter, CertificateFilter, CrlQueries, Error, EventFilter, IdempotencyRecord, Intent, IssuedFilter,
-    KeyFilter, KeyVersionToRewrap, Page, PageRequest, PublicationQueries, RevocationQueries, VersionSelector,
+    AccessQueries, AuditFilter, CaFilter, CertificateFilter, CompartmentQueries, CrlQueries, Error, EventFilter,
+    IdempotencyRecord, Intent, IssuedFilter, KeyFilter, KeyVersionToRewrap, Page, PageRequest, PolicyQueries,
+    PrincipalQueries, PublicationQueries, RevocationQueries, VersionSelector,
 };
 use async_trait::async_trait;
+use certwright_domain::access::PrincipalName;
 use certwright_domain::audit::{AuditEvent, StoredAuditEvent};
 use certwright_domain::ca::{Ca, CaVersion};
 use certwright_domain::ca_bundle::CaBundle;
@@ -47,6 +49,10 @@ pub trait Queries:
     + EventQueries
     + WebhookQueries
     + OcspQueries
+    + AccessQueries
+    + CompartmentQueries
+    + PrincipalQueries
+    + PolicyQueries
 {
 }
 impl<T> Queries for T where
@@ -68,6 +74,10 @@ impl<T> Queries for T where
         + EventQueries
         + WebhookQueries
         + OcspQueries
+        + AccessQueries
+        + CompartmentQueries
+        + PrincipalQueries
+        + PolicyQueries
 {
 }
 
@@ -377,6 +387,8 @@ pub trait TokenQueries: Send {
     async fn tokens(&mut self, page: &PageRequest) -> Result<Page<Token>>;
     /// Marks as revoked and sets the name free; [`Error::Stale`] when it is already.
     async fn revoke_token(&mut self, id: &TokenId, at: Timestamp) -> Result<()>;
+    /// Revokes every token of the user that is not revoked yet; their ids.
+    async fn revoke_tokens_of(&mut self, user: &PrincipalName, at: Timestamp) -> Result<Vec<TokenId>>;
     /// Notes the last use, if later than what is stored.
     async fn touch_token(&mut self, id: &TokenId, at: Timestamp) -> Result<()>;
 }

@@ -1,4 +1,5 @@
-//! A database from before there were revocation lists comes along with everything that was revoked in it.
+//! A database from before there were revocation lists, and users, comes along with everything that was revoked in it, and
+//! with those who had tokens.
 #![expect(
     clippy::unwrap_used,
     clippy::arithmetic_side_effects,
@@ -14,7 +15,7 @@ use certwright_domain::revocation::{Revocation, RevocationReason};
 use certwright_domain::serial::Serial;
 use certwright_domain::time::{Span, Timestamp};
 use certwright_domain::validity::Validity;
-use certwright_store::{Location, NoFaults, Store};
+use certwright_store::{Location, NoFaults, PageRequest, Store};
 use certwright_testkit::postgres::fresh_database;
 use sqlx::migrate::{Migration, MigrationType};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, SqlSafeStr as _, SqliteConnection};
@@ -155,6 +156,44 @@ impl Raw {
         let bytes = self.blob(serial);
         let expires_at = or_null(expires_at);
         self.run(format!("INSERT INTO ca_known_serials VALUES ('{ca}', {bytes}, {expires_at}, {at}, {reason})")).await;
+    }
+}
+
+/// A database with tokens of users whose names differ by case alone.
+#[tokio::test]
+async fn users_of_old_tokens_become_administrators() {
+    let folder = tempfile::tempdir().unwrap();
+    let (url, _guard) = fresh_database();
+    for location in [Location::Sqlite(folder.path().join("old.db")), Location::Postgres(url)] {
+        let mut raw = Raw::open(&location).await;
+        raw.migrate_as_then().await;
+        let users = ["Ops", "ops", "OPS", "admin", "Admin", "deployer@Example.com", "."];
+        for (number, user) in (1..).zip(users) {
+            let (hash, revoked) = (raw.blob(&"ab".repeat(32)), if number == 6 { "7" } else { "NULL" });
+            raw.run(format!(
+                "INSERT INTO tokens (id, name, user_name, secret_sha256, created_at, revoked_at) \
+                 VALUES ('token_0000000000000000000000000{number}', 't{number}', '{user}', {hash}, 1, {revoked})"
+            ))
+            .await;
+        }
+        drop(raw);
+        let store = Store::open(&location, Arc::new(NoFaults)).await.unwrap();
+        store.migrate().await.unwrap();
+        let mut read = store.read().await.unwrap();
+        let snapshot = read.access_snapshot().await.unwrap();
+        let names: Vec<&str> = snapshot.users.iter().map(|user| user.name.as_str()).collect();
+        assert_eq!(names, ["admin", "deployer@example.com", "ops"]);
+        let administrators = &snapshot.groups.first().unwrap().id;
+        for user in &snapshot.users {
+            assert!(user.enabled && snapshot.members.contains(&(administrators.clone(), user.id.clone())), "{user:?}");
+        }
+        assert_eq!(snapshot.members.len(), 3);
+        let page = PageRequest { limit: 500, after: None };
+        let tokens = read.tokens(&page).await.unwrap().items;
+        let kept: Vec<&str> = tokens.iter().rev().map(|token| token.user.as_str()).collect();
+        assert_eq!(kept, ["ops", "ops", "ops", "admin", "admin", "deployer@example.com", "."]);
+        drop(read);
+        store.close().await;
     }
 }
 

@@ -97,6 +97,7 @@ pub(super) const MIGRATIONS: &[Step] = &[
         sql: include_str!("../../../../migrations/postgres/0010_publication.sql"),
     },
     Step { number: 11, name: "0011_issuing", sql: include_str!("../../../../migrations/postgres/0011_issuing.sql") },
+    Step { number: 12, name: "0012_access", sql: include_str!("../../../../migrations/postgres/0012_access.sql") },
 ];
 
 /// Getting a connection longer than this is [`Error::Unavailable`].

@@ -1,6 +1,7 @@
 //! The statements: one body for both databases, mounted twice (see the crate's documentation). `super` is the mount: it
 //! brings the driver, its connection and the named constants in which the databases differ.
 
+mod access;
 mod attempts;
 mod audit;
 mod ca_bundles;

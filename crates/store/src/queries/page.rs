@@ -2,6 +2,7 @@
 
 use super::{Error, Result};
 use crate::{Page, PageRequest, cursor};
+use certwright_domain::access::PrincipalName;
 use certwright_domain::id::looks_like_id;
 use certwright_domain::name::ResourceName;
 
@@ -37,6 +38,18 @@ pub(super) fn name_page<T>(mut items: Vec<T>, page: &PageRequest, cursor_of: imp
     items.truncate(limit);
     let next = items.last().filter(|_| more).map(cursor_of);
     Page { items, next }
+}
+
+/// The name that a page of a list with unique names begins after.
+pub(super) fn name_after(list: &'static str, page: &PageRequest) -> Result<String> {
+    let Some(after) = &page.after else { return Ok(String::new()) };
+    let [name] = cursor::decode(list, after)?;
+    if PrincipalName::parse(&name).is_err() { Err(Error::BadCursor) } else { Ok(name) }
+}
+
+/// The page from up to one row too many of such a list.
+pub(super) fn by_name<T>(list: &'static str, items: Vec<T>, page: &PageRequest, name: impl Fn(&T) -> &str) -> Page<T> {
+    name_page(items, page, |item| cursor::encode(list, &[name(item)]))
 }
 
 /// The id that a page ordered by id begins after, if it is not the first.

@@ -4,6 +4,7 @@ use super::page::{id_after, one_more};
 use super::{Reading, Result, Session, clamp, name_page, sql, swapped};
 use crate::{Page, PageRequest, TokenQueries, cursor};
 use async_trait::async_trait;
+use certwright_domain::access::PrincipalName;
 use certwright_domain::id::{TokenId, looks_like_id};
 use certwright_domain::name::{Reference, ResourceName};
 use certwright_domain::time::Timestamp;
@@ -86,6 +87,17 @@ impl TokenQueries for Session {
             )
             .await?;
         swapped(rows, "tokens")
+    }
+
+    async fn revoke_tokens_of(&mut self, user: &PrincipalName, at: Timestamp) -> Result<Vec<TokenId>> {
+        let rows = self
+            .all(
+                sql("UPDATE tokens SET revoked_at = $2 WHERE user_name = $1 AND revoked_at IS NULL RETURNING id")
+                    .bind(user.as_str())
+                    .bind(at.unix_ms()),
+            )
+            .await?;
+        rows.iter().map(|row| Reading::of(row, "tokens", "id")?.parse("id", TokenId::parse)).collect()
     }
 
     async fn touch_token(&mut self, id: &TokenId, at: Timestamp) -> Result<()> {

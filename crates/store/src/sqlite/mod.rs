@@ -93,6 +93,7 @@ pub(super) const MIGRATIONS: &[Step] = &[
         sql: include_str!("../../../../migrations/sqlite/0010_publication.sql"),
     },
     Step { number: 11, name: "0011_issuing", sql: include_str!("../../../../migrations/sqlite/0011_issuing.sql") },
+    Step { number: 12, name: "0012_access", sql: include_str!("../../../../migrations/sqlite/0012_access.sql") },
 ];
 
 /// Waiting for the writer or a reader longer than this is [`Error::Unavailable`].

@@ -1,9 +1,11 @@
 //! The suite. `super` is the mount: it says how a fresh store is made.
 
+mod access;
 mod audit;
 mod ca_bundles;
 mod cas;
 mod certificates;
+mod compartments;
 mod crls;
 mod events;
 mod issued;
