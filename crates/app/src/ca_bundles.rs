@@ -1,8 +1,8 @@
 //! CA bundles: named sets of foreign CA certificates.
-use crate::access::Object;
 use crate::audit::Target;
 use crate::change::{check_if_match, name_conflict, require_if_match};
 use crate::{App, Call, Error, Permission, Pointed};
+use certwright_domain::access::PlacedKind;
 use certwright_domain::ca_bundle::{CaBundle, MAX_CERTIFICATES, description, distinct};
 use certwright_domain::id::{CaBundleId, CompartmentId};
 use certwright_domain::name::{Reference, ResourceName};
@@ -42,7 +42,7 @@ impl App {
         let mut change = self.inner.begin_change(call, "ca-bundle.create").await?;
         let inserted = change.insert_ca_bundle(&bundle).await;
         inserted.map_err(|error| name_conflict(error, "CA bundle", &bundle.name))?;
-        change.settle_in(bundle.id.as_str(), "ca-bundle", &home).await?;
+        change.settle_in(bundle.id.as_str(), PlacedKind::CaBundle, &home).await?;
         let count = bundle.certificates.len().to_string();
         let details = [("certificates", count.as_str())];
         change.insert_audit(&self.inner.audit(call, "ca-bundle.create", target(&bundle), &details)).await?;
@@ -55,8 +55,7 @@ impl App {
         let page = PageRequest { limit: page.limit.min(MAX_PAGE), after: page.after.clone() };
         let mut read = self.inner.store.read().await?;
         let page = read.ca_bundles(&page).await?;
-        let id = |bundle: &CaBundle| bundle.id.as_str();
-        self.visible(&mut *read, call, Permission::CaBundleList, page, id, Object::ca_bundle).await
+        self.visible(&mut *read, call, Permission::CaBundleList, page).await
     }
 
     /// One bundle.

@@ -1,6 +1,7 @@
 //! How configuration is changed: one transaction that holds the change, its audit event and the new epoch.
 
 use crate::{Call, Error, Inner};
+use certwright_domain::access::{PlacedKind, Placement};
 use certwright_domain::id::CompartmentId;
 use certwright_domain::name::{Reference, ResourceName};
 use certwright_domain::time::Timestamp;
@@ -47,7 +48,7 @@ impl Change<'_> {
     pub(crate) async fn settle_in(
         &mut self,
         resource: &str,
-        kind: &'static str,
+        kind: PlacedKind,
         home: &CompartmentId,
     ) -> Result<(), Error> {
         settle_in(&mut *self.tx, resource, kind, home).await
@@ -80,13 +81,14 @@ impl DerefMut for Change<'_> {
 pub(crate) async fn settle_in(
     queries: &mut dyn Queries,
     resource: &str,
-    kind: &'static str,
+    kind: PlacedKind,
     home: &CompartmentId,
 ) -> Result<(), Error> {
-    match *home == CompartmentId::tenancy() {
-        true => Ok(()),
-        false => Ok(queries.place(resource, kind, home).await?),
+    if home.is_tenancy() {
+        return Ok(());
     }
+    let placement = Placement { resource_id: resource.to_owned(), kind, compartment: home.clone() };
+    Ok(queries.place(&placement).await?)
 }
 
 /// Runs a read-modify-write once more when another request came between its reading and its writing.

@@ -1,5 +1,4 @@
 //! The inventory.
-use crate::access::Object;
 use crate::{App, Call, Error, Permission};
 use certwright_domain::id::IssuedId;
 use certwright_domain::issued::IssuedCertificate;
@@ -16,9 +15,7 @@ impl App {
     ) -> Result<Page<IssuedCertificate>, Error> {
         let mut read = self.inner.store.read().await?;
         let page = read.search_issued(filter, page).await?;
-        // A certificate lies where its CA lies.
-        let place = |row: &IssuedCertificate| row.ca_id.as_str();
-        self.visible(&mut *read, call, Permission::IssuedList, page, place, Object::issued).await
+        self.visible(&mut *read, call, Permission::IssuedList, page).await
     }
 
     /// One certificate by serial (any spelling), SHA-256 fingerprint or id. A serial that several CAs used is a

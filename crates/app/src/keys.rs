@@ -1,5 +1,5 @@
 //! Master keys.
-use crate::access::Object;
+use crate::access::KeyIn;
 use crate::audit::Target;
 use crate::change::{
     Change, by_id, check_if_match, deletion_not_scheduled, deletion_scheduled_already, name_conflict, name_taken,
@@ -7,6 +7,7 @@ use crate::change::{
 };
 use crate::vaults::{find_vault, newest_vault_key, not_the_servers_own, still_newest, usable_vault, vault_key};
 use crate::{App, Call, Error, Permission};
+use certwright_domain::access::PlacedKind;
 use certwright_domain::algorithm::KeyAlgorithm;
 use certwright_domain::ca::{Ca, CaState};
 use certwright_domain::id::KeyId;
@@ -61,10 +62,11 @@ impl App {
         let mut read = self.inner.store.read().await?;
         let vault = find_vault(&mut *read, &vault).await?;
         let page = read.keys(&vault.id, filter, page).await?;
-        let named = (vault.id.as_str(), vault.name.as_str());
-        let object = |key, place| Object::key(named, key, place);
-        let page = self.visible(&mut *read, call, Permission::KeyList, page, |key| key.id.as_str(), object).await?;
-        Ok((vault, page))
+        let items = page.items.into_iter().map(|key| KeyIn { vault: &vault, key }).collect();
+        let page = Page { items, next: page.next };
+        let Page { items, next } = self.visible(&mut *read, call, Permission::KeyList, page).await?;
+        let items = items.into_iter().map(|KeyIn { key, .. }| key).collect();
+        Ok((vault, Page { items, next }))
     }
 
     /// One key, with its newest version.
@@ -173,7 +175,7 @@ impl App {
         usable_vault(call, &vault)?;
         still_newest(&mut **change, &sealing).await?;
         change.insert_key(&key).await.map_err(|error| name_conflict(error, "key", &key.name))?;
-        change.settle_in(key.id.as_str(), "key", &home).await?;
+        change.settle_in(key.id.as_str(), PlacedKind::Key, &home).await?;
         if let Some(version) = &latest {
             change.insert_key_version(version).await?;
         }

@@ -1,8 +1,8 @@
 //! Profiles: the built-in ones and operators' own.
-use crate::access::Object;
 use crate::audit::Target;
 use crate::change::{check_if_match, name_conflict, name_taken, require_if_match};
 use crate::{App, Call, Error, Permission, Pointed};
+use certwright_domain::access::PlacedKind;
 use certwright_domain::id::{CompartmentId, ProfileId};
 use certwright_domain::name::Reference;
 use certwright_domain::ocsp::RESPONDER_PROFILE;
@@ -25,7 +25,7 @@ impl App {
         let mut change = self.inner.begin_change(call, "profile.create").await?;
         let inserted = change.insert_profile(&stored).await;
         inserted.map_err(|error| name_conflict(error, "profile", stored.profile.name()))?;
-        change.settle_in(stored.id.as_ref().map_or("", ProfileId::as_str), "profile", &home).await?;
+        change.settle_in(stored.id.as_ref().map_or("", ProfileId::as_str), PlacedKind::Profile, &home).await?;
         change.insert_audit(&self.inner.audit(call, "profile.create", target(&stored), &[])).await?;
         change.commit().await?;
         Ok(stored)
@@ -42,9 +42,8 @@ impl App {
                 (items, own.next)
             }
         };
-        let id = |stored: &StoredProfile| stored.id.as_ref().map_or("", ProfileId::as_str);
         let page = Page { items, next };
-        self.visible(&mut *read, call, Permission::ProfileList, page, id, Object::profile).await
+        self.visible(&mut *read, call, Permission::ProfileList, page).await
     }
 
     /// One profile.

@@ -1,11 +1,11 @@
 //! Vaults.
-use crate::access::Object;
 use crate::audit::Target;
 use crate::change::{
     Change, check_if_match, deletion_not_scheduled, deletion_scheduled_already, name_conflict, once_more_if_stale,
     refuse_final_deletion, stale,
 };
 use crate::{App, Call, Error, Permission};
+use certwright_domain::access::PlacedKind;
 use certwright_domain::id::{CompartmentId, VaultId};
 use certwright_domain::key::{KeyState, Vault, VaultKeyVersion, VaultState, deletion_time};
 use certwright_domain::name::{Reference, ResourceName};
@@ -24,7 +24,7 @@ impl App {
     pub async fn vaults(&self, call: &Call, page: &PageRequest) -> Result<Page<Vault>, Error> {
         let mut read = self.inner.store.read().await?;
         let page = read.vaults(page, false).await?;
-        self.visible(&mut *read, call, Permission::VaultList, page, |vault| vault.id.as_str(), Object::vault).await
+        self.visible(&mut *read, call, Permission::VaultList, page).await
     }
 
     /// One vault.
@@ -96,7 +96,7 @@ impl App {
         };
         let mut change = self.inner.begin_change(call, "vault.create").await?;
         change.insert_vault(&vault).await.map_err(|error| name_conflict(error, "vault", &vault.name))?;
-        change.settle_in(vault.id.as_str(), "vault", &home).await?;
+        change.settle_in(vault.id.as_str(), PlacedKind::Vault, &home).await?;
         if let Some(key) = sealed {
             self.inner.observe_root_key(call, &mut change).await?;
             change.insert_vault_key(&stored_vault_key(key, now)).await?;

@@ -47,6 +47,17 @@ pub enum Principal {
     Workload(Workload),
 }
 
+impl Principal {
+    /// As policies say it (`request.principal.type`).
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::System(_) => "system",
+            Self::User(_) => "user",
+            Self::Workload(_) => "workload",
+        }
+    }
+}
+
 /// A machine, as the one that vouches for it tells of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Workload {

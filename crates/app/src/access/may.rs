@@ -3,7 +3,7 @@
 //! Each finds the resource, asks for leave, and gives back a reference by id: what was judged is what is then touched,
 //! even if names change hands meanwhile. Whoever may not even see it gets the answer that an absent one gets.
 
-use super::{CaPrincipal, Leave, Object, Permission};
+use super::{CaPrincipal, Leave, Object, Permission, Placed};
 use crate::change::by_id;
 use crate::{App, Call, Error};
 use certwright_domain::ca::Ca;
@@ -12,7 +12,7 @@ use certwright_domain::issued::IssuedCertificate;
 use certwright_domain::name::Reference;
 use certwright_domain::profile::{Profile, StoredProfile};
 use certwright_store::{Page, Queries};
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 impl App {
     /// Something that concerns the whole tenancy.
@@ -226,27 +226,25 @@ impl App {
         snapshot.require_for_ca(&ca, Permission::KeyUse, &object, self.now())
     }
 
-    /// Those items of a page that the caller may list. `id`: what says where an item lies.
-    pub(crate) async fn visible<T>(
+    /// Those items of a page that the caller may list.
+    pub(crate) async fn visible<T: Placed>(
         &self,
         queries: &mut dyn Queries,
         call: &Call,
         permission: Permission,
         page: Page<T>,
-        id: impl Fn(&T) -> &str,
-        object: impl for<'a> Fn(&'a T, CompartmentId) -> Object<'a>,
     ) -> Result<Page<T>, Error> {
         if call.caller.is_system() {
             self.may(call, permission, "list")?;
             return Ok(page);
         }
         self.may_list(call, permission)?;
-        let ids: Vec<&str> = page.items.iter().map(&id).collect();
-        let places: HashMap<String, CompartmentId> = queries.compartments_of(&ids).await?;
+        let ids: Vec<&str> = page.items.iter().map(Placed::lies_with).collect();
+        let places: BTreeMap<String, CompartmentId> = queries.compartments_of(&ids).await?;
         let Page { mut items, next } = page;
         items.retain(|item| {
-            let place = places.get(id(item)).cloned().unwrap_or_else(CompartmentId::tenancy);
-            self.is_allowed(call, permission, &object(item, place))
+            let place = places.get(item.lies_with()).cloned().unwrap_or_else(CompartmentId::tenancy);
+            self.is_allowed(call, permission, &item.object(place))
         });
         Ok(Page { items, next })
     }

@@ -7,6 +7,7 @@
 mod background;
 mod caller;
 mod decide;
+mod facts;
 mod may;
 mod object;
 mod operation;
@@ -16,7 +17,8 @@ mod snapshot;
 pub use background::Background;
 pub use caller::{Call, Caller, Door, Principal, Workload};
 pub use decide::Leave;
-pub(crate) use object::Object;
+pub(crate) use facts::CaPrincipal;
+pub(crate) use object::{KeyIn, Object, Placed};
 pub use operation::{Needs, OPERATIONS, Operation};
 pub use permission::Permission;
 pub(crate) use snapshot::AccessCache;

@@ -128,3 +128,50 @@ impl<'a> Object<'a> {
         Self { reference: Some(reference), ..self }
     }
 }
+
+/// Something that lies in a compartment.
+pub(crate) trait Placed {
+    /// Id of what says where it lies.
+    fn lies_with(&self) -> &str;
+    /// As policies see it, in its compartment.
+    fn object(&self, compartment: CompartmentId) -> Object<'_>;
+}
+
+macro_rules! placed {
+    ($($kind:ty: $object:ident by $id:expr;)+) => {
+        $(impl Placed for $kind {
+            fn lies_with(&self) -> &str {
+                let id: fn(&Self) -> &str = $id;
+                id(self)
+            }
+
+            fn object(&self, compartment: CompartmentId) -> Object<'_> {
+                Object::$object(self, compartment)
+            }
+        })+
+    };
+}
+placed! {
+    Vault: vault by |vault| vault.id.as_str();
+    Ca: ca by |ca| ca.id.as_str();
+    ManagedCertificate: certificate by |certificate| certificate.id.as_str();
+    StoredProfile: profile by |stored| stored.id.as_ref().map_or("", |id| id.as_str());
+    CaBundle: ca_bundle by |bundle| bundle.id.as_str();
+    IssuedCertificate: issued by |row| row.ca_id.as_str();
+}
+
+/// A key with its vault.
+pub(crate) struct KeyIn<'v> {
+    pub(crate) vault: &'v Vault,
+    pub(crate) key: Key,
+}
+
+impl Placed for KeyIn<'_> {
+    fn lies_with(&self) -> &str {
+        self.key.id.as_str()
+    }
+
+    fn object(&self, compartment: CompartmentId) -> Object<'_> {
+        Object::key((self.vault.id.as_str(), self.vault.name.as_str()), &self.key, compartment)
+    }
+}

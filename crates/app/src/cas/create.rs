@@ -11,6 +11,7 @@ use crate::issuance::AuthorityPlan;
 use crate::urls::IssuerUrls;
 use crate::vaults::{find_vault, usable_vault};
 use crate::{App, Call, Error, Permission};
+use certwright_domain::access::PlacedKind;
 use certwright_domain::algorithm::SignatureAlgorithm;
 use certwright_domain::ca::{Ca, CaRules, CaState, CaType, CaVersion, RevocationSettings};
 use certwright_domain::event::EventKind;
@@ -239,7 +240,7 @@ impl App {
         // Asked again: the compartment may have been moved or deleted while the key signed.
         let default = CompartmentId::tenancy();
         let home = self.may_make_with(&mut **tx, call, Permission::CaManage, "CA", default).await?;
-        settle_in(&mut **tx, ca.id.as_str(), "certificate-authority", &home).await?;
+        settle_in(&mut **tx, ca.id.as_str(), PlacedKind::CertificateAuthority, &home).await?;
         tx.insert_ca_version(version).await?;
         if let Some(mut key) = key {
             key.used_by_ca = Some(ca.id.clone());

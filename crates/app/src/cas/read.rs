@@ -1,7 +1,6 @@
 //! Reading CAs, and how their views are put together.
 
 use super::{CaView, VersionView};
-use crate::access::Object;
 use crate::change::by_id;
 use crate::{App, Call, Error, Permission};
 use certwright_domain::ca::{Ca, CaVersion};
@@ -14,7 +13,7 @@ impl App {
     pub async fn cas(&self, call: &Call, filter: &CaFilter, page: &PageRequest) -> Result<Page<CaView>, Error> {
         let mut read = self.inner.store.read().await?;
         let page = read.cas(filter, page).await?;
-        let found = self.visible(&mut *read, call, Permission::CaList, page, |ca| ca.id.as_str(), Object::ca).await?;
+        let found = self.visible(&mut *read, call, Permission::CaList, page).await?;
         let mut items = Vec::with_capacity(found.items.len());
         for ca in found.items {
             items.push(view(&mut read, ca, None).await?);

@@ -4,9 +4,10 @@ use super::RenewalRequest;
 use super::keys::NewVersionKey;
 use super::wish::{settings_for, wish_reference};
 use crate::audit::Target;
-use crate::change::name_conflict;
+use crate::change::{name_conflict, settle_in};
 use crate::issuance::{STALE_EPOCH, SignedLeaf};
 use crate::{App, Call, Error};
+use certwright_domain::access::PlacedKind;
 use certwright_domain::event::EventKind;
 use certwright_domain::id::{AttemptId, CompartmentId, KeyId};
 use certwright_domain::managed::{
@@ -151,7 +152,7 @@ impl App {
             true => {
                 let inserted = tx.insert_certificate(&certificate).await;
                 inserted.map_err(|error| name_conflict(error, "certificate", &certificate.name))?;
-                settle_in(&mut **tx, certificate.id.as_str(), "certificate", &making.home).await?;
+                settle_in(&mut **tx, certificate.id.as_str(), PlacedKind::Certificate, &making.home).await?;
             }
             false => {
                 tx.update_certificate(&certificate).await?;

@@ -2,7 +2,6 @@
 
 use super::make::target;
 use super::{Bundle, CertificateVersionView, CertificateView};
-use crate::access::Object;
 use crate::change::by_id;
 use crate::{App, Call, Error, Permission};
 use certwright_domain::id::CaId;
@@ -28,8 +27,7 @@ impl App {
     ) -> Result<Page<CertificateView>, Error> {
         let mut read = self.inner.store.read().await?;
         let page = read.certificates(filter, page).await?;
-        let id = |certificate: &ManagedCertificate| certificate.id.as_str();
-        let found = self.visible(&mut *read, call, Permission::CertificateList, page, id, Object::certificate).await?;
+        let found = self.visible(&mut *read, call, Permission::CertificateList, page).await?;
         let mut names: HashMap<CaId, Option<String>> = HashMap::new();
         let mut items = Vec::with_capacity(found.items.len());
         for certificate in found.items {

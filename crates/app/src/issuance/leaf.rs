@@ -195,7 +195,7 @@ impl App {
             let issuer = self.issuer_for(call, ca).await?;
             let profile = self.issuing_profile(profile).await?;
             let standing = self.key_standing(&request.public_key.spki_sha256).await?;
-            self.learn_policies(call, epoch).await?;
+            self.learn_policies(call).await?;
             if issuer.epoch == epoch && profile.0 == epoch && self.inner.context.epoch() == epoch {
                 let names = asked_names(&request);
                 let object = Object::signing(&issuer, profile.1.name().as_str(), &names).called(ca);

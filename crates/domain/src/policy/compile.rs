@@ -191,22 +191,35 @@ impl Policies {
     /// May somebody who is `who` hand this on? Only when for every type in it there is a statement that gives `who` at
     /// least the verb, at the place or above it, without a condition or under the very same one. Unsure is no.
     pub fn covers(&self, who: &Who, statement: &Statement, attached: &CompartmentId) -> Result<(), Asked> {
-        let lacking = |resource| Asked { resource, verb: statement.verb };
-        let root = self.tree.resolve(&statement.location, attached);
-        for kind in statement.resources.iter() {
-            let Ok(root) = &root else { return Err(lacking(kind)) };
-            let covered = self.about(kind).any(|one| {
-                let same = |condition| Some(condition) == statement.condition.as_ref();
-                one.whom.holds(who)
-                    && one.statement.verb >= statement.verb
-                    && one.root.as_ref().is_some_and(|upper| self.tree.is_within(root, upper))
-                    && one.statement.condition.as_ref().is_none_or(same)
-            });
-            if !covered {
-                return Err(lacking(kind));
-            }
-        }
-        Ok(())
+        let root = self.tree.resolve(&statement.location, attached).ok();
+        self.lacking(who, statement, root.as_ref()).map_or(Ok(()), Err)
+    }
+
+    /// May somebody who is `who` make somebody into what `receiver` is, say by putting it into a group or by acting for it?
+    /// Only when `who` could hand on every statement that lets `receiver` do something. Brings the first that it lacks.
+    pub fn covers_all_of(&self, who: &Who, receiver: &Who) -> Result<(), Ground> {
+        // A misplaced statement gives nothing to anybody.
+        let gives = |one: &&Compiled| one.root.is_some() && one.whom.holds(receiver);
+        let mut lacking = self.statements.iter().filter(gives);
+        let lacking = lacking.find(|one| self.lacking(who, &one.statement, one.root.as_ref()).is_some());
+        lacking.map_or(Ok(()), |one| Err(one.ground.clone()))
+    }
+
+    /// What of a statement `who` has not itself.
+    fn lacking(&self, who: &Who, statement: &Statement, root: Option<&CompartmentId>) -> Option<Asked> {
+        let same = |condition| Some(condition) == statement.condition.as_ref();
+        let covered = |kind: &ResourceType| {
+            root.is_some_and(|root| {
+                self.about(*kind).any(|one| {
+                    one.whom.holds(who)
+                        && one.statement.verb >= statement.verb
+                        && one.root.as_ref().is_some_and(|upper| self.tree.is_within(root, upper))
+                        && one.statement.condition.as_ref().is_none_or(same)
+                })
+            })
+        };
+        let lacking = statement.resources.iter().find(|kind| !covered(kind));
+        lacking.map(|resource| Asked { resource, verb: statement.verb })
     }
 
     /// Does a statement speak of a place that its policy may speak of?
