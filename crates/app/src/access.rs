@@ -64,6 +64,26 @@ permissions! {
     WebhookRead = "webhooks:read",
     /// Make, change, delete webhooks, send events again; administrators' alone: it makes the server call others.
     WebhookManage = "webhooks:manage",
+    /// List and read compartments and what lies in them.
+    CompartmentRead = "compartments:read",
+    /// Make, change, move, delete compartments, and move resources between them.
+    CompartmentManage = "compartments:manage",
+    /// List and read users.
+    UserRead = "users:read",
+    /// Make, change, delete users.
+    UserManage = "users:manage",
+    /// List and read groups and their members.
+    GroupRead = "groups:read",
+    /// Make, change, delete groups, and change who is in them.
+    GroupManage = "groups:manage",
+    /// List and read dynamic groups.
+    DynamicGroupRead = "dynamic-groups:read",
+    /// Make, change, delete dynamic groups.
+    DynamicGroupManage = "dynamic-groups:manage",
+    /// List and read policies.
+    PolicyRead = "policies:read",
+    /// Make, change, delete policies.
+    PolicyManage = "policies:manage",
     /// See and rotate root keys.
     SealManage = "root-key:manage",
 }

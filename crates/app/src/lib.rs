@@ -13,6 +13,7 @@ mod ca_bundles;
 mod cas;
 mod certificates;
 mod change;
+mod compartments;
 mod context;
 mod crls;
 mod error;
@@ -24,6 +25,9 @@ mod jobs;
 mod keys;
 mod ocsp;
 mod outbound;
+mod placements;
+mod policies;
+mod principals;
 mod profiles;
 mod publication;
 mod revocation;
@@ -52,6 +56,7 @@ pub use certwright_store::{
     AuditFilter, CaFilter, CertificateFilter, CrlHealth, EventFilter, IssuedFilter, IssuedSort, KeyFilter, Page,
     PageRequest, PublicationHealth, VersionSelector,
 };
+pub use compartments::{NewCompartment, UpdateCompartment};
 pub use crls::{CrlReport, CrlView, CrlWarnings, ServedCrl, UploadedCrl};
 pub use error::{Error, Pointed};
 pub use idempotency::{IdempotencyStart, StoredResponse};
@@ -60,6 +65,9 @@ pub use jobs::JobReport;
 pub use keys::{KeyView, NewKey};
 pub use ocsp::{OcspAnswer, OcspSettings};
 pub use outbound::{Outbound, OutboundAnswer, OutboundError};
+pub use placements::{MoveResource, MovedResource};
+pub use policies::{NewPolicy, UpdatePolicy};
+pub use principals::{Identity, NewDynamicGroup, NewGroup, NewUser, UpdateDynamicGroup, UpdateGroup, UpdateUser};
 pub use publication::PublicationReport;
 pub use revocation::{RevocationTarget, Revoke, Revoked};
 pub use seal::RootKeyStatus;

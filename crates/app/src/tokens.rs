@@ -14,6 +14,7 @@ use crate::change::name_conflict;
 use crate::{App, Call, Caller, Error, Inner, Permission};
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use cache::Entry;
+use certwright_domain::access::{ADMIN, PrincipalName, PrincipalReference};
 use certwright_domain::audit::AuditEvent;
 use certwright_domain::id::TokenId;
 use certwright_domain::name::{Reference, ResourceName};
@@ -30,8 +31,6 @@ use std::sync::Arc;
 const FRESH: Span = Span::from_s(1);
 /// How often the last use of a token is written down.
 const TOUCH: Span = Span::from_minutes(1);
-/// The user of tokens that name none and are made by the server itself.
-const ADMIN: &str = "admin";
 
 /// A token to be made.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,7 +44,8 @@ pub struct NewToken {
 }
 
 impl App {
-    /// Who is behind this bearer token? Constant-time comparison; unknown, expired, revoked all answer the same 401.
+    /// Who is behind this bearer token? Constant-time comparison; unknown, expired, revoked, and those of users that are
+    /// disabled all answer the same 401.
     pub async fn authenticate(&self, bearer: &str) -> Result<Caller, Error> {
         let Some((id, secret)) = text::parse(bearer) else {
             return Err(unauthenticated());
@@ -55,7 +55,7 @@ impl App {
         // An unknown id costs the same comparison as a known one; no SHA-256 is all zero.
         let stored = entry.as_ref().map_or(Sha256([0; 32]), |entry| entry.token.secret_sha256);
         let same = verify_slices_are_equal(&secret.0, &stored.0).is_ok();
-        let Some(entry) = entry.filter(|entry| same && entry.token.is_live(now)) else {
+        let Some(entry) = entry.filter(|entry| same && entry.is_let_in(now)) else {
             return Err(unauthenticated());
         };
         self.touch(&entry, now);
@@ -77,10 +77,13 @@ impl App {
                 ),
             ));
         }
-        let user = new.user.unwrap_or_else(|| call.caller.user().unwrap_or(ADMIN).to_owned());
-        let user = parse_user(user).map_err(|invalid| Error::invalid("/user", invalid))?;
-        let (token, secret) = self.inner.mint_token(new.name, user, new.expires_at);
+        let user = new.user.as_deref().unwrap_or_else(|| call.caller.user().unwrap_or(ADMIN));
+        let user = PrincipalName::parse(user).map_err(|invalid| Error::invalid("/user", invalid))?;
+        let (token, secret) = self.inner.mint_token(new.name, &user, new.expires_at);
         let mut change = self.inner.begin_change(call, "token.create").await?;
+        if change.user(&PrincipalReference::from(&user)).await?.is_none() {
+            return Err(unknown_user(&user));
+        }
         change.insert_token(&token).await.map_err(|error| name_conflict(error, "token", &token.name))?;
         change.insert_audit(&self.inner.token_event(call, "token.create", &token)).await?;
         change.commit().await?;
@@ -137,8 +140,12 @@ impl App {
         // The epoch is read first: the token that is read after it is at least as new.
         let epoch = read.epoch().await?;
         let token = read.token(id).await?;
+        let user = match token.as_ref().map(|token| PrincipalReference::parse(&token.user)) {
+            Some(Ok(user)) => read.user(&user).await?,
+            Some(Err(_)) | None => None,
+        };
         context.note_epoch(epoch);
-        Ok(token.map(|token| context.tokens.keep(Entry { epoch, read_at: now, token })))
+        Ok(token.map(|token| context.tokens.keep(Entry { epoch, read_at: now, token, user })))
     }
 
     /// Has the last use written down, beside the request and at most once a minute.
@@ -155,10 +162,10 @@ impl Inner {
     pub(crate) fn mint_token(
         &self,
         name: ResourceName,
-        user: String,
+        user: &PrincipalName,
         expires_at: Option<Timestamp>,
     ) -> (Token, SecretText) {
-        text::mint(self.clock.now(), self.id_entropy(), &*self.entropy, name, user, expires_at)
+        text::mint(self.clock.now(), self.id_entropy(), &*self.entropy, name, user.as_str().to_owned(), expires_at)
     }
 
     /// The audit event of what was done to a token.
@@ -169,20 +176,18 @@ impl Inner {
     }
 }
 
+/// Tokens speak for users that there are.
+fn unknown_user(user: &PrincipalName) -> Error {
+    Error::conflict(
+        "unknown_user",
+        format!("There is no user `{user}`."),
+        format!(
+            "Make it with POST /v1/users {{\"name\": \"{user}\"}}, or leave `user` out for a token of your own user."
+        ),
+    )
+}
+
 /// The one answer to every token that does not let its bearer in.
 fn unauthenticated() -> Error {
     Error::Unauthenticated { detail: "The token is malformed, unknown, expired or revoked.".to_owned() }
-}
-
-fn parse_user(user: String) -> Result<String, Invalid> {
-    let fine = (1..=255).contains(&user.len())
-        && user.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-' | b'@' | b'+'));
-    if fine {
-        return Ok(user);
-    }
-    Err(Invalid::new(
-        "invalid_user",
-        format!("`{}` is not a valid user.", user.chars().take(80).collect::<String>().escape_debug()),
-        "Use 1 to 255 letters, digits, dots, underscores, hyphens, `@` and `+`.",
-    ))
 }

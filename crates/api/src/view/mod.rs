@@ -1,5 +1,6 @@
 //! Domain types to wire types.
 
+mod access;
 mod ca;
 mod ca_bundle;
 mod certificate;
@@ -7,6 +8,9 @@ mod crl;
 mod events;
 mod issued;
 
+pub(crate) use access::{
+    compartment, dynamic_group, group, membership, moved, placed, policy, user, user_with, whoami,
+};
 pub(crate) use ca::{ca, ca_version, verdicts};
 pub(crate) use ca_bundle::{ca_bundle, ca_bundle_in_list};
 pub(crate) use certificate::{attempt, bundle, certificate, certificate_version, ensured};

@@ -175,7 +175,7 @@ impl App {
 }
 
 /// A certificate that is not deleted.
-pub(super) async fn find(queries: &mut dyn Queries, reference: &Reference) -> Result<ManagedCertificate, Error> {
+pub(crate) async fn find(queries: &mut dyn Queries, reference: &Reference) -> Result<ManagedCertificate, Error> {
     queries
         .certificate(reference)
         .await?

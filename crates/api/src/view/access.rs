@@ -1,0 +1,109 @@
+//! Compartments, principals, policies.
+
+use certwright_app::{Identity, MovedResource};
+use certwright_domain::access::{Compartment, DynamicGroup, Group, Placement, Policy, User};
+use certwright_wire as wire;
+use std::fmt::Display;
+
+/// A compartment.
+pub(crate) fn compartment(compartment: &Compartment) -> wire::Compartment {
+    wire::Compartment {
+        id: compartment.id.to_string(),
+        name: compartment.name.to_string(),
+        description: compartment.description.clone(),
+        parent_id: shown(compartment.parent.as_ref()),
+        created_at: compartment.created_at.to_string(),
+    }
+}
+
+/// A resource in a compartment.
+pub(crate) fn placed(placement: &Placement, compartment: &Compartment) -> wire::PlacedResource {
+    wire::PlacedResource {
+        kind: placement.kind.to_string(),
+        id: placement.resource_id.clone(),
+        name: None,
+        compartment: compartment.name.to_string(),
+        compartment_id: compartment.id.to_string(),
+    }
+}
+
+/// A resource that was moved.
+pub(crate) fn moved(moved: &MovedResource) -> wire::PlacedResource {
+    wire::PlacedResource { name: Some(moved.name.clone()), ..placed(&moved.placement, &moved.compartment) }
+}
+
+/// A user of a list.
+pub(crate) fn user(user: &User) -> wire::User {
+    wire::User {
+        id: user.id.to_string(),
+        name: user.name.to_string(),
+        description: user.description.clone(),
+        enabled: user.enabled,
+        groups: None,
+        created_at: user.created_at.to_string(),
+    }
+}
+
+/// A user with its groups.
+pub(crate) fn user_with(one: &User, groups: &[Group]) -> wire::User {
+    wire::User { groups: Some(names(groups)), ..user(one) }
+}
+
+/// A group.
+pub(crate) fn group(group: &Group) -> wire::Group {
+    wire::Group {
+        id: group.id.to_string(),
+        name: group.name.to_string(),
+        description: group.description.clone(),
+        created_at: group.created_at.to_string(),
+    }
+}
+
+/// A user in a group.
+pub(crate) fn membership(group: &Group, user: &User) -> wire::Membership {
+    wire::Membership { group: group.name.to_string(), user: user.name.to_string() }
+}
+
+/// A dynamic group.
+pub(crate) fn dynamic_group(group: &DynamicGroup) -> wire::DynamicGroup {
+    wire::DynamicGroup {
+        id: group.id.to_string(),
+        name: group.name.to_string(),
+        description: group.description.clone(),
+        matching_rule: group.matching_rule.clone(),
+        created_at: group.created_at.to_string(),
+    }
+}
+
+/// A policy.
+pub(crate) fn policy(policy: &Policy) -> wire::Policy {
+    wire::Policy {
+        id: policy.id.to_string(),
+        name: policy.name.to_string(),
+        description: policy.description.clone(),
+        compartment_id: policy.compartment.to_string(),
+        statements: policy.statements.clone(),
+        created_at: policy.created_at.to_string(),
+    }
+}
+
+/// Who a caller is.
+pub(crate) fn whoami(me: &Identity) -> wire::Whoami {
+    wire::Whoami {
+        id: me.principal.clone(),
+        name: me.name.clone(),
+        user: shown(me.user.as_ref().map(|user| &user.name)),
+        user_id: shown(me.user.as_ref().map(|user| &user.id)),
+        groups: names(&me.groups),
+        token: shown(me.token.as_ref().map(|token| &token.name)),
+        expires_at: shown(me.token.as_ref().and_then(|token| token.expires_at)),
+    }
+}
+
+fn shown<T: Display>(value: Option<T>) -> Option<String> {
+    value.map(|value| value.to_string())
+}
+
+fn names(groups: &[Group]) -> Vec<String> {
+    groups.iter().map(|group| group.name.to_string()).collect()
+}
