@@ -86,7 +86,12 @@ impl Drop for Place {
 
 /// Authenticates before the body is read, then runs the handler, once per idempotency key.
 pub(crate) async fn guard(State(api): State<Api>, mut request: Request, next: Next) -> Response<Body> {
-    match admit(&api, &request).await {
+    // Deny by default: the table was held against the router at the start, and here it is asked again.
+    let route = request.extensions().get::<MatchedPath>().map_or("", MatchedPath::as_str);
+    let Some(operation) = api.inner.table.find(request.method(), route) else {
+        return Problem::internal("a route without an operation").into_response();
+    };
+    match admit(&api, operation, request.headers(), request.extensions()).await {
         Err(problem) => problem.into_response(),
         Ok((access, place)) => {
             request.extensions_mut().insert(access.clone());
@@ -105,12 +110,12 @@ pub(crate) async fn guard(State(api): State<Api>, mut request: Request, next: Ne
     }
 }
 
-async fn admit(api: &Api, request: &Request) -> Result<(Access, Place), Problem> {
-    let (headers, extensions) = (request.headers(), request.extensions());
-    // Deny by default: the table was held against the router at the start, and here it is asked again.
-    let route = extensions.get::<MatchedPath>().map_or("", MatchedPath::as_str);
-    let operation = api.inner.table.find(request.method(), route);
-    let operation = operation.ok_or_else(|| Problem::internal("a route without an operation"))?;
+async fn admit(
+    api: &Api,
+    operation: &'static Operation,
+    headers: &HeaderMap,
+    extensions: &axum::http::Extensions,
+) -> Result<(Access, Place), Problem> {
     let bearer = bearer(headers)?;
     let caller = api.inner.app.authenticate(bearer).await.map_err(|error| {
         let problem = Problem::from(error);

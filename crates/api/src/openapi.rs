@@ -45,15 +45,15 @@ impl PartialSchema for Binary {
 impl ToSchema for Binary {}
 
 const DESCRIPTION: &str = "\
-Certwright is a self-hosted certificate authority. Every `{vault}`, `{key}`, `{ca}`, `{certificate}`, `{profile}`, `{bundle}` and \
-`{webhook}` takes a name or an id.
+Certwright is a self-hosted certificate authority. Every `{vault}`, `{key}`, `{ca}`, `{certificate}`, `{profile}`, `{bundle}`, \
+`{webhook}`, `{compartment}`, `{user}`, `{group}` and `{policy}` takes a name or an id.
 
 * **Times** are RFC 3339 in UTC, **durations** ISO 8601 (`P90D`, `PT12H`; `90d`, `12h`, `30m` also in), **serials** lower-case hex \
 (colons, blanks and upper case are ignored in).
 * **Errors** are RFC 9457 problem documents with a stable `code`, a `hint`, and every fault in `errors`.
 * **Lists** have `limit` (at most 500) and an opaque `cursor`; `nextCursor` and `Link: rel=\"next\"` lead on.
 * **ETag** stands on single resources; `If-None-Match` saves the body; `If-Match` is required to change CAs, certificates, profiles, \
-CA bundles and webhooks.
+CA bundles, webhooks and policies.
 * **Idempotency-Key** on any POST: the same key with the same request gets the first answer again (with \
 `Idempotency-Replayed: true`) for 24 hours.
 * **`?dryRun=true`** on any write judges everything and changes nothing; the answer is `{\"dryRun\": true, \"wouldBe\": …, \"rules\": […]}` \
@@ -144,7 +144,7 @@ fn tags() -> Vec<utoipa::openapi::Tag> {
         ("certificates", "Named certificates with versions, renewed in time."),
         ("profiles", "What certificates may be."),
         ("ca-bundles", "Named sets of foreign CA certificates."),
-        ("access", "Tokens."),
+        ("access", "Compartments, users, groups, policies, tokens."),
         ("audit", "Who changed what."),
         ("events", "What happened, and the webhooks that are told."),
         ("root-key", "The key above all vaults."),
@@ -160,8 +160,13 @@ fn complete(item: &mut PathItem, path: &str, guarded: bool) {
     let required = |method: &str| {
         matches!(
             (method, path),
-            ("patch", "/v1/certificate-authorities/{ca}" | "/v1/certificates/{certificate}" | "/v1/webhooks/{webhook}")
-                | ("put", "/v1/profiles/{profile}" | "/v1/ca-bundles/{bundle}")
+            (
+                "patch",
+                "/v1/certificate-authorities/{ca}"
+                    | "/v1/certificates/{certificate}"
+                    | "/v1/webhooks/{webhook}"
+                    | "/v1/policies/{policy}"
+            ) | ("put", "/v1/profiles/{profile}" | "/v1/ca-bundles/{bundle}")
         )
     };
     let operations = [
@@ -212,9 +217,23 @@ fn complete_operation(operation: &mut Operation, method: &str, in_path: bool, gu
         ));
     }
     let named = operation.operation_id.as_deref();
-    let guarded_deletion = matches!(named, Some("deleteProfile" | "deleteCaBundle" | "deleteWebhook"));
-    // `ensure` says what is to be, whatever is there.
-    if (matches!(method, "patch" | "put") && named != Some("ensureCertificate")) || guarded_deletion {
+    let guarded_deletion = matches!(
+        named,
+        Some(
+            "deleteProfile"
+                | "deleteCaBundle"
+                | "deleteWebhook"
+                | "deleteCompartment"
+                | "deleteUser"
+                | "deleteGroup"
+                | "deleteDynamicGroup"
+                | "deletePolicy"
+        )
+    );
+    // `ensure` and a membership say what is to be, whatever is there.
+    if (matches!(method, "patch" | "put") && !matches!(named, Some("ensureCertificate" | "addMember")))
+        || guarded_deletion
+    {
         statuses.push("412");
         headers.push(header("if-match", "ETag of the resource as the caller saw it, or `*`.", needs_if_match));
     }

@@ -5,6 +5,7 @@ use crate::problem::{Problem, fault};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use certwright_app::{Call, PageRequest};
+use certwright_domain::access::{PrincipalReference, description};
 use certwright_domain::dn::{Attribute, AttributeType, DistinguishedName};
 use certwright_domain::name::{Reference, ResourceName};
 use certwright_domain::revocation::RevocationReason;
@@ -66,6 +67,11 @@ impl Faults {
     /// A name.
     pub(crate) fn name(&mut self, pointer: &str, text: &str) -> Option<ResourceName> {
         self.take(pointer, ResourceName::parse(text))
+    }
+
+    /// A description for people; missing: none.
+    pub(crate) fn description(&mut self, text: Option<&str>) -> Option<String> {
+        self.take("/description", description(text.unwrap_or_default()))
     }
 
     /// A subject.
@@ -170,6 +176,11 @@ pub(crate) fn reference(text: &str) -> Result<Reference, Problem> {
 pub(crate) fn into(call: Call, compartment: Option<&str>) -> Result<Call, Problem> {
     let parsed = compartment.map(Reference::parse).transpose();
     Ok(call.within(parsed.map_err(|invalid| Problem::invalid("/compartment", invalid))?))
+}
+
+/// A reference to a user or group in a path.
+pub(crate) fn principal(text: &str) -> Result<PrincipalReference, Problem> {
+    PrincipalReference::parse(text).map_err(|invalid| Problem::invalid("", invalid))
 }
 
 /// A version number in a path.

@@ -100,12 +100,13 @@ impl App {
         let stored = find(&mut **change, bundle).await?;
         check_if_match(if_match, stored.revision)?;
         change.delete_ca_bundle(&stored.id, stored.revision).await?;
+        change.unplace(stored.id.as_str()).await?;
         change.insert_audit(&self.inner.audit(call, "ca-bundle.delete", target(&stored), &[])).await?;
         change.commit().await
     }
 }
 
-async fn find(queries: &mut dyn Queries, reference: &Reference) -> Result<CaBundle, Error> {
+pub(crate) async fn find(queries: &mut dyn Queries, reference: &Reference) -> Result<CaBundle, Error> {
     queries.ca_bundle(reference).await?.ok_or_else(|| Error::not_found("CA bundle", reference))
 }
 

@@ -3,9 +3,10 @@
 use crate::{Call, Error, Inner};
 use certwright_domain::access::{PlacedKind, Placement};
 use certwright_domain::id::CompartmentId;
-use certwright_domain::name::{Reference, ResourceName};
+use certwright_domain::name::Reference;
 use certwright_domain::time::Timestamp;
 use certwright_store::{Queries, Tx};
+use std::fmt::Display;
 use std::ops::{Deref, DerefMut};
 
 /// An open change of configuration. Dropped without [`Change::commit`], nothing of it stays.
@@ -26,6 +27,15 @@ impl Inner {
     pub(crate) async fn begin_change(&self, call: &Call, name: &'static str) -> Result<Change<'_>, Error> {
         let mut tx = self.store.begin(name).await?;
         let epoch = tx.bump_epoch().await?;
+        Ok(Change { inner: self, tx, epoch, trial: call.dry_run })
+    }
+}
+
+impl Inner {
+    /// Begins a change of what decisions of access rest on.
+    pub(crate) async fn begin_access_change(&self, call: &Call, name: &'static str) -> Result<Change<'_>, Error> {
+        let mut tx = self.store.begin(name).await?;
+        let epoch = tx.bump_access().await?;
         Ok(Change { inner: self, tx, epoch, trial: call.dry_run })
     }
 }
@@ -131,7 +141,7 @@ pub(crate) fn require_if_match(if_match: Option<i64>, current: i64) -> Result<()
 }
 
 /// Turns a unique key that exists already into a refusal that names the kind and the name.
-pub(crate) fn name_conflict(error: certwright_store::Error, kind: &'static str, name: &ResourceName) -> Error {
+pub(crate) fn name_conflict(error: certwright_store::Error, kind: &'static str, name: &impl Display) -> Error {
     match error {
         certwright_store::Error::Conflict { .. } => name_taken(kind, name),
         other => other.into(),
@@ -139,12 +149,17 @@ pub(crate) fn name_conflict(error: certwright_store::Error, kind: &'static str, 
 }
 
 /// The name belongs to another one of its kind.
-pub(crate) fn name_taken(kind: &'static str, name: &ResourceName) -> Error {
+pub(crate) fn name_taken(kind: &'static str, name: &impl Display) -> Error {
     Error::conflict(
         "name_taken",
         format!("There is a {kind} named {name} already."),
         format!("Choose another name, or use the {kind} that is there."),
     )
+}
+
+/// There are as many of a kind as there may be.
+pub(crate) fn too_many(code: &'static str, kinds: &'static str, most: impl Display) -> Error {
+    Error::conflict(code, format!("There are {most} {kinds} already."), format!("Delete {kinds} that nobody needs."))
 }
 
 /// A scheduled deletion whose time has come cannot be cancelled any more, whether or not the job has been round.

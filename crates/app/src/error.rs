@@ -35,6 +35,12 @@ pub enum Error {
         /// Where it is missing, as a policy says it: `tenancy` or `compartment NAME`.
         place: String,
     },
+    /// Known, and about to give away what it does not have (403).
+    #[error("{detail}")]
+    CannotGrant {
+        /// Sentence for the caller.
+        detail: String,
+    },
     /// Absent or invisible (404).
     #[error("there is no {kind} `{reference}`")]
     NotFound {

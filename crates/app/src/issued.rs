@@ -79,7 +79,6 @@ impl IssuedReference {
     }
 }
 
-
 fn ambiguous(serial: &Serial, rows: &[IssuedCertificate]) -> Error {
     let list: Vec<String> = rows.iter().map(|row| format!("{} (CA {})", row.fingerprint, row.ca_name)).collect();
     Error::conflict(

@@ -13,6 +13,7 @@ mod ca_bundles;
 mod cas;
 mod certificates;
 mod change;
+mod compartments;
 mod context;
 mod crls;
 mod error;
@@ -24,6 +25,9 @@ mod jobs;
 mod keys;
 mod ocsp;
 mod outbound;
+mod placements;
+mod policies;
+mod principals;
 mod profiles;
 mod publication;
 mod revocation;
@@ -37,7 +41,8 @@ mod vaults;
 mod webhooks;
 
 pub use access::{
-    Background, Call, Caller, Door, Leave, Needs, OPERATIONS, Operation, Permission, Principal, Workload,
+    Background, Call, Caller, Door, Leave, Needs, OPERATIONS, Operation, Permission, PolicyQuestion, Principal,
+    QuestionTarget, Workload,
 };
 pub use ca_bundles::RawCaBundle;
 pub use cas::{
@@ -54,6 +59,7 @@ pub use certwright_store::{
     AuditFilter, CaFilter, CertificateFilter, CrlHealth, EventFilter, IssuedFilter, IssuedSort, KeyFilter, Page,
     PageRequest, PublicationHealth, VersionSelector,
 };
+pub use compartments::{NewCompartment, UpdateCompartment};
 pub use crls::{CrlReport, CrlView, CrlWarnings, ServedCrl, UploadedCrl};
 pub use error::{Error, Pointed};
 pub use idempotency::{IdempotencyStart, StoredResponse};
@@ -62,6 +68,9 @@ pub use jobs::JobReport;
 pub use keys::{KeyView, NewKey};
 pub use ocsp::{OcspAnswer, OcspSettings};
 pub use outbound::{Outbound, OutboundAnswer, OutboundError};
+pub use placements::{MoveResource, MovedResource};
+pub use policies::{NewPolicy, UpdatePolicy};
+pub use principals::{Identity, NewDynamicGroup, NewGroup, NewUser, UpdateDynamicGroup, UpdateGroup, UpdateUser};
 pub use publication::PublicationReport;
 pub use revocation::{RevocationTarget, Revoke, Revoked};
 pub use seal::RootKeyStatus;

@@ -95,6 +95,9 @@ impl App {
         let stored = find(&mut **change, profile).await?;
         check_if_match(if_match, stored.revision)?;
         change.delete_profile(stored.profile.name(), stored.revision).await?;
+        if let Some(id) = &stored.id {
+            change.unplace(id.as_str()).await?;
+        }
         change.insert_audit(&self.inner.audit(call, "profile.delete", target(&stored), &[])).await?;
         change.commit().await
     }
@@ -143,7 +146,7 @@ fn parse(raw: RawProfile) -> Result<Profile, Error> {
     })
 }
 
-async fn find(queries: &mut dyn Queries, reference: &Reference) -> Result<StoredProfile, Error> {
+pub(crate) async fn find(queries: &mut dyn Queries, reference: &Reference) -> Result<StoredProfile, Error> {
     queries.profile(reference).await?.ok_or_else(|| Error::not_found("profile", reference))
 }
 

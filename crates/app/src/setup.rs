@@ -1,7 +1,9 @@
 //! First start, the server's own TLS certificate, and `quickstart`.
 
 use crate::cas::{CaView, NewCa, NewCaKind, NewRules, OwnKey, RenewCa};
+use crate::principals::ensure_admin;
 use crate::{App, Call, Error, IssueRequest, NewKey, Subject};
+use certwright_domain::access::{ADMIN, PrincipalName};
 use certwright_domain::algorithm::KeyAlgorithm;
 use certwright_domain::ca::{Ca, RevocationSettings};
 use certwright_domain::dn::{Attribute, AttributeType, DistinguishedName};
@@ -49,8 +51,6 @@ pub struct QuickstartReport {
 
 /// Marks a database in which the first administrator token was made.
 const INITIALISED: &str = "initialised";
-/// Name of the administrator token of the first start.
-const ADMIN: &str = "admin";
 /// Name of the vault and the CA that the server's own certificates come from.
 const SERVICE: &str = "certwright-service";
 /// Lifetime of the service CA's certificate; it is renewed when a third is left.
@@ -71,8 +71,9 @@ impl App {
             return Ok(None);
         }
         let call = Call::system("first-start");
-        let (token, text) = self.inner.mint_token(name(ADMIN)?, ADMIN.to_owned(), None);
-        let mut tx = self.inner.begin_change(&call, "setup.first-token").await?;
+        let (token, text) = self.inner.mint_token(name(ADMIN)?, &admin()?, None);
+        let mut tx = self.inner.begin_access_change(&call, "setup.first-token").await?;
+        ensure_admin(&mut **tx, self.now()).await?;
         tx.put_meta(INITIALISED, self.inner.clock.now().to_string().as_bytes()).await?;
         match tx.insert_token(&token).await {
             // Another node was first: its token has the name.
@@ -84,12 +85,14 @@ impl App {
         Ok(Some(text))
     }
 
-    /// Revokes the administrator token made by [`App::first_admin_token`] or by this call before, and makes a new one.
+    /// Revokes the administrator token made by [`App::first_admin_token`] or by this call before, and makes a new one. Its
+    /// user is there, enabled and an administrator afterwards, whatever became of it: this door opens when no other does.
     pub async fn rotate_admin_token(&self) -> Result<SecretText, Error> {
         let call = Call::system("admin-token");
         let now = self.inner.clock.now();
-        let (token, text) = self.inner.mint_token(name(ADMIN)?, ADMIN.to_owned(), None);
-        let mut tx = self.inner.begin_change(&call, "setup.rotate-token").await?;
+        let (token, text) = self.inner.mint_token(name(ADMIN)?, &admin()?, None);
+        let mut tx = self.inner.begin_access_change(&call, "setup.rotate-token").await?;
+        ensure_admin(&mut **tx, now).await?;
         if let Some(old) = tx.find_token(&Reference::from(&token.name)).await? {
             tx.revoke_token(&old.id, now).await?;
             tx.insert_audit(&self.inner.token_event(&call, "token.revoke", &old)).await?;
@@ -304,6 +307,11 @@ fn verify_chain(chain: &[&[u8]], ca_chain: &[Vec<u8>]) -> Result<Vec<u8>, Error>
 
 fn lasting(span: Span) -> RequestedValidity {
     RequestedValidity { not_before: None, end: RequestedEnd::Duration(span) }
+}
+
+/// The user of the administrator token; the token has the same name.
+fn admin() -> Result<PrincipalName, Error> {
+    PrincipalName::parse(ADMIN).map_err(|invalid| Error::Internal(invalid.detail))
 }
 
 fn name(text: &str) -> Result<ResourceName, Error> {

@@ -11,12 +11,15 @@ pub(crate) use cache::TokenCache;
 
 use crate::audit::Target;
 use crate::change::name_conflict;
-use crate::{App, Call, Caller, Error, Inner, Permission};
+use crate::policies::unreadable;
+use crate::{App, Call, Caller, Error, Inner, Permission, Pointed};
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use cache::Entry;
+use certwright_domain::access::{ADMIN, PrincipalName, PrincipalReference};
 use certwright_domain::audit::AuditEvent;
 use certwright_domain::id::TokenId;
 use certwright_domain::name::{Reference, ResourceName};
+use certwright_domain::policy::Narrowing;
 use certwright_domain::secret::SecretText;
 use certwright_domain::serial::Sha256;
 use certwright_domain::time::{Span, Timestamp};
@@ -30,8 +33,8 @@ use std::sync::Arc;
 const FRESH: Span = Span::from_s(1);
 /// How often the last use of a token is written down.
 const TOUCH: Span = Span::from_minutes(1);
-/// The user of tokens that name none and are made by the server itself.
-const ADMIN: &str = "admin";
+/// Most scopes of a token.
+const MAX_SCOPES: usize = 50;
 
 /// A token to be made.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,10 +45,13 @@ pub struct NewToken {
     pub user: Option<String>,
     /// When it ends.
     pub expires_at: Option<Timestamp>,
+    /// What it is narrowed to; empty: all that its user may do.
+    pub scopes: Vec<String>,
 }
 
 impl App {
-    /// Who is behind this bearer token? Constant-time comparison; unknown, expired, revoked all answer the same 401.
+    /// Who is behind this bearer token? Constant-time comparison; unknown, expired, revoked, and those of users that are
+    /// disabled all answer the same 401.
     pub async fn authenticate(&self, bearer: &str) -> Result<Caller, Error> {
         let Some((id, secret)) = text::parse(bearer) else {
             return Err(unauthenticated());
@@ -55,12 +61,19 @@ impl App {
         // An unknown id costs the same comparison as a known one; no SHA-256 is all zero.
         let stored = entry.as_ref().map_or(Sha256([0; 32]), |entry| entry.token.secret_sha256);
         let same = verify_slices_are_equal(&secret.0, &stored.0).is_ok();
-        let Some(entry) = entry.filter(|entry| same && entry.token.is_live(now)) else {
+        let Some(entry) = entry.filter(|entry| same && entry.is_let_in(now)) else {
             return Err(unauthenticated());
         };
         self.touch(&entry, now);
         let token = &entry.token;
-        Ok(Caller::token(token.id.clone(), token.name.as_str().to_owned(), token.user.clone(), entry.epoch))
+        let scopes = Arc::clone(&entry.scopes);
+        let (id, name, user) = (token.id.clone(), token.name.as_str().to_owned(), token.user.clone());
+        let caller = Caller::token(id, name, user, scopes, entry.epoch);
+        // Decisions rest on what is in memory: it is brought up to date before the first of them.
+        match self.access().await?.knows(&caller) {
+            true => Ok(caller),
+            false => Err(unauthenticated()),
+        }
     }
 
     /// Makes a token; its text is returned once. As a trial there is no token, and the text is empty.
@@ -77,10 +90,16 @@ impl App {
                 ),
             ));
         }
-        let user = new.user.unwrap_or_else(|| call.caller.user().unwrap_or(ADMIN).to_owned());
-        let user = parse_user(user).map_err(|invalid| Error::invalid("/user", invalid))?;
-        let (token, secret) = self.inner.mint_token(new.name, user, new.expires_at);
+        let user = new.user.as_deref().unwrap_or_else(|| call.caller.user().unwrap_or(ADMIN));
+        let user = PrincipalName::parse(user).map_err(|invalid| Error::invalid("/user", invalid))?;
+        read_scopes(&new.scopes)?;
+        let (mut token, secret) = self.inner.mint_token(new.name, &user, new.expires_at);
+        token.scopes = new.scopes;
         let mut change = self.inner.begin_change(call, "token.create").await?;
+        if change.user(&PrincipalReference::from(&user)).await?.is_none() {
+            return Err(unknown_user(&user));
+        }
+        self.may_act_for(&mut **change, call, &user).await?;
         change.insert_token(&token).await.map_err(|error| name_conflict(error, "token", &token.name))?;
         change.insert_audit(&self.inner.token_event(call, "token.create", &token)).await?;
         change.commit().await?;
@@ -137,8 +156,14 @@ impl App {
         // The epoch is read first: the token that is read after it is at least as new.
         let epoch = read.epoch().await?;
         let token = read.token(id).await?;
+        let user = match token.as_ref().map(|token| PrincipalReference::parse(&token.user)) {
+            Some(Ok(user)) => read.user(&user).await?,
+            Some(Err(_)) | None => None,
+        };
         context.note_epoch(epoch);
-        Ok(token.map(|token| context.tokens.keep(Entry { epoch, read_at: now, token })))
+        let Some(token) = token else { return Ok(None) };
+        let scopes = read_scopes(&token.scopes)?.into();
+        Ok(Some(context.tokens.keep(Entry { epoch, read_at: now, token, user, scopes })))
     }
 
     /// Has the last use written down, beside the request and at most once a minute.
@@ -155,10 +180,10 @@ impl Inner {
     pub(crate) fn mint_token(
         &self,
         name: ResourceName,
-        user: String,
+        user: &PrincipalName,
         expires_at: Option<Timestamp>,
     ) -> (Token, SecretText) {
-        text::mint(self.clock.now(), self.id_entropy(), &*self.entropy, name, user, expires_at)
+        text::mint(self.clock.now(), self.id_entropy(), &*self.entropy, name, user.as_str().to_owned(), expires_at)
     }
 
     /// The audit event of what was done to a token.
@@ -169,20 +194,35 @@ impl Inner {
     }
 }
 
+/// Reads what a token is narrowed to; every fault is listed.
+fn read_scopes(scopes: &[String]) -> Result<Vec<Narrowing>, Error> {
+    if scopes.len() > MAX_SCOPES {
+        let detail = format!("The token has {} scopes.", scopes.len());
+        let hint = format!("Use at most {MAX_SCOPES}.");
+        return Err(Error::invalid("/scopes", Invalid::new("too_many_scopes", detail, hint)));
+    }
+    let (mut read, mut faults) = (Vec::new(), Vec::new());
+    for (index, text) in scopes.iter().enumerate() {
+        match Narrowing::parse(text) {
+            Ok(narrowing) => read.push(narrowing),
+            Err(error) => faults.push(Pointed::at(format!("/scopes/{index}"), unreadable(&error))),
+        }
+    }
+    if faults.is_empty() { Ok(read) } else { Err(Error::Invalid(faults)) }
+}
+
+/// Tokens speak for users that there are.
+fn unknown_user(user: &PrincipalName) -> Error {
+    Error::conflict(
+        "unknown_user",
+        format!("There is no user `{user}`."),
+        format!(
+            "Make it with POST /v1/users {{\"name\": \"{user}\"}}, or leave `user` out for a token of your own user."
+        ),
+    )
+}
+
 /// The one answer to every token that does not let its bearer in.
 fn unauthenticated() -> Error {
     Error::Unauthenticated { detail: "The token is malformed, unknown, expired or revoked.".to_owned() }
-}
-
-fn parse_user(user: String) -> Result<String, Invalid> {
-    let fine = (1..=255).contains(&user.len())
-        && user.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-' | b'@' | b'+'));
-    if fine {
-        return Ok(user);
-    }
-    Err(Invalid::new(
-        "invalid_user",
-        format!("`{}` is not a valid user.", user.chars().take(80).collect::<String>().escape_debug()),
-        "Use 1 to 255 letters, digits, dots, underscores, hyphens, `@` and `+`.",
-    ))
 }

@@ -142,5 +142,26 @@ impl DeliveryId {
     }
 }
 
+impl UserId {
+    /// The id of the user `admin`, which is there from the start.
+    pub fn admin() -> Self {
+        Self(format!("{}_{:0>26}", Self::PREFIX, 1))
+    }
+}
+
+impl GroupId {
+    /// The id of the group `administrators`, which is there from the start.
+    pub fn administrators() -> Self {
+        Self(format!("{}_{:0>26}", Self::PREFIX, 1))
+    }
+}
+
+impl PolicyId {
+    /// The id of the policy `administrators`, which is there from the start.
+    pub fn administrators() -> Self {
+        Self(format!("{}_{:0>26}", Self::PREFIX, 1))
+    }
+}
+
 #[cfg(test)]
 mod tests;

@@ -4,6 +4,7 @@
 //! durations ISO 8601 text, serials and fingerprints lower-case hex; they stay text here, the server parses them into
 //! the types of its domain and reports every fault with its JSON pointer.
 
+mod access;
 mod audit;
 mod ca;
 mod ca_bundle;
@@ -23,6 +24,11 @@ mod system;
 mod token;
 mod vault;
 
+pub use access::{
+    Compartment, DynamicGroup, Group, Membership, MoveResource, NewCompartment, NewDynamicGroup, NewGroup, NewPolicy,
+    NewUser, PlacedResource, Policy, PolicyAnswer, PolicyGround, PolicyQuestion, PolicyTarget, PolicyVerdict,
+    UpdateCompartment, UpdateDynamicGroup, UpdateGroup, UpdatePolicy, UpdateUser, User,
+};
 pub use audit::{AuditEvent, AuditTarget};
 pub use ca::{
     Ca, CaChain, CaCsr, CaRenewal, CaRules, CaVersion, CaVersions, Crl, Delta, ExportCa, InstallCa, NameConstraints,
@@ -47,7 +53,7 @@ pub use profile::{NameLimits, NewProfile, Profile, ReplaceProfile};
 pub use publication::{Publication, PublishedObject, UpdatePublication};
 pub use query::{
     AuditQuery, BundleQuery, CaQuery, CertificateQuery, ChainQuery, DeliveryQuery, EventQuery, FormatQuery, IssueQuery,
-    IssuedQuery, KeyQuery, PageQuery, PublicKeyQuery, SignQuery, WriteQuery,
+    IssuedQuery, KeyQuery, PageQuery, PlacedQuery, PolicyQuery, PublicKeyQuery, SignQuery, WriteQuery,
 };
 pub use subject::{Subject, SubjectAttribute, Values};
 pub use system::{Health, HealthWarning, RootKey, RootKeys, Trust, TrustedRoot};

@@ -27,6 +27,32 @@ query! {
 }
 
 query! {
+    /// Which policies.
+    PolicyQuery {
+        /// Only those attached to this compartment, name or id.
+        compartment: String,
+        /// Items per page, 1 to 500; default 50.
+        #[param(minimum = 1, maximum = 500, example = 50)]
+        limit: u32,
+        /// `nextCursor` of the page before.
+        cursor: String,
+    }
+}
+
+query! {
+    /// Which resources of a compartment.
+    PlacedQuery {
+        /// Only this kind: `vault`, `key`, `certificate-authority`, `certificate`, `profile` or `ca-bundle`.
+        kind: String,
+        /// Items per page, 1 to 500; default 50.
+        #[param(minimum = 1, maximum = 500, example = 50)]
+        limit: u32,
+        /// `nextCursor` of the page before.
+        cursor: String,
+    }
+}
+
+query! {
     /// Options of a call that changes something.
     WriteQuery {
         /// `true`: judge everything, change nothing, and answer what would be.

@@ -11,10 +11,14 @@ use utoipa::ToSchema;
 pub struct NewToken {
     /// Name, unique among tokens that are not revoked.
     pub name: String,
-    /// Whom it speaks for; default: the caller's user.
+    /// The user it speaks for, who must be there; default: the caller's user.
     pub user: Option<String>,
     /// When it ends; missing: never.
     pub expires_at: Option<String>,
+    /// What it is narrowed to, each a policy statement without its subject, for example
+    /// `use certificate-authority-delegates in compartment prod where target.ca.name = 'issuing-1'`. Missing or empty: all
+    /// that its user may do.
+    pub scopes: Option<Vec<String>>,
 }
 
 /// A token's record; its text is never shown again.
@@ -30,6 +34,8 @@ pub struct Token {
     /// Whom it speaks for.
     #[schema(example = "deployer")]
     pub user: String,
+    /// What it is narrowed to; empty: all that its user may do.
+    pub scopes: Vec<String>,
     /// When it was made.
     pub created_at: String,
     /// When it ends; `null`: never.
@@ -69,10 +75,20 @@ pub struct Whoami {
     /// Identity, as in the audit trail: `token:<id>`.
     #[schema(example = "token:token_01JD8XK4M2W7Z3T5V9YQ6B1C0D")]
     pub id: String,
-    /// Name of the token.
+    /// Name for people: that of the token.
     #[schema(example = "ci")]
     pub name: String,
-    /// Whom it speaks for.
+    /// The user it speaks for.
     #[schema(example = "deployer")]
     pub user: Option<String>,
+    /// Id of the user.
+    #[schema(example = "user_01JD8XK4M2W7Z3T5V9YQ6B1C0D")]
+    pub user_id: Option<String>,
+    /// Names of the user's groups.
+    pub groups: Vec<String>,
+    /// Name of the token it came with.
+    #[schema(example = "ci")]
+    pub token: Option<String>,
+    /// When the token ends; `null`: never.
+    pub expires_at: Option<String>,
 }

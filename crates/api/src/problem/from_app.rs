@@ -10,7 +10,9 @@ use certwright_wire as wire;
 /// The smallest statement that would let the caller through.
 fn missing_statement(permission: &str, place: &str) -> String {
     let (resource, verb) = permission.split_once(':').unwrap_or((permission, "manage"));
-    format!("Ask an administrator for a policy like `Allow group GROUP to {verb} {resource} in {place}`, with a group of yours.")
+    format!(
+        "Ask an administrator for a policy like `Allow group GROUP to {verb} {resource} in {place}`, with a group of yours."
+    )
 }
 
 impl From<Error> for Problem {
@@ -30,6 +32,12 @@ impl From<Error> for Problem {
                 missing_statement(permission, &place),
             )
             .allowing(permission),
+            Error::CannotGrant { detail } => Self::new(
+                StatusCode::FORBIDDEN,
+                "cannot_grant",
+                detail,
+                "Nobody can grant what they lack: ask somebody who has it, or grant less.",
+            ),
             Error::NotFound { kind, reference } => Self::new(
                 StatusCode::NOT_FOUND,
                 "not_found",

@@ -4,18 +4,24 @@ mod audit;
 mod ca_bundles;
 mod cas;
 mod certificates;
+mod compartments;
+mod dynamic_groups;
 mod events;
+mod groups;
 mod health;
 mod issue;
 mod issued;
 mod keys;
 pub(crate) mod ocsp;
 mod pki;
+mod policies;
+mod policy_test;
 mod profiles;
 mod revocation;
 mod root_key;
 mod tokens;
 mod trust;
+mod users;
 mod vaults;
 mod webhooks;
 
@@ -37,6 +43,12 @@ pub(crate) fn guarded() -> OpenApiRouter<Api> {
         .merge(profiles::routes())
         .merge(ca_bundles::routes())
         .merge(tokens::routes())
+        .merge(compartments::routes())
+        .merge(users::routes())
+        .merge(groups::routes())
+        .merge(dynamic_groups::routes())
+        .merge(policies::routes())
+        .merge(policy_test::routes())
         .merge(audit::routes())
         .merge(events::routes())
         .merge(webhooks::routes())

@@ -27,10 +27,8 @@ pub(crate) fn routes() -> OpenApiRouter<Api> {
 /// Who am I?
 #[utoipa::path(get, path = "/v1/whoami", operation_id = "whoami", tag = "access",
     responses((status = 200, description = "The caller", body = wire::Whoami)))]
-async fn whoami(Read(call): Read) -> Answer {
-    let caller = call.caller;
-    let me = wire::Whoami { id: caller.id(), name: caller.name().to_owned(), user: caller.user().map(str::to_owned) };
-    answer::json(StatusCode::OK, &me)
+async fn whoami(State(app): State<App>, Read(call): Read) -> Answer {
+    answer::json(StatusCode::OK, &view::whoami(&app.whoami(&call).await?))
 }
 
 /// List tokens
@@ -97,7 +95,8 @@ fn new_token(body: wire::NewToken) -> Result<NewToken, Problem> {
     let mut faults = Faults::default();
     let name = faults.name("/name", &body.name);
     let expires_at = faults.optional("/expiresAt", body.expires_at.as_deref(), Timestamp::parse);
-    faults.finish(name.zip(expires_at).map(|(name, expires_at)| NewToken { name, user: body.user, expires_at }))
+    let scopes = body.scopes.unwrap_or_default();
+    faults.finish(name.zip(expires_at).map(|(name, expires_at)| NewToken { name, user: body.user, expires_at, scopes }))
 }
 
 fn new_token_answer(token: &Token, text: &SecretText) -> wire::NewTokenAnswer {

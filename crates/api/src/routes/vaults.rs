@@ -41,7 +41,8 @@ async fn all(State(app): State<App>, Read(call): Read, Query(q): Query<wire::Pag
 async fn create(State(app): State<App>, Write(call): Write, Json(body): Json<wire::NewVault>) -> Answer {
     let mut faults = Faults::default();
     let name = faults.name("/name", &body.name);
-    let vault = app.create_vault(&into(call, body.compartment.as_deref())?, faults.finish(name)?).await?;
+    let call = into(call, body.compartment.as_deref())?;
+    let vault = app.create_vault(&call, faults.finish(name)?).await?;
     made(&call, &format!("/v1/vaults/{}", vault.name), vault.revision, view::vault(&vault))
 }
 

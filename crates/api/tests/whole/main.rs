@@ -15,6 +15,7 @@ mod common;
 mod conventions;
 mod crl;
 mod formats;
+mod matrix;
 mod ocsp;
 mod publication;
 mod resources;

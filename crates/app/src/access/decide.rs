@@ -63,7 +63,10 @@ impl App {
     pub(crate) fn authorize(&self, call: &Call, permission: Permission, object: &Object<'_>) -> Result<Leave, Error> {
         if let Some(operation) = call.operation.filter(|operation| !operation.names(permission)) {
             let permission = permission.as_str();
-            return Err(Error::Internal(format!("operation {} does not name the permission {permission}", operation.id)));
+            return Err(Error::Internal(format!(
+                "operation {} does not name the permission {permission}",
+                operation.id
+            )));
         }
         let id = object.itself.map_or("", |(id, _)| id);
         if let Principal::System(action) = &*call.caller.principal {
@@ -93,7 +96,10 @@ impl App {
     pub(crate) fn may_list(&self, call: &Call, permission: Permission) -> Result<(), Error> {
         if let Some(operation) = call.operation.filter(|operation| !operation.names(permission)) {
             let permission = permission.as_str();
-            return Err(Error::Internal(format!("operation {} does not name the permission {permission}", operation.id)));
+            return Err(Error::Internal(format!(
+                "operation {} does not name the permission {permission}",
+                operation.id
+            )));
         }
         let snapshot = self.inner.access.newest().ok_or_else(no_policies)?;
         match snapshot.could(call, permission, self.now()) {
@@ -167,7 +173,8 @@ impl Snapshot {
                 (Who { user, groups: known.groups.clone(), dynamic_groups: Vec::new() }, Some(known))
             }
             Principal::Workload(workload) => {
-                let mut groups: Vec<u32> = workload.groups.iter().filter_map(|name| self.policies.group(name)).collect();
+                let mut groups: Vec<u32> =
+                    workload.groups.iter().filter_map(|name| self.policies.group(name)).collect();
                 groups.sort_unstable();
                 (Who { groups, ..Who::default() }, None)
             }
@@ -217,27 +224,32 @@ impl Snapshot {
         object: &Object<'_>,
         now: Timestamp,
     ) -> Result<(), Error> {
-        let who = Who::default();
-        let facts = RequestFacts {
-            asker: Asker::Ca(ca),
-            snapshot: self,
-            user: None,
-            who: &who,
-            permission: permission.as_str(),
-            object: Some(object),
-            now,
-        };
-        // A CA may be in a dynamic group: `resource.type = 'certificateauthority'`.
-        let taken = self.rules.iter().filter(|(_, rule)| rule.matches(&facts)).map(|(number, _)| *number);
-        let mut dynamic_groups: Vec<u32> = taken.collect();
-        dynamic_groups.sort_unstable();
-        let who = Who { dynamic_groups, ..Who::default() };
-        let asked = permission.asked().ok_or_else(|| Error::Internal("a permission that policies do not know".into()))?;
+        let (who, facts) = ca_facts(self, ca, permission.as_str(), object, now);
+        let asked =
+            permission.asked().ok_or_else(|| Error::Internal("a permission that policies do not know".into()))?;
         match self.policies.decide(&who, asked, &object.compartment, &facts) {
             Some(_) => Ok(()),
             None => Err(ca_not_allowed(ca, asked, object, &self.policies.tree().place(&object.compartment))),
         }
     }
+}
+
+/// What a CA is, to policies, and what they see of what it asks for.
+pub(super) fn ca_facts<'a>(
+    snapshot: &'a Snapshot,
+    ca: &'a CaPrincipal<'a>,
+    permission: &'a str,
+    object: &'a Object<'a>,
+    now: Timestamp,
+) -> (Who, RequestFacts<'a>) {
+    static NOBODY: LazyLock<Who> = LazyLock::new(Who::default);
+    let object = Some(object);
+    let facts = RequestFacts { asker: Asker::Ca(ca), snapshot, user: None, who: &NOBODY, permission, object, now };
+    // A CA may be in a dynamic group: `resource.type = 'certificateauthority'`.
+    let taken = snapshot.rules.iter().filter(|(_, rule)| rule.matches(&facts)).map(|(number, _)| *number);
+    let mut dynamic_groups: Vec<u32> = taken.collect();
+    dynamic_groups.sort_unstable();
+    (Who { dynamic_groups, ..Who::default() }, facts)
 }
 
 impl Permission {

@@ -7,7 +7,9 @@
 mod background;
 mod caller;
 mod decide;
+mod explain;
 mod facts;
+mod grants;
 mod may;
 mod object;
 mod operation;
@@ -17,6 +19,7 @@ mod snapshot;
 pub use background::Background;
 pub use caller::{Call, Caller, Door, Principal, Workload};
 pub use decide::Leave;
+pub use explain::{PolicyQuestion, QuestionTarget};
 pub(crate) use facts::CaPrincipal;
 pub(crate) use object::{KeyIn, Object, Placed};
 pub use operation::{Needs, OPERATIONS, Operation};

@@ -2,6 +2,7 @@
 
 use super::Permission;
 use crate::context::IssuerContext;
+use certwright_domain::access::{Compartment, PlacedKind, Policy};
 use certwright_domain::ca::Ca;
 use certwright_domain::ca_bundle::CaBundle;
 use certwright_domain::id::CompartmentId;
@@ -59,12 +60,7 @@ impl<'a> Object<'a> {
         Self::place(kind, CompartmentId::tenancy())
     }
 
-    fn resource(
-        kind: &'static str,
-        seen_with: Permission,
-        itself: Named<'a>,
-        compartment: CompartmentId,
-    ) -> Self {
+    fn resource(kind: &'static str, seen_with: Permission, itself: Named<'a>, compartment: CompartmentId) -> Self {
         let place = Self::place(kind, compartment);
         Self { reference: Some(itself.1), seen_with: Some(seen_with), itself: Some(itself), ..place }
     }
@@ -86,7 +82,10 @@ impl<'a> Object<'a> {
 
     pub(crate) fn certificate(certificate: &'a ManagedCertificate, compartment: CompartmentId) -> Self {
         let named = (certificate.id.as_str(), certificate.name.as_str());
-        Self { certificate: Some(named), ..Self::resource("certificate", Permission::CertificateList, named, compartment) }
+        Self {
+            certificate: Some(named),
+            ..Self::resource("certificate", Permission::CertificateList, named, compartment)
+        }
     }
 
     pub(crate) fn profile(stored: &'a StoredProfile, compartment: CompartmentId) -> Self {
@@ -99,12 +98,50 @@ impl<'a> Object<'a> {
         Self::resource("CA bundle", Permission::CaBundleList, (bundle.id.as_str(), bundle.name.as_str()), compartment)
     }
 
+    /// A compartment; it lies in itself.
+    pub(crate) fn compartment(compartment: &'a Compartment) -> Self {
+        let named = (compartment.id.as_str(), compartment.name.as_str());
+        Self::resource("compartment", Permission::CompartmentList, named, compartment.id.clone())
+    }
+
+    /// A policy; it lies where it is attached.
+    pub(crate) fn policy(policy: &'a Policy) -> Self {
+        let named = (policy.id.as_str(), policy.name.as_str());
+        Self::resource("policy", Permission::PolicyList, named, policy.compartment.clone())
+    }
+
+    /// A resource of any kind that may be moved.
+    pub(crate) fn movable(kind: PlacedKind, itself: Named<'a>, compartment: CompartmentId) -> Self {
+        let (word, seen_with) = match kind {
+            PlacedKind::Vault => ("vault", Permission::VaultList),
+            PlacedKind::Key => ("key", Permission::KeyList),
+            PlacedKind::CertificateAuthority => ("CA", Permission::CaList),
+            PlacedKind::Certificate => ("certificate", Permission::CertificateList),
+            PlacedKind::Profile => ("profile", Permission::ProfileList),
+            PlacedKind::CaBundle => ("CA bundle", Permission::CaBundleList),
+        };
+        let object = Self::resource(word, seen_with, itself, compartment);
+        match kind {
+            PlacedKind::Vault => Self { vault: Some(itself), ..object },
+            PlacedKind::Key => Self { key: Some(itself), ..object },
+            PlacedKind::CertificateAuthority => Self { ca: Some(itself), ..object },
+            PlacedKind::Certificate => Self { certificate: Some(itself), ..object },
+            PlacedKind::Profile => Self { profile: Some(itself), ..object },
+            PlacedKind::CaBundle => object,
+        }
+    }
+
     /// A row of the inventory; it lies where its CA lies.
     pub(crate) fn issued(row: &'a IssuedCertificate, compartment: CompartmentId) -> Self {
         Self {
             ca: Some((row.ca_id.as_str(), row.ca_name.as_str())),
             profile: Some(("", row.profile.as_str())),
-            ..Self::resource("issued certificate", Permission::IssuedList, (row.id.as_str(), row.common_name.as_str()), compartment)
+            ..Self::resource(
+                "issued certificate",
+                Permission::IssuedList,
+                (row.id.as_str(), row.common_name.as_str()),
+                compartment,
+            )
         }
     }
 

@@ -66,6 +66,36 @@ permissions! {
     CaBundleRead = "cabundles:read",
     /// Make, change, delete CA bundles.
     CaBundleManage = "cabundles:manage",
+    /// List compartments.
+    CompartmentList = "compartments:inspect",
+    /// Read compartments.
+    CompartmentRead = "compartments:read",
+    /// Make, change, delete compartments.
+    CompartmentManage = "compartments:manage",
+    /// List users.
+    UserList = "users:inspect",
+    /// Read users.
+    UserRead = "users:read",
+    /// Make, change, delete users.
+    UserManage = "users:manage",
+    /// List groups.
+    GroupList = "groups:inspect",
+    /// Read groups.
+    GroupRead = "groups:read",
+    /// Make, change, delete groups.
+    GroupManage = "groups:manage",
+    /// List dynamic groups.
+    DynamicGroupList = "dynamic-groups:inspect",
+    /// Read dynamic groups.
+    DynamicGroupRead = "dynamic-groups:read",
+    /// Make, change, delete dynamic groups.
+    DynamicGroupManage = "dynamic-groups:manage",
+    /// List policies.
+    PolicyList = "policies:inspect",
+    /// Read policies.
+    PolicyRead = "policies:read",
+    /// Make, change, delete policies.
+    PolicyManage = "policies:manage",
     /// List and read tokens.
     TokenRead = "tokens:inspect",
     /// Make and revoke tokens.

@@ -40,13 +40,14 @@ impl Snapshot {
         let tree = CompartmentTree::new(&read.compartments);
         let statements = read.policies.iter().flat_map(|policy| {
             let name: Arc<str> = policy.name.as_str().into();
-            let parsed = policy.statements.iter().enumerate().filter_map(|(number, text)| match Statement::parse(text) {
-                Ok(statement) => Some((number, statement)),
-                Err(error) => {
-                    tracing::error!(policy = %policy.name, number, %error, "a stored statement does not read");
-                    None
-                }
-            });
+            let parsed =
+                policy.statements.iter().enumerate().filter_map(|(number, text)| match Statement::parse(text) {
+                    Ok(statement) => Some((number, statement)),
+                    Err(error) => {
+                        tracing::error!(policy = %policy.name, number, %error, "a stored statement does not read");
+                        None
+                    }
+                });
             let attached = |(number, statement)| Attached {
                 policy: Arc::clone(&name),
                 number,

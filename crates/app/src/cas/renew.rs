@@ -126,13 +126,7 @@ impl App {
         view_with(&mut read, renewed, Some(version), verdicts).await
     }
 
-    async fn new_issuer(
-        &self,
-        call: &Call,
-        ca: &Ca,
-        key: &SigningKey,
-        renew: &RenewCa,
-    ) -> Result<NewIssuer, Error> {
+    async fn new_issuer(&self, call: &Call, ca: &Ca, key: &SigningKey, renew: &RenewCa) -> Result<NewIssuer, Error> {
         let request = CaRequest {
             subject: ca.subject.clone(),
             public_key: key.public_key.clone(),

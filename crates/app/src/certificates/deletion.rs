@@ -75,6 +75,7 @@ impl App {
     ) -> Result<bool, Error> {
         let mut tx = self.inner.store.begin("certificate.delete").await?;
         destroy_keys(&mut tx, &certificate.id).await?;
+        tx.unplace(certificate.id.as_str()).await?;
         certificate.state = CertificateState::Deleted;
         self.write(call, &mut tx, &mut certificate, "managed-certificate.delete", &[]).await?;
         let event = self.inner.event(call, EventKind::CertificateDeleted, target(&certificate), &[]);

@@ -1,9 +1,9 @@
 //! Private keys of managed certificates (and of OCSP responders): versions of keys in a vault of the server's own, sealed, re-wrapped and destroyed
 //! like any master key.
 
+use crate::access::Background;
 use crate::change::by_id;
 use crate::vaults::{newest_vault_key, still_newest, vault_key};
-use crate::access::Background;
 use crate::{App, Call, Error};
 use certwright_domain::algorithm::KeyAlgorithm;
 use certwright_domain::id::{CertificateId, KeyId};

@@ -20,11 +20,11 @@ mod version;
 mod wish;
 
 pub(crate) use due::reason_of;
-pub(crate) use read::find;
 pub use files::{Brought, KeyFile};
 pub(crate) use files::{at as container_fault, blocking};
 pub(crate) use keys::NewVersionKey;
 pub(crate) use locks::Locks;
+pub(crate) use read::find;
 pub(crate) use wish::wish_reference;
 
 use certwright_domain::algorithm::KeyAlgorithm;

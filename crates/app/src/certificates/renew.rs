@@ -37,7 +37,7 @@ impl App {
         let mut making = Making {
             certificate,
             is_new: false,
-        home: CompartmentId::tenancy(),
+            home: CompartmentId::tenancy(),
             reason: VersionReason::Requested,
             version_name: renew.version_name,
             pending: renew.pending,

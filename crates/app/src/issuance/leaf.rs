@@ -1,9 +1,9 @@
 //! End-entity certificates: `issue` and `sign`.
 
 use super::{IssueRequest, Issued, SignRequest, Subject, Trial};
+use crate::access::{Leave, Object};
 use crate::audit::Target;
 use crate::context::IssuerContext;
-use crate::access::{Leave, Object};
 use crate::{App, Call, Error, Permission};
 use certwright_domain::algorithm::{KeyAlgorithm, KeyFamily};
 use certwright_domain::audit::AuditEvent;
@@ -35,6 +35,8 @@ struct Signed {
 pub(crate) struct SignedLeaf {
     signed: Signed,
     epoch: i64,
+    /// The statement that let it be asked for.
+    ground: String,
     above: Vec<Vec<u8>>,
 }
 
@@ -146,7 +148,8 @@ impl App {
         let approved = self.decide(&work).into_result().map_err(Error::Rejected)?;
         let mut signed = self.sign_approved(call, &work, approved).await?;
         signed.row.renew_at = renew_at(&signed.row.validity, rule, &signed.row.serial);
-        Ok(SignedLeaf { signed, epoch: work.epoch, above: work.issuer.ca_chain.der().to_vec() })
+        let (epoch, ground) = (work.epoch, work.leave.ground());
+        Ok(SignedLeaf { signed, epoch, ground, above: work.issuer.ca_chain.der().to_vec() })
     }
 
     /// A public key of this algorithm to judge with before one is made: one for each algorithm, made once.
@@ -256,26 +259,28 @@ impl App {
     /// Stores the certificate with its audit event; only what is on disk becomes an [`Issued`].
     async fn record(&self, call: &Call, work: &Work, signed: Signed) -> Result<Issued, certwright_store::Error> {
         let row = signed.row;
-        let audit = self.issue_audit(call, &row);
+        let audit = self.issue_audit(call, &row, &work.leave.ground());
         self.inner.recorder.record(Recording { issued: row.clone(), audit, epoch: work.epoch }).await?;
         metrics::counter!("certwright_certificates_issued_total").increment(1);
         let above = Arc::clone(&work.issuer.ca_chain);
         Ok(Issued { row, above, private_key: None, ignored_extensions: Vec::new() })
     }
 
-    pub(super) fn issue_audit(&self, call: &Call, row: &IssuedCertificate) -> AuditEvent {
-        self.inner.audit(
-            call,
-            "certificate.issue",
-            Target { kind: "issued-certificate", id: row.id.as_str(), name: &row.common_name },
-            &[
-                ("serial", &row.serial.to_string()),
-                ("fingerprint", &row.fingerprint.to_string()),
-                ("ca", row.ca_id.as_str()),
-                ("profile", &row.profile),
-                ("notAfter", &row.validity.not_after().to_string()),
-            ],
-        )
+    /// The audit event of a certificate; `ground`: the statement that let it be asked for, empty for the server's own work.
+    pub(super) fn issue_audit(&self, call: &Call, row: &IssuedCertificate, ground: &str) -> AuditEvent {
+        let (serial, fingerprint) = (row.serial.to_string(), row.fingerprint.to_string());
+        let not_after = row.validity.not_after().to_string();
+        let details = [
+            ("serial", serial.as_str()),
+            ("fingerprint", &fingerprint),
+            ("ca", row.ca_id.as_str()),
+            ("profile", &row.profile),
+            ("notAfter", &not_after),
+            ("statement", ground),
+        ];
+        let known = if ground.is_empty() { details.len().saturating_sub(1) } else { details.len() };
+        let target = Target { kind: "issued-certificate", id: row.id.as_str(), name: &row.common_name };
+        self.inner.audit(call, "certificate.issue", target, details.get(..known).unwrap_or_default())
     }
 
     async fn leaf_algorithm(&self, request: &IssueRequest) -> Result<KeyAlgorithm, Error> {
@@ -368,7 +373,7 @@ impl SignedLeaf {
             return Err(certwright_store::Error::Stale { what: STALE_EPOCH });
         }
         tx.insert_issued(std::slice::from_ref(&self.signed.row)).await?;
-        tx.insert_audit(&app.issue_audit(call, &self.signed.row)).await
+        tx.insert_audit(&app.issue_audit(call, &self.signed.row, &self.ground)).await
     }
 }
 

@@ -51,6 +51,7 @@ impl App {
         let mut change = self.inner.begin_change(call, "ca.delete").await?;
         ca.state = CaState::Deleted;
         change.update_ca(&ca).await?;
+        change.unplace(ca.id.as_str()).await?;
         let target = Target { kind: "ca", id: ca.id.as_str(), name: ca.name.as_str() };
         change.insert_audit(&self.inner.audit(call, "ca.delete", target, &[])).await?;
         self.inner.tell_of_ca(&mut **change, call, EventKind::CaDeleted, &ca, None, &[]).await?;
@@ -62,6 +63,7 @@ impl App {
         let mut change = self.inner.begin_change(call, "key.delete").await?;
         key.state = KeyState::Deleted;
         change.update_key(&key).await?;
+        change.unplace(key.id.as_str()).await?;
         change.destroy_key_material(&key.id).await?;
         let target = Target { kind: "key", id: key.id.as_str(), name: key.name.as_str() };
         change.insert_audit(&self.inner.audit(call, "key.delete", target, &[])).await?;
@@ -78,6 +80,7 @@ impl App {
         }
         vault.state = VaultState::Deleted;
         change.update_vault(&vault).await?;
+        change.unplace(vault.id.as_str()).await?;
         change.destroy_vault_keys(&vault.id).await?;
         let target = Target { kind: "vault", id: vault.id.as_str(), name: vault.name.as_str() };
         change.insert_audit(&self.inner.audit(call, "vault.delete", target, &[])).await?;

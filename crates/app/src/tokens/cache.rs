@@ -1,6 +1,8 @@
 //! Tokens that were read lately, and last uses that wait to be written.
 
+use certwright_domain::access::User;
 use certwright_domain::id::TokenId;
+use certwright_domain::policy::Narrowing;
 use certwright_domain::time::{Span, Timestamp};
 use certwright_domain::token::Token;
 use certwright_store::{Error, Store};
@@ -17,6 +19,17 @@ pub(crate) struct Entry {
     pub(crate) read_at: Timestamp,
     /// The token.
     pub(crate) token: Token,
+    /// The user it speaks for, as of then.
+    pub(crate) user: Option<User>,
+    /// What it is narrowed to, read.
+    pub(crate) scopes: Arc<[Narrowing]>,
+}
+
+impl Entry {
+    /// May the token be used at `now`? Nobody speaks for a user that is disabled or not there.
+    pub(super) fn is_let_in(&self, now: Timestamp) -> bool {
+        self.token.is_live(now) && self.user.as_ref().is_some_and(|user| user.enabled)
+    }
 }
 
 /// Tokens in memory. An entry counts only under the epoch it was read in and while it is fresh.

@@ -205,13 +205,31 @@ impl Policies {
         lacking.map_or(Ok(()), |one| Err(one.ground.clone()))
     }
 
-    /// What of a statement `who` has not itself.
+    /// The same for whoever will be in the dynamic group of this name and id, which may not be there yet.
+    pub fn covers_all_named(&self, who: &Who, name: &str, id: &str) -> Result<(), Ground> {
+        let names = |one: &Name| {
+            matches!(one, Name::Named(text) if text == name) || matches!(one, Name::Id(text) if text == id)
+        };
+        let gives = |one: &&Compiled| match &one.statement.subject {
+            Subject::DynamicGroups(groups) => one.root.is_some() && groups.iter().any(names),
+            Subject::AnyUser | Subject::AnyGroup | Subject::Groups(_) | Subject::Users(_) => false,
+        };
+        let mut given = self.statements.iter().filter(gives);
+        let lacking = given.find(|one| self.lacking(who, &one.statement, one.root.as_ref()).is_some());
+        lacking.map_or(Ok(()), |one| Err(one.ground.clone()))
+    }
+
+    /// What of a statement `who` has not itself. What `who` has by a dynamic group, or under a condition on who asks, it may
+    /// have now and here alone, and it may hold for others who have nothing else: that is not handed on.
     fn lacking(&self, who: &Who, statement: &Statement, root: Option<&CompartmentId>) -> Option<Asked> {
         let same = |condition| Some(condition) == statement.condition.as_ref();
         let covered = |kind: &ResourceType| {
             root.is_some_and(|root| {
                 self.about(*kind).any(|one| {
-                    one.whom.holds(who)
+                    let lasting = !matches!(one.whom, Whom::DynamicGroups(_))
+                        && one.statement.condition.as_ref().is_none_or(|condition| !condition.is_about_the_asker());
+                    lasting
+                        && one.whom.holds(who)
                         && one.statement.verb >= statement.verb
                         && one.root.as_ref().is_some_and(|upper| self.tree.is_within(root, upper))
                         && one.statement.condition.as_ref().is_none_or(same)

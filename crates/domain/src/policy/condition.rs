@@ -81,6 +81,14 @@ impl Condition {
         }
     }
 
+    /// Does it depend on who asks?
+    pub(super) fn is_about_the_asker(&self) -> bool {
+        match self {
+            Self::All(parts) | Self::Any(parts) => parts.iter().any(Self::is_about_the_asker),
+            Self::Test(test) => test.variable.is_about_the_asker(),
+        }
+    }
+
     /// Could it hold for some object, with these facts about the request alone? Tests of objects are taken to hold.
     pub(super) fn could_hold(&self, facts: &dyn Facts) -> bool {
         match self {

@@ -358,6 +358,8 @@ fn any_statement() -> impl Strategy<Value = String> {
         " where target.vault.name = 'x'",
         " where any {target.vault.name = 'x', target.vault.name = /y*/}",
         " where request.networkSource.ip = '10.0.0.0/8'",
+        " where request.user.name = 'somebody'",
+        " where request.groups.name != 'ops'",
     ]);
     (group, verb, what, place, condition).prop_map(|(group, verb, what, place, condition)| {
         format!("Allow {group} to {verb} {what} in {place}{condition}")
@@ -388,15 +390,19 @@ proptest! {
         let statement = Statement::parse(&new).unwrap();
         if policies.covers(&grantor, &statement, &id(0)).is_ok() {
             let granted = compiled(0, &[&new]);
-            let receiver = member(&granted, &["netadmins", "ops"]);
+            let receiver = member(&granted, &["netadmins"]);
             for kind in ResourceType::ALL {
                 for verb in Verb::ALL {
                     for place in 0..4 {
                         for (vault, from) in [("x", "10.0.0.1"), ("y1", "10.0.0.1"), ("z", "10.0.0.1"), ("x", "11.0.0.1")] {
-                            let facts = Given::new(&[("target.vault.name", vault)]).from(from);
+                            let seen = |user, group| {
+                                let pairs = [("target.vault.name", vault), ("request.user.name", user), ("request.groups.name", group)];
+                                Given::new(&pairs).from(from)
+                            };
+                            let (theirs, own) = (seen("else", "netadmins"), seen("somebody", "ops"));
                             let asked = Asked { resource: *kind, verb };
-                            if granted.decide(&receiver, asked, &id(place), &facts).is_some() {
-                                prop_assert!(policies.decide(&grantor, asked, &id(place), &facts).is_some(), "{asked}");
+                            if granted.decide(&receiver, asked, &id(place), &theirs).is_some() {
+                                prop_assert!(policies.decide(&grantor, asked, &id(place), &own).is_some(), "{asked}");
                             }
                         }
                     }

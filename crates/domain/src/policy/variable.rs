@@ -107,6 +107,13 @@ variables! {
 }
 
 impl Variable {
+    /// Does it say who asks, or how they came?
+    pub(super) fn is_about_the_asker(&self) -> bool {
+        let name = self.name();
+        let parts = ["request.user.", "request.groups.", "request.principal.", "request.claim.", "request.door"];
+        parts.into_iter().any(|part| name.starts_with(part))
+    }
+
     /// Must every value of it match, and not just one?
     pub(super) const fn takes_all(&self) -> bool {
         matches!(self, Self::TargetNames)
