@@ -27,6 +27,9 @@ pub struct Operation {
 }
 
 impl Operation {
+    /// No operation at all, for which nothing may be asked: a path that does not know the method.
+    pub const NONE: Self = Self { id: "", needs: Needs::Nothing };
+
     /// The operation of this id.
     pub fn find(id: &str) -> Option<&'static Self> {
         OPERATIONS.iter().find(|operation| operation.id == id)
