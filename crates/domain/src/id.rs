@@ -99,6 +99,18 @@ id!(/// Id of a certificate revocation list.
     CrlId, "crl");
 id!(/// Id of an event.
     EventId, "event");
+id!(/// Id of a compartment.
+    CompartmentId, "compartment");
+id!(/// Id of a policy.
+    PolicyId, "policy");
+id!(/// Id of a user.
+    UserId, "user");
+id!(/// Id of a group of users.
+    GroupId, "group");
+id!(/// Id of a dynamic group: its members are found by a rule.
+    DynamicGroupId, "dynamicgroup");
+id!(/// Id of an identity provider.
+    IdentityProviderId, "idp");
 id!(/// Id of a webhook.
     WebhookId, "webhook");
 id!(/// Id of the delivery of an event, unique within its webhook.
@@ -123,6 +135,13 @@ impl CompartmentId {
     /// Is it the tenancy's?
     pub fn is_tenancy(&self) -> bool {
         *self == Self::tenancy()
+    }
+}
+
+impl CompartmentId {
+    /// The root of the tree; it is there from the start and never goes.
+    pub fn tenancy() -> Self {
+        Self("compartment_00000000000000000000000000".to_owned())
     }
 }
 
