@@ -5,9 +5,10 @@ use crate::change::{check_if_match, name_conflict, require_if_match, too_many};
 use crate::compartments::{find_compartment, find_or_tenancy};
 use crate::principals::last_administrator;
 use crate::{App, Call, Error, Permission, Pointed};
-use certwright_domain::access::{MAX_POLICIES, MAX_STATEMENT_BYTES, MAX_STATEMENTS, Policy};
-use certwright_domain::id::PolicyId;
+use certwright_domain::access::{MAX_POLICIES, MAX_STATEMENTS, Policy};
+use certwright_domain::id::{CompartmentId, PolicyId};
 use certwright_domain::name::{Reference, ResourceName};
+use certwright_domain::policy::{CompartmentTree, Statement};
 use certwright_domain::violation::Invalid;
 use certwright_store::{Page, PageRequest, Queries};
 
@@ -42,14 +43,15 @@ impl App {
     /// Makes a policy, which holds at once.
     pub async fn create_policy(&self, call: &Call, new: NewPolicy) -> Result<Policy, Error> {
         self.authorize(call, Permission::PolicyManage)?;
-        check_statements(&new.statements)?;
+        let statements = parse_statements(&new.statements)?;
         let now = self.now();
         let id = PolicyId::new(now, self.inner.id_entropy());
         let mut change = self.inner.begin_access_change(call, "policy.create").await?;
         let compartment = find_or_tenancy(&mut **change, new.compartment.as_ref()).await?.id;
+        check_locations(&mut **change, &statements, &compartment).await?;
+        self.refuse_unless_covered(call, &statements, &compartment)?;
         let NewPolicy { name, description, statements, compartment: _ } = new;
         let policy = Policy { id, compartment, name, description, statements, created_at: now, revision: 1 };
-        self.refuse_unless_covered(call, &policy)?;
         if change.count_policies().await? >= u64::from(MAX_POLICIES) {
             return Err(too_many("too_many_policies", "policies", MAX_POLICIES));
         }
@@ -92,7 +94,7 @@ impl App {
         if_match: Option<i64>,
     ) -> Result<Policy, Error> {
         self.authorize(call, Permission::PolicyManage)?;
-        update.statements.as_deref().map_or(Ok(()), check_statements)?;
+        let parsed = update.statements.as_deref().map(parse_statements).transpose()?;
         let mut change = self.inner.begin_access_change(call, "policy.update").await?;
         let before = find(&mut **change, policy).await?;
         require_if_match(if_match, before.revision)?;
@@ -105,8 +107,11 @@ impl App {
             change.undo().await?;
             return Ok(before);
         }
-        refuse_weaker_administrators(&policy)?;
-        self.refuse_unless_covered(call, &policy)?;
+        if let Some(statements) = parsed {
+            check_locations(&mut **change, &statements, &policy.compartment).await?;
+            refuse_weaker_administrators(&policy, &statements)?;
+            self.refuse_unless_covered(call, &statements, &policy.compartment)?;
+        }
         change.update_policy(&policy).await.map_err(|error| name_conflict(error, "policy", &policy.name))?;
         let (statements, old) = (policy.statements.join("\n"), before.statements.join("\n"));
         let details =
@@ -133,9 +138,15 @@ impl App {
         change.commit().await
     }
 
-    /// Nobody can grant what they lack: may the caller do everything that the policy would let others do?
-    fn refuse_unless_covered(&self, call: &Call, policy: &Policy) -> Result<(), Error> {
-        let _ = policy;
+    /// Nobody can grant what they lack: may the caller do everything that the statements, attached there, would let others
+    /// do?
+    fn refuse_unless_covered(
+        &self,
+        call: &Call,
+        statements: &[Statement],
+        attached: &CompartmentId,
+    ) -> Result<(), Error> {
+        let _ = (statements, attached);
         self.authorize(call, Permission::PolicyManage)
     }
 }
@@ -148,36 +159,70 @@ fn target(policy: &Policy) -> Target<'_> {
     Target { kind: "policy", id: policy.id.as_str(), name: policy.name.as_str() }
 }
 
-/// How many statements there are and how long they may be; every fault is listed.
-fn check_statements(statements: &[String]) -> Result<(), Error> {
-    if statements.is_empty() || statements.len() > MAX_STATEMENTS {
-        let detail = format!("The policy has {} statements.", statements.len());
+/// The statements, or what is wrong with every one that is none.
+fn parse_statements(texts: &[String]) -> Result<Vec<Statement>, Error> {
+    if texts.is_empty() || texts.len() > MAX_STATEMENTS {
+        let detail = format!("The policy has {} statements.", texts.len());
         let hint = format!("Use 1 to {MAX_STATEMENTS} statements; make several policies for more.");
         return Err(Error::invalid("/statements", Invalid::new("invalid_statements", detail, hint)));
     }
-    let faults: Vec<Pointed> = statements
-        .iter()
-        .enumerate()
-        .filter(|(_, statement)| statement.trim().is_empty() || statement.len() > MAX_STATEMENT_BYTES)
-        .map(|(index, statement)| {
-            let detail = format!("The statement has {} bytes.", statement.len());
-            let hint = format!("Use 1 to {MAX_STATEMENT_BYTES} bytes.");
-            Pointed::at(format!("/statements/{index}"), Invalid::new("invalid_statement", detail, hint))
+    each(texts, |text| {
+        Statement::parse(text).map_err(|error| {
+            let hint = format!("The mark shows the place:\n{}", error.rendered());
+            Invalid::new("invalid_statement", sentence(&error), hint)
         })
-        .collect();
-    if faults.is_empty() { Ok(()) } else { Err(Error::Invalid(faults)) }
+    })
+}
+
+/// Every statement must hold somewhere that the policy reaches.
+async fn check_locations(
+    queries: &mut dyn Queries,
+    statements: &[Statement],
+    attached: &CompartmentId,
+) -> Result<(), Error> {
+    let rows = queries.all_compartments().await?.into_iter();
+    let rows = rows.filter_map(|it| it.parent.map(|parent| (it.id, parent, it.name.to_string())));
+    let tree = CompartmentTree::build(rows).map_err(|fault| Error::Internal(fault.to_string()))?;
+    each(statements, |statement| {
+        statement.check_location(&tree, attached).map_err(|misplaced| {
+            let hint =
+                "GET /v1/compartments shows what there is; a policy reaches its own compartment and those below.";
+            Invalid::new("misplaced_statement", sentence(&misplaced), hint)
+        })
+    })
+    .map(drop)
+}
+
+/// What became of each statement, or every fault with its place.
+fn each<T, U>(statements: &[T], take: impl Fn(&T) -> Result<U, Invalid>) -> Result<Vec<U>, Error> {
+    let (mut taken, mut faults) = (Vec::new(), Vec::new());
+    for (index, statement) in statements.iter().enumerate() {
+        match take(statement) {
+            Ok(it) => taken.push(it),
+            Err(invalid) => faults.push(Pointed::at(format!("/statements/{index}"), invalid)),
+        }
+    }
+    if faults.is_empty() { Ok(taken) } else { Err(Error::Invalid(faults)) }
+}
+
+/// The words as a sentence.
+pub(crate) fn sentence(words: &impl ToString) -> String {
+    let words = words.to_string();
+    let mut symbols = words.chars();
+    let first = symbols.next().map(|symbol| symbol.to_ascii_uppercase());
+    first.into_iter().chain(symbols).chain(['.']).collect()
 }
 
 /// The policy of the administrators keeps its statement.
-fn refuse_weaker_administrators(policy: &Policy) -> Result<(), Error> {
-    let says_so = |statement: &String| {
-        let words = statement.split_whitespace().map(str::to_ascii_lowercase);
-        words.eq(ADMINISTRATORS_STATEMENT.split_whitespace().map(str::to_ascii_lowercase))
-    };
-    if policy.id == PolicyId::administrators() && !policy.statements.iter().any(says_so) {
-        return Err(last_administrator(&format!(
-            "The policy of the administrators keeps its statement `{ADMINISTRATORS_STATEMENT}`."
-        )));
+fn refuse_weaker_administrators(policy: &Policy, statements: &[Statement]) -> Result<(), Error> {
+    if policy.id != PolicyId::administrators() {
+        return Ok(());
     }
-    Ok(())
+    let kept = Statement::parse(ADMINISTRATORS_STATEMENT).map_err(|error| Error::Internal(error.to_string()))?;
+    if statements.iter().any(|it| it.subject() == kept.subject() && it.grant() == kept.grant()) {
+        return Ok(());
+    }
+    Err(last_administrator(&format!(
+        "The policy of the administrators keeps its statement `{ADMINISTRATORS_STATEMENT}`."
+    )))
 }

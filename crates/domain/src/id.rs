@@ -115,33 +115,16 @@ id!(/// Id of a webhook.
     WebhookId, "webhook");
 id!(/// Id of the delivery of an event, unique within its webhook.
     DeliveryId, "delivery");
-id!(/// Id of a compartment.
-    CompartmentId, "compartment");
-id!(/// Id of a policy.
-    PolicyId, "policy");
-id!(/// Id of a user.
-    UserId, "user");
-id!(/// Id of a group of users.
-    GroupId, "group");
-id!(/// Id of a dynamic group.
-    DynamicGroupId, "dynamicgroup");
-
-impl CompartmentId {
-    /// The id of the tenancy: the root of the tree, there from the start.
-    pub fn tenancy() -> Self {
-        Self(format!("{}_{:0>26}", Self::PREFIX, 0))
-    }
-
-    /// Is it the tenancy's?
-    pub fn is_tenancy(&self) -> bool {
-        *self == Self::tenancy()
-    }
-}
 
 impl CompartmentId {
     /// The root of the tree; it is there from the start and never goes.
     pub fn tenancy() -> Self {
         Self("compartment_00000000000000000000000000".to_owned())
+    }
+
+    /// Is it the tenancy's?
+    pub fn is_tenancy(&self) -> bool {
+        *self == Self::tenancy()
     }
 }
 

@@ -1,5 +1,6 @@
 //! Names of principals: users, groups, dynamic groups. One canonical form, so that no two of them look alike.
 
+use crate::id::looks_like_id;
 use crate::violation::Invalid;
 use std::fmt;
 
@@ -22,6 +23,14 @@ pub struct PrincipalName(String);
 impl PrincipalName {
     /// Reads a name that is given to a user, a group or a dynamic group of ours.
     pub fn parse(text: &str) -> Result<Self, Invalid> {
+        // A text of dots is a step in a path, one that is shaped like an id is taken for one.
+        if matches!(text, "." | "..") || looks_like_id(text) {
+            return Err(Invalid::new(
+                "invalid_principal_name",
+                format!("`{text}` means something else and cannot be a name."),
+                "Choose a name that is not `.` or `..` and does not look like `kind_01JD8XK4M2W7Z3T5V9YQ6B1C0D`.",
+            ));
+        }
         Self::checked(text, is_bare)
     }
 

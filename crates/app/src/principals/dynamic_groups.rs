@@ -2,9 +2,12 @@
 
 use crate::audit::Target;
 use crate::change::{check_if_match, name_conflict, too_many};
+use crate::policies::sentence;
 use crate::{App, Call, Error, Permission};
-use certwright_domain::access::{DynamicGroup, MAX_GROUPS, MAX_STATEMENT_BYTES, PrincipalName, PrincipalReference};
+use certwright_domain::access::{DynamicGroup, MAX_GROUPS, PrincipalReference};
 use certwright_domain::id::DynamicGroupId;
+use certwright_domain::policy::{MatchingRule, SyntaxError};
+use certwright_domain::principal::PrincipalName;
 use certwright_domain::violation::Invalid;
 use certwright_store::{Page, PageRequest, Queries};
 
@@ -117,11 +120,9 @@ fn target(group: &DynamicGroup) -> Target<'_> {
 }
 
 fn check_rule(rule: &str) -> Result<(), Error> {
-    if rule.trim().is_empty() || rule.len() > MAX_STATEMENT_BYTES {
-        let detail = format!("The matching rule has {} bytes.", rule.len());
-        let hint =
-            format!("Use 1 to {MAX_STATEMENT_BYTES} bytes, for example `All {{request.principal.type = 'user'}}`.");
-        return Err(Error::invalid("/matchingRule", Invalid::new("invalid_matching_rule", detail, hint)));
-    }
-    Ok(())
+    let invalid = |error: SyntaxError| {
+        let hint = format!("The mark shows the place:\n{}", error.rendered());
+        Error::invalid("/matchingRule", Invalid::new("invalid_matching_rule", sentence(&error), hint))
+    };
+    MatchingRule::parse(rule).map(drop).map_err(invalid)
 }

@@ -4,9 +4,9 @@ use super::page::{id_after, one_more};
 use super::{Reading, Result, Session, clamp, name_page, sql, swapped};
 use crate::{Page, PageRequest, TokenQueries, cursor};
 use async_trait::async_trait;
-use certwright_domain::access::PrincipalName;
 use certwright_domain::id::{TokenId, looks_like_id};
 use certwright_domain::name::{Reference, ResourceName};
+use certwright_domain::principal::PrincipalName;
 use certwright_domain::time::Timestamp;
 use certwright_domain::token::Token;
 
