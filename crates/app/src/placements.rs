@@ -127,11 +127,10 @@ async fn find(queries: &mut dyn Queries, wish: &MoveResource) -> Result<(String,
             (it.id.to_string(), it.name.to_string(), false)
         }
         PlacedKind::Profile => {
+            profiles::refuse_built_in(resource)?;
             let it = profiles::find(queries, resource).await?;
-            match &it.id {
-                Some(id) => (id.to_string(), it.profile.name().to_string(), false),
-                None => (String::new(), it.profile.name().to_string(), true),
-            }
+            let id = it.id.as_ref().ok_or_else(|| Error::not_found("profile", resource))?;
+            (id.to_string(), it.profile.name().to_string(), false)
         }
         PlacedKind::CaBundle => {
             let it = ca_bundles::find(queries, resource).await?;

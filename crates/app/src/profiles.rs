@@ -150,11 +150,11 @@ pub(crate) async fn find(queries: &mut dyn Queries, reference: &Reference) -> Re
     queries.profile(reference).await?.ok_or_else(|| Error::not_found("profile", reference))
 }
 
-fn refuse_built_in(reference: &Reference) -> Result<(), Error> {
+pub(crate) fn refuse_built_in(reference: &Reference) -> Result<(), Error> {
     if BUILT_IN.contains(&reference.as_str()) {
         return Err(Error::conflict(
             "built_in_profile",
-            format!("Profile {reference} is built in and cannot be changed or deleted."),
+            format!("Profile {reference} is built in and cannot be changed, moved or deleted."),
             "Make a profile of your own and name it in your requests.",
         ));
     }

@@ -9,6 +9,10 @@ async fn tokens_are_made_used_and_revoked() {
     for app in TestApp::on_every_database().await {
         let me = app.get("/v1/whoami").await.is(200).json();
         assert!(me["id"].as_str().unwrap().starts_with("token:token_"), "{me}");
+        let problem =
+            app.post("/v1/tokens", json!({"name": "ci", "user": "deployer"})).await.problem(409, "unknown_user");
+        assert!(problem["hint"].as_str().unwrap().contains("POST /v1/users {\"name\": \"deployer\"}"), "{problem}");
+        app.post("/v1/users", json!({"name": "deployer"})).await.is(201);
         let made =
             app.post("/v1/tokens", json!({"name": "ci", "user": "deployer", "expiresAt": "2030-01-01T00:00:00Z"}));
         let made = made.await.is(201);
@@ -17,6 +21,9 @@ async fn tokens_are_made_used_and_revoked() {
         let bearer = format!("Bearer {}", token["token"].as_str().unwrap());
         let whoami = app.ask("GET", "/v1/whoami").authorization(Some(&bearer)).send().await.is(200).json();
         assert_eq!((&whoami["name"], &whoami["user"]), (&json!("ci"), &json!("deployer")));
+        assert_eq!((&whoami["token"], &whoami["groups"]), (&json!("ci"), &json!([])));
+        assert_eq!(whoami["expiresAt"], "2030-01-01T00:00:00Z");
+        assert_eq!((&me["groups"], &me["expiresAt"]), (&json!(["administrators"]), &json!(null)));
         let shown = app.get("/v1/tokens/ci").await.is(200);
         assert!(!shown.text().contains(token["token"].as_str().unwrap()));
         assert!(shown.headers.contains_key("etag"));

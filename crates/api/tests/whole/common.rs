@@ -177,6 +177,13 @@ impl TestApp {
         self.post(ISSUE, wish(name)).await.is(201).json()
     }
 
+    /// A user, made when missing, with a token of its own: the value of `Authorization`.
+    pub(crate) async fn bearer_of(&self, user: &str) -> String {
+        self.post("/v1/users", json!({"name": user})).await;
+        let token = self.post("/v1/tokens", json!({"name": format!("of-{user}"), "user": user})).await.is(201).json();
+        format!("Bearer {}", token["token"].as_str().unwrap())
+    }
+
     /// How many certificates there are.
     pub(crate) async fn count(&self) -> usize {
         self.get("/v1/issued-certificates?limit=500").await.is(200).json()["items"].as_array().unwrap().len()

@@ -2,7 +2,8 @@ use crate::common::{TestApp, call, conflict, name, start, to, trial};
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use certwright_app::{Call, Caller, Error, NewToken};
+use certwright_app::{Call, Caller, Error, NewToken, NewUser};
+use certwright_domain::principal::PrincipalName;
 use certwright_domain::time::Span;
 use certwright_store::PageRequest;
 use certwright_testkit::faults::When;
@@ -11,6 +12,12 @@ const ALL: PageRequest = PageRequest { limit: 500, after: None };
 
 fn new_token(text: &str) -> NewToken {
     NewToken { name: name(text), user: None, expires_at: None, scopes: Vec::new() }
+}
+
+async fn user(app: &TestApp, called: &str) {
+    let name = PrincipalName::parse(called).unwrap();
+    let new = NewUser { name, description: String::new(), enabled: true };
+    app.app.create_user(&call(), new).await.unwrap();
 }
 
 /// The sentence of a 401.
@@ -24,8 +31,9 @@ async fn refusal(app: &TestApp, bearer: &str) -> String {
 #[tokio::test]
 async fn a_token_lets_its_bearer_in_until_it_ends() {
     for app in TestApp::on_every_database().await {
+        user(&app, "deployer").await;
         let end = start().plus(Span::from_hours(1));
-        let new = NewToken { user: Some("deployer".to_owned()), expires_at: Some(end), ..new_token("ci") };
+        let new = NewToken { user: Some("Deployer".to_owned()), expires_at: Some(end), ..new_token("ci") };
         let (token, text) = app.app.create_token(&call(), new).await.unwrap();
         let caller = app.app.authenticate(text.expose()).await.unwrap();
         assert_eq!((caller.name(), caller.user()), ("ci", Some("deployer")));
@@ -163,6 +171,7 @@ async fn a_token_speaks_for_the_user_of_the_one_who_made_it() {
     let app = TestApp::sqlite().await;
     let (first, text) = app.app.create_token(&call(), new_token("first")).await.unwrap();
     assert_eq!(first.user, "admin", "the server's own tokens are the administrator's");
+    user(&app, "ops@example.com").await;
     let named = NewToken { user: Some("ops@example.com".to_owned()), ..new_token("named") };
     let (_, ops) = app.app.create_token(&as_caller(&app, text.expose()).await, named).await.unwrap();
     let (third, _) = app.app.create_token(&as_caller(&app, ops.expose()).await, new_token("third")).await.unwrap();
