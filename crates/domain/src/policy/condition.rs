@@ -157,13 +157,13 @@ impl Comparison {
     fn holds_at(&self, kind: Kind, now: Timestamp) -> bool {
         let utc = now.to_utc();
         let number = match kind {
-            Kind::Instant => return self.test.ordered(|operand| instant(operand), now),
+            Kind::Instant => return self.test.ordered(instant, now),
             Kind::TimeOfDay => {
                 let (hour, minute, second) = utc.to_hms();
                 let since = [hour, minute, second]
                     .iter()
                     .fold(0_u32, |sum, part| sum.saturating_mul(60).saturating_add(u32::from(*part)));
-                return self.test.ordered(|operand| time_of_day(operand), since);
+                return self.test.ordered(time_of_day, since);
             }
             Kind::Month => u8::from(utc.month()),
             Kind::Day => utc.day(),
