@@ -2,7 +2,8 @@ use crate::common::{TestApp, call, conflict, name, start, to, trial};
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use certwright_app::{Call, Caller, Error, NewToken, NewUser};
+use certwright_app::{Call, Caller, Error, NewToken, NewUser, UpdateUser};
+use certwright_domain::access::PrincipalReference;
 use certwright_domain::principal::PrincipalName;
 use certwright_domain::time::Span;
 use certwright_store::PageRequest;
@@ -234,5 +235,21 @@ async fn a_broken_commit_leaves_neither_token_nor_event() {
         assert!(app.app.revoke_token(&call(), &to("ci")).await.is_err());
         app.app.authenticate(text.expose()).await.unwrap();
         assert_eq!(app.audited().await, ["token.create"]);
+    }
+}
+
+#[tokio::test]
+async fn a_user_who_is_disabled_on_one_node_is_let_in_by_the_other_for_a_second_at_most() {
+    for (one, other) in TestApp::two_nodes_on_every_database().await {
+        user(&one, "ops").await;
+        let new = NewToken { user: Some("ops".to_owned()), ..new_token("ci") };
+        let (_, text) = one.app.create_token(&call(), new).await.unwrap();
+        other.app.authenticate(text.expose()).await.unwrap();
+        let ops = PrincipalReference::parse("ops").unwrap();
+        let disable = UpdateUser { enabled: Some(false), ..UpdateUser::default() };
+        one.app.update_user(&call(), &ops, disable, None).await.unwrap();
+        refusal(&one, text.expose()).await;
+        other.clock.advance(Span::from_ms(1_001));
+        refusal(&other, text.expose()).await;
     }
 }
