@@ -16,11 +16,11 @@ use crate::{App, Call, Caller, Error, Inner, Permission, Pointed};
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use cache::Entry;
 use certwright_domain::access::{ADMIN, PrincipalReference};
-use certwright_domain::principal::PrincipalName;
 use certwright_domain::audit::AuditEvent;
 use certwright_domain::id::TokenId;
 use certwright_domain::name::{Reference, ResourceName};
 use certwright_domain::policy::Narrowing;
+use certwright_domain::principal::PrincipalName;
 use certwright_domain::secret::SecretText;
 use certwright_domain::serial::Sha256;
 use certwright_domain::time::{Span, Timestamp};
@@ -206,7 +206,7 @@ fn read_scopes(scopes: &[String]) -> Result<Vec<Narrowing>, Error> {
     for (index, text) in scopes.iter().enumerate() {
         match Narrowing::parse(text) {
             Ok(narrowing) => read.push(narrowing),
-            Err(error) => faults.push(Pointed::at(format!("/scopes/{index}"), unreadable(&error))),
+            Err(error) => faults.push(Pointed::at(format!("/scopes/{index}"), unreadable("invalid_scope", &error))),
         }
     }
     if faults.is_empty() { Ok(read) } else { Err(Error::Invalid(faults)) }

@@ -93,7 +93,7 @@ pub static OPERATIONS: &[Operation] = &[
     needs("exportCertificateAuthority", &[P::CaExport]),
     needs("installCertificateAuthority", &[P::CaManage]),
     needs("issueCertificate", &[P::CaIssue, P::CaList]),
-    needs("renewCertificateAuthority", &[P::CaManage]),
+    needs("renewCertificateAuthority", &[P::CaManage, P::CaIssue]),
     needs("scheduleCertificateAuthorityDeletion", &[P::CaManage]),
     needs("signCertificate", &[P::CaIssue, P::CaList]),
     needs("listCertificateAuthorityVersions", &[P::CaRead]),

@@ -38,7 +38,7 @@ impl CompartmentTree {
         let mut tree = Self::default();
         for compartment in compartments {
             tree.parents.insert(compartment.id.clone(), compartment.parent.clone());
-            tree.ids.insert(compartment.name.as_str().to_owned(), compartment.id.clone());
+            tree.ids.insert(compartment.name.as_str().to_ascii_lowercase(), compartment.id.clone());
             tree.names.insert(compartment.id.clone(), compartment.name.as_str().to_owned());
         }
         tree
@@ -93,7 +93,7 @@ impl CompartmentTree {
     fn walk(&self, path: &[String]) -> Result<CompartmentId, Misplaced> {
         let mut upper: Option<CompartmentId> = None;
         for name in path {
-            let id = self.ids.get(name).ok_or_else(|| Misplaced::Absent(name.clone()))?;
+            let id = self.ids.get(&name.to_ascii_lowercase()).ok_or_else(|| Misplaced::Absent(name.clone()))?;
             let fits = upper.as_ref().is_none_or(|upper| self.parents.get(id).and_then(Option::as_ref) == Some(upper));
             if !fits {
                 return Err(Misplaced::Absent(path.join(":")));
