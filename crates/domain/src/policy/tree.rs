@@ -12,6 +12,7 @@ const MAX_STEPS: usize = 64;
 #[derive(Debug, Clone, Default)]
 pub struct CompartmentTree {
     parents: HashMap<CompartmentId, Option<CompartmentId>>,
+    numbers: HashMap<CompartmentId, u32>,
     ids: HashMap<String, CompartmentId>,
     names: HashMap<CompartmentId, String>,
 }
@@ -36,7 +37,8 @@ impl CompartmentTree {
     /// The tree of these compartments.
     pub fn new<'a>(compartments: impl IntoIterator<Item = &'a Compartment>) -> Self {
         let mut tree = Self::default();
-        for compartment in compartments {
+        for (number, compartment) in (0..).zip(compartments) {
+            tree.numbers.insert(compartment.id.clone(), number);
             tree.parents.insert(compartment.id.clone(), compartment.parent.clone());
             tree.ids.insert(compartment.name.as_str().to_ascii_lowercase(), compartment.id.clone());
             tree.names.insert(compartment.id.clone(), compartment.name.as_str().to_owned());
@@ -55,6 +57,18 @@ impl CompartmentTree {
             Some(name) if !id.is_tenancy() => format!("compartment {name}"),
             _ => "tenancy".to_owned(),
         }
+    }
+
+    /// The number of a compartment.
+    pub(super) fn number(&self, id: &CompartmentId) -> Option<u32> {
+        self.numbers.get(id).copied()
+    }
+
+    /// The numbers of a compartment and of those that it lies in.
+    pub(super) fn lineage(&self, id: &CompartmentId) -> Vec<u32> {
+        let upper = |id: &&CompartmentId| self.parents.get(*id).and_then(Option::as_ref);
+        let ids = std::iter::successors(Some(id), upper).take(MAX_STEPS);
+        ids.filter_map(|id| self.number(id)).collect()
     }
 
     /// Does a compartment lie in another, or is it the same?
