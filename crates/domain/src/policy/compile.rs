@@ -2,7 +2,7 @@
 
 use super::condition::Facts;
 use super::statement::{Location, Name, Narrowing, Subject};
-use super::{Asked, CompartmentTree, Misplaced, ResourceType, Statement, Verb};
+use super::{Asked, CompartmentTree, Misplaced, ResourceType, Statement, Variable, Verb};
 use crate::id::CompartmentId;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -163,11 +163,31 @@ impl Policies {
 
     /// Could any statement let this through somewhere, for some object? For lists.
     pub fn could(&self, who: &Who, asked: Asked, facts: &dyn Facts) -> bool {
+        self.could_for(who, asked, None, facts, |variable| variable.name().starts_with("target."))
+    }
+
+    /// Could any statement let this through there, for other names or with another profile?
+    pub fn could_sign(&self, who: &Who, asked: Asked, at: &CompartmentId, facts: &dyn Facts) -> bool {
+        self.could_for(who, asked, Some(at), facts, |variable| {
+            matches!(variable, Variable::TargetNames | Variable::TargetProfileName | Variable::TargetProfileId)
+        })
+    }
+
+    fn could_for(
+        &self,
+        who: &Who,
+        asked: Asked,
+        at: Option<&CompartmentId>,
+        facts: &dyn Facts,
+        assumed: fn(&Variable) -> bool,
+    ) -> bool {
+        let lineage = at.map(|at| self.tree.lineage(at));
         self.about(asked.resource).any(|one| {
-            one.root.is_some()
+            let there = |(_, number): &(CompartmentId, u32)| lineage.as_ref().is_none_or(|line| line.contains(number));
+            one.root.as_ref().is_some_and(there)
                 && one.whom.holds(who)
                 && one.statement.verb >= asked.verb
-                && one.statement.condition.as_ref().is_none_or(|condition| condition.could_hold(facts))
+                && one.statement.condition.as_ref().is_none_or(|condition| condition.could_hold(facts, assumed))
         })
     }
 
