@@ -5,7 +5,7 @@ use crate::edge::RequestId;
 use crate::extract::read_body;
 use crate::problem::Problem;
 use axum::body::{Body, Bytes};
-use axum::extract::{Request, State};
+use axum::extract::{ConnectInfo, Request, State};
 use axum::http::header::{
     ACCEPT, AUTHORIZATION, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, ETAG, HeaderName, HeaderValue, LOCATION,
     VARY, WWW_AUTHENTICATE,
@@ -17,6 +17,7 @@ use certwright_app::{App, Call, Caller, IdempotencyStart, StoredResponse, sha256
 use certwright_domain::secret::SecretBytes;
 use certwright_domain::serial::Sha256;
 use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use tracing::Instrument;
 
@@ -33,12 +34,18 @@ const KEPT: [HeaderName; 6] = [CONTENT_TYPE, LOCATION, ETAG, CACHE_CONTROL, CONT
 pub(crate) struct Access {
     caller: Arc<Caller>,
     request_id: Arc<str>,
+    address: Option<IpAddr>,
 }
 
 impl Access {
     /// The call as the use cases want it.
     pub(crate) fn call(&self, dry_run: bool) -> Call {
-        Call { caller: (*self.caller).clone(), request_id: self.request_id.to_string(), dry_run }
+        Call {
+            caller: (*self.caller).clone(),
+            request_id: self.request_id.to_string(),
+            address: self.address,
+            dry_run,
+        }
     }
 }
 
@@ -129,7 +136,12 @@ async fn admit(
         .retry_after(1)
     })?;
     let request_id = extensions.get::<RequestId>().map_or_else(|| Arc::from(""), |id| Arc::clone(&id.0));
-    Ok((Access { caller: Arc::new(caller), request_id }, place))
+    Ok((Access { caller: Arc::new(caller), request_id, address: peer(extensions) }, place))
+}
+
+/// The address that the connection came from, as the listener says.
+fn peer(extensions: &axum::http::Extensions) -> Option<IpAddr> {
+    extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| peer.ip().to_canonical())
 }
 
 fn bearer(headers: &HeaderMap) -> Result<&str, Problem> {

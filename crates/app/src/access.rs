@@ -89,6 +89,8 @@ pub struct Call {
     pub caller: Caller,
     /// Id of the request; in logs, audit and problems.
     pub request_id: String,
+    /// The address that the connection came from; none for the server's own work.
+    pub address: Option<std::net::IpAddr>,
     /// Trial: judge everything, change nothing.
     pub dry_run: bool,
 }
@@ -113,6 +115,14 @@ impl Caller {
         match &self.kind {
             CallerKind::System => "system".to_owned(),
             CallerKind::Token { id, .. } => format!("token:{id}"),
+        }
+    }
+
+    /// The door it came through, for audit: `token` or `system`.
+    pub fn door(&self) -> &'static str {
+        match &self.kind {
+            CallerKind::System => "system",
+            CallerKind::Token { .. } => "token",
         }
     }
 
@@ -144,7 +154,7 @@ impl Caller {
 impl Call {
     /// A call of the server itself.
     pub fn system(request_id: impl Into<String>) -> Self {
-        Self { caller: Caller::system(), request_id: request_id.into(), dry_run: false }
+        Self { caller: Caller::system(), request_id: request_id.into(), address: None, dry_run: false }
     }
 }
 
