@@ -156,6 +156,11 @@ impl Call {
     pub fn system(request_id: impl Into<String>) -> Self {
         Self { caller: Caller::system(), request_id: request_id.into(), address: None, dry_run: false }
     }
+
+    /// The door it came through, for audit.
+    pub fn door(&self) -> &'static str {
+        self.caller.door()
+    }
 }
 
 impl App {

@@ -37,6 +37,7 @@ mod vaults;
 mod webhooks;
 
 pub use access::{Call, Caller, Permission};
+pub use audit::{AuditExport, AuditVerification, ExportVerdict, verify_export};
 pub use ca_bundles::RawCaBundle;
 pub use cas::{
     CaExport, CaExportFormat, CaView, ExportedCa, ImportCa, Install, NewCa, NewCaKind, NewRules, OwnKey,
@@ -111,6 +112,8 @@ pub struct Settings {
     pub events: EventSettings,
     /// OCSP.
     pub ocsp: OcspSettings,
+    /// Between two checkpoints of the audit trail.
+    pub checkpoint_interval: Span,
 }
 
 /// Settings of events and their deliveries.
@@ -155,6 +158,7 @@ pub(crate) struct Inner {
     pub(crate) locks: certificates::Locks,
     pub(crate) crls: crls::Crls,
     pub(crate) ocsp: ocsp::Ocsp,
+    pub(crate) refusals: audit::refusals::Refusals,
 }
 
 impl App {
@@ -179,6 +183,7 @@ impl App {
                 locks: certificates::Locks::new(),
                 crls: crls::Crls::new(),
                 ocsp,
+                refusals: audit::refusals::Refusals::default(),
             }),
         }
     }

@@ -57,6 +57,11 @@ struct Work {
 impl App {
     /// Makes a key and a certificate for it.
     pub async fn issue(&self, call: &Call, ca: &Reference, request: IssueRequest) -> Result<Issued, Error> {
+        let issued = self.issue_unaudited(call, ca, request).await;
+        self.note_if_refused(call, "certificate.issue", ca, issued)
+    }
+
+    async fn issue_unaudited(&self, call: &Call, ca: &Reference, request: IssueRequest) -> Result<Issued, Error> {
         self.authorize(call, Permission::CaIssue)?;
         let algorithm = self.leaf_algorithm(&request).await?;
         if algorithm.family() == KeyFamily::Rsa {
@@ -77,6 +82,11 @@ impl App {
 
     /// Signs a CSR.
     pub async fn sign(&self, call: &Call, ca: &Reference, request: SignRequest) -> Result<Issued, Error> {
+        let issued = self.sign_unaudited(call, ca, request).await;
+        self.note_if_refused(call, "certificate.issue", ca, issued)
+    }
+
+    async fn sign_unaudited(&self, call: &Call, ca: &Reference, request: SignRequest) -> Result<Issued, Error> {
         self.authorize(call, Permission::CaIssue)?;
         let profile = request.profile.clone();
         let (leaf, ignored) = csr_request(request)?;

@@ -12,6 +12,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod audit;
 mod ca_bundles;
 mod cas;
 mod deliveries;
