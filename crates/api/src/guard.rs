@@ -40,12 +40,7 @@ pub(crate) struct Access {
 impl Access {
     /// The call as the use cases want it.
     pub(crate) fn call(&self, dry_run: bool) -> Call {
-        Call {
-            caller: (*self.caller).clone(),
-            request_id: self.request_id.to_string(),
-            address: self.address,
-            dry_run,
-        }
+        Call { caller: (*self.caller).clone(), request_id: self.request_id.to_string(), address: self.address, dry_run }
     }
 }
 
@@ -120,6 +115,8 @@ async fn admit(
         let problem = Problem::from(error);
         match problem.status() {
             StatusCode::UNAUTHORIZED => {
+                let id = extensions.get::<RequestId>().map_or("", |id| &*id.0);
+                api.inner.app.note_failed_login(peer(extensions), id, "token");
                 let told = HeaderValue::from_static("Bearer realm=\"certwright\", error=\"invalid_token\"");
                 problem.replace_header(WWW_AUTHENTICATE, told)
             }
