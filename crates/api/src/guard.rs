@@ -5,7 +5,7 @@ use crate::edge::RequestId;
 use crate::extract::read_body;
 use crate::problem::Problem;
 use axum::body::{Body, Bytes};
-use axum::extract::{MatchedPath, Request, State};
+use axum::extract::{ConnectInfo, MatchedPath, Request, State};
 use axum::http::header::{
     ACCEPT, AUTHORIZATION, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, ETAG, HeaderName, HeaderValue, LOCATION,
     VARY, WWW_AUTHENTICATE,
@@ -17,6 +17,7 @@ use certwright_app::{App, Call, Caller, IdempotencyStart, Operation, StoredRespo
 use certwright_domain::secret::SecretBytes;
 use certwright_domain::serial::Sha256;
 use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use tracing::Instrument;
 
@@ -34,13 +35,14 @@ pub(crate) struct Access {
     caller: Arc<Caller>,
     request_id: Arc<str>,
     operation: &'static Operation,
+    address: Option<IpAddr>,
 }
 
 impl Access {
     /// The call as the use cases want it.
     pub(crate) fn call(&self, dry_run: bool) -> Call {
         let call = Call::new((*self.caller).clone(), self.request_id.to_string());
-        Call { dry_run, operation: Some(self.operation), ..call }
+        Call { dry_run, operation: Some(self.operation), address: self.address, ..call }
     }
 }
 
@@ -119,6 +121,8 @@ async fn admit(
         let problem = Problem::from(error);
         match problem.status() {
             StatusCode::UNAUTHORIZED => {
+                let id = extensions.get::<RequestId>().map_or("", |id| &*id.0);
+                api.inner.app.note_failed_login(peer(extensions), id, "token");
                 let told = HeaderValue::from_static("Bearer realm=\"certwright\", error=\"invalid_token\"");
                 problem.replace_header(WWW_AUTHENTICATE, told)
             }
@@ -135,7 +139,12 @@ async fn admit(
         .retry_after(1)
     })?;
     let request_id = extensions.get::<RequestId>().map_or_else(|| Arc::from(""), |id| Arc::clone(&id.0));
-    Ok((Access { caller: Arc::new(caller), request_id, operation }, place))
+    Ok((Access { caller: Arc::new(caller), request_id, operation, address: peer(extensions) }, place))
+}
+
+/// The address that the connection came from, as the listener says.
+fn peer(extensions: &axum::http::Extensions) -> Option<IpAddr> {
+    extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| peer.ip().to_canonical())
 }
 
 fn bearer(headers: &HeaderMap) -> Result<&str, Problem> {

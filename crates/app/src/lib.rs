@@ -44,6 +44,7 @@ pub use access::{
     Background, Call, Caller, Door, Leave, Needs, OPERATIONS, Operation, Permission, PolicyQuestion, Principal,
     QuestionTarget, Workload,
 };
+pub use audit::{AuditExport, AuditVerification, ExportVerdict, verify_export};
 pub use ca_bundles::RawCaBundle;
 pub use cas::{
     CaExport, CaExportFormat, CaView, ExportedCa, ImportCa, Install, NewCa, NewCaKind, NewRules, OwnKey,
@@ -122,6 +123,8 @@ pub struct Settings {
     pub events: EventSettings,
     /// OCSP.
     pub ocsp: OcspSettings,
+    /// Between two checkpoints of the audit trail.
+    pub checkpoint_interval: Span,
 }
 
 /// Settings of events and their deliveries.
@@ -167,6 +170,7 @@ pub(crate) struct Inner {
     pub(crate) locks: certificates::Locks,
     pub(crate) crls: crls::Crls,
     pub(crate) ocsp: ocsp::Ocsp,
+    pub(crate) refusals: audit::refusals::Refusals,
 }
 
 impl App {
@@ -192,6 +196,7 @@ impl App {
                 locks: certificates::Locks::new(),
                 crls: crls::Crls::new(),
                 ocsp,
+                refusals: audit::refusals::Refusals::default(),
             }),
         }
     }

@@ -143,8 +143,12 @@ impl App {
         Ok(token)
     }
 
-    /// Waits until the small writes that run beside the requests (last use of tokens) are done. For shutdown.
+    /// Waits until the small writes that run beside the requests (last use of tokens, audit events of refusals) are done.
+    /// For shutdown.
     pub async fn settle(&self) {
+        if let Err(error) = self.write_refusals(true).await {
+            tracing::error!(%error, "audit events of refusals were not written");
+        }
         self.inner.context.tokens.settle(&self.inner.store).await;
     }
 

@@ -158,7 +158,7 @@ async fn a_wrong_url_is_refused_without_printing_it() {
 }
 
 fn stale_recording(epoch: i64) -> certwright_store::Recording {
-    use certwright_domain::audit::AuditEvent;
+    use certwright_domain::audit::{AuditEvent, Outcome};
     use certwright_domain::id::{AuditId, IssuedId};
     use certwright_domain::issued::{IssuedCertificate, IssuedKind};
     use certwright_domain::serial::{Serial, Sha256};
@@ -197,6 +197,10 @@ fn stale_recording(epoch: i64) -> certwright_store::Recording {
         target_id: String::new(),
         target_name: String::new(),
         request_id: String::new(),
+        door: "token",
+        address: None,
+        decided_by: String::new(),
+        outcome: Outcome::Succeeded,
         details: "{}".to_owned(),
     };
     certwright_store::Recording { issued, audit, epoch }

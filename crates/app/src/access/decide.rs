@@ -79,7 +79,11 @@ impl App {
         let now = self.now();
         match snapshot.decide(call, permission, object, now) {
             Some(ground) => Ok(Leave { permission, object: id.to_owned(), ground: Some(ground) }),
-            None => Err(snapshot.refusal(call, permission, object, now)),
+            None => {
+                let object_name = object.reference.unwrap_or_default();
+                self.note_refusal(call, "access.deny", (object.kind, object_name), permission.as_str());
+                Err(snapshot.refusal(call, permission, object, now))
+            }
         }
     }
 

@@ -75,6 +75,8 @@ pub static OPERATIONS: &[Operation] = &[
     open("getTrust"),
     Operation { id: "whoami", needs: Needs::Caller },
     needs("listAuditEvents", &[P::AuditRead]),
+    needs("verifyAuditEvents", &[P::AuditRead]),
+    needs("exportAuditEvents", &[P::AuditRead]),
     needs("listCaBundles", &[P::CaBundleList]),
     needs("createCaBundle", &[P::CaBundleManage]),
     needs("getCaBundle", &[P::CaBundleRead]),
