@@ -37,7 +37,7 @@ mod vaults;
 mod webhooks;
 
 pub use access::{Call, Caller, Permission};
-pub use audit::{AuditExport, AuditVerification, ExportVerdict, verify_export};
+pub use audit::{AuditExport, AuditVerification, ExportVerdict, read_public_keys_pem, verify_export};
 pub use ca_bundles::RawCaBundle;
 pub use cas::{
     CaExport, CaExportFormat, CaView, ExportedCa, ImportCa, Install, NewCa, NewCaKind, NewRules, OwnKey,
