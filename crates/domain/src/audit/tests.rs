@@ -124,17 +124,17 @@ proptest! {
     #[test]
     fn rows_that_are_dropped_swapped_or_cut_off(count in 2..20_u8, place in any::<proptest::sample::Index>()) {
         let (rows, head) = trail(count);
-        let place = place.index(rows.len() - 1);
+        let place = place.index(rows.len().saturating_sub(1));
         let mut dropped = rows.clone();
         dropped.remove(place);
         let found = faults(&dropped, &head).remove(0);
         prop_assert_eq!((found.kind, found.sequence), (FaultKind::Missing, rows[place].sequence));
         let mut swapped = rows.clone();
-        swapped.swap(place, place + 1);
+        swapped.swap(place, place.saturating_add(1));
         let found = faults(&swapped, &head).remove(0);
         prop_assert_eq!((found.kind, found.event.as_deref()), (FaultKind::Reordered, Some(rows[place].id.as_str())));
         let found = faults(&rows[..=place], &head).remove(0);
-        prop_assert_eq!((found.kind, found.sequence), (FaultKind::Truncated, rows[place].sequence + 1));
+        prop_assert_eq!((found.kind, found.sequence), (FaultKind::Truncated, rows[place].sequence.saturating_add(1)));
     }
 }
 
