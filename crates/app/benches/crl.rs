@@ -131,7 +131,7 @@ async fn run(database: &str, location: &Location, entries: u64) {
             retention: None,
             events: EventSettings::default(),
             ocsp: OcspSettings::default(),
-            checkpoint_interval: certwright_domain::time::Span::from_minutes(5),
+            checkpoint_interval: None,
         },
     });
     make_ca(&app).await;

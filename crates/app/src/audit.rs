@@ -5,7 +5,7 @@ mod export;
 pub(crate) mod refusals;
 mod verify;
 
-pub use export::{AuditExport, ExportVerdict, verify_export};
+pub use export::{AuditExport, ExportVerdict, read_public_keys_pem, verify_export};
 pub use verify::AuditVerification;
 
 use crate::{App, Call, Error, Permission};

@@ -44,7 +44,7 @@ pub use access::{
     Background, Call, Caller, Door, Leave, Needs, OPERATIONS, Operation, Permission, PolicyQuestion, Principal,
     QuestionTarget, Workload,
 };
-pub use audit::{AuditExport, AuditVerification, ExportVerdict, verify_export};
+pub use audit::{AuditExport, AuditVerification, ExportVerdict, read_public_keys_pem, verify_export};
 pub use ca_bundles::RawCaBundle;
 pub use cas::{
     CaExport, CaExportFormat, CaView, ExportedCa, ImportCa, Install, NewCa, NewCaKind, NewRules, OwnKey,
@@ -123,8 +123,8 @@ pub struct Settings {
     pub events: EventSettings,
     /// OCSP.
     pub ocsp: OcspSettings,
-    /// Between two checkpoints of the audit trail.
-    pub checkpoint_interval: Span,
+    /// Between two checkpoints of the audit trail; `None`: no checkpoints are made.
+    pub checkpoint_interval: Option<Span>,
 }
 
 /// Settings of events and their deliveries.

@@ -121,3 +121,6 @@ impl AuditEvent {
         self
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -81,7 +81,7 @@ pub(crate) async fn wire(settings: &Settings, store: Store) -> Result<Wired, Err
                 cache_bytes: u64::try_from(settings.ocsp.cache).unwrap_or(u64::MAX),
                 signing: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
             },
-            checkpoint_interval: Span::from_minutes(5),
+            checkpoint_interval: Some(Span::from_minutes(5)),
         },
     });
     Ok(Wired { app, store, entropy, trust })

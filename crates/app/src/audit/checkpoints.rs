@@ -28,7 +28,10 @@ pub(crate) fn is_signed(keys: &PublicKeys, key: u32, message: &[u8], signature: 
 impl App {
     /// A checkpoint, when the last one is old enough.
     pub(crate) async fn checkpoint_if_due(&self) -> Result<(), Error> {
-        self.checkpoint_after(self.inner.settings.checkpoint_interval).await
+        match self.inner.settings.checkpoint_interval {
+            Some(interval) => self.checkpoint_after(interval).await,
+            None => Ok(()),
+        }
     }
 
     /// A checkpoint, unless nothing has changed or another node is at it. For shutdown.
@@ -59,7 +62,11 @@ impl App {
             Some(last) => (last.number.saturating_add(1), sha256(&[last.statement.as_bytes()])),
             None => (1, GENESIS),
         };
-        let (vault, id, key) = self.checkpoint_key().await?;
+        let (vault, id, key) = match self.checkpoint_key().await {
+            // Another node made the key at the same time.
+            Err(Error::Conflict { .. }) => self.checkpoint_key().await?,
+            other => other?,
+        };
         let statement = Checkpoint { number, at: now, previous, key, before, heads }.statement();
         let mut read = self.inner.store.read().await?;
         let sealed = self.sealed_key(&mut read, &vault, &id, key).await?;

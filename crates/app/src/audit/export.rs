@@ -281,6 +281,15 @@ pub fn verify_export(mut file: impl BufRead, pinned: &[Vec<u8>]) -> Result<Expor
     })
 }
 
+/// The public keys (DER) of all blocks `PUBLIC KEY` of a PEM file.
+pub fn read_public_keys_pem(pem: &str) -> Vec<Vec<u8>> {
+    let blocks = pem.split("-----BEGIN PUBLIC KEY-----").skip(1);
+    blocks
+        .filter_map(|block| block.split_once("-----END PUBLIC KEY-----"))
+        .filter_map(|(body, _)| STANDARD.decode(body.split_whitespace().collect::<String>()).ok())
+        .collect()
+}
+
 /// The lines of a file, with their numbers.
 struct Source<'f, R> {
     file: &'f mut R,

@@ -181,7 +181,7 @@ impl TestApp {
             retention: None,
             events: EventSettings::default(),
             ocsp: OcspSettings::default(),
-            checkpoint_interval: certwright_domain::time::Span::from_minutes(5),
+            checkpoint_interval: None,
         };
         tune(&mut settings);
         let app = App::new(Dependencies {
