@@ -113,6 +113,8 @@ id!(/// Id of a group of users.
     GroupId, "group");
 id!(/// Id of a dynamic group.
     DynamicGroupId, "dynamicgroup");
+id!(/// Id of an identity provider.
+    IdentityProviderId, "idp");
 
 impl CompartmentId {
     /// The id of the tenancy: the root of the tree, there from the start.

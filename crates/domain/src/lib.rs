@@ -17,6 +17,7 @@ pub mod egress;
 pub mod event;
 pub mod http_url;
 pub mod id;
+pub mod identity;
 pub mod issued;
 pub mod key;
 pub mod known_serial;

@@ -169,21 +169,24 @@ fn pattern_fault(text: &str, hint: &str) -> Invalid {
     Invalid::new("invalid_pattern", format!("`{}` is not a usable pattern.", shown.escape_debug()), hint)
 }
 
-fn dns_pattern(text: &str) -> Result<NamePattern, Invalid> {
+/// Reads a pattern of names of this kind.
+pub(crate) fn dns_pattern(text: &str) -> Result<NamePattern, Invalid> {
     const HINT: &str = "Write a DNS name, `*.example.com` for everything below it, or `*` alone for any.";
     let name = DnsName::parse(text).map_err(|_| pattern_fault(text, HINT))?;
     let base = name.base().to_owned();
     Ok(if name.is_wildcard() { NamePattern::Below(base) } else { NamePattern::Exact(base) })
 }
 
-fn ip_range(text: &str) -> Result<IpNet, Invalid> {
+/// Reads a pattern of names of this kind.
+pub(crate) fn ip_range(text: &str) -> Result<IpNet, Invalid> {
     let net = text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
     net.map(|net| net.trunc()).map_err(|_| {
         pattern_fault(text, "Write a range such as `10.0.0.0/8` or `2001:db8::/32`, or `*` alone for any.")
     })
 }
 
-fn email_pattern(text: &str) -> Result<NamePattern, Invalid> {
+/// Reads a pattern of names of this kind.
+pub(crate) fn email_pattern(text: &str) -> Result<NamePattern, Invalid> {
     const HINT: &str = "Write `a@example.com`, `*@example.com`, `*@*.example.com`, or `*` alone for any.";
     let fault = || pattern_fault(text, HINT);
     match text.strip_prefix("*@") {
@@ -198,7 +201,8 @@ fn email_pattern(text: &str) -> Result<NamePattern, Invalid> {
     }
 }
 
-fn uri_pattern(text: &str) -> Result<NamePattern, Invalid> {
+/// Reads a pattern of names of this kind.
+pub(crate) fn uri_pattern(text: &str) -> Result<NamePattern, Invalid> {
     const HINT: &str = "Write a whole URI, or a beginning with whole host and a trailing `*`: `spiffe://corp/*`.";
     let fault = || pattern_fault(text, HINT);
     let (body, open) = match text.strip_suffix('*') {
