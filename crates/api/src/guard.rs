@@ -5,7 +5,7 @@ use crate::edge::RequestId;
 use crate::extract::read_body;
 use crate::problem::Problem;
 use axum::body::{Body, Bytes};
-use axum::extract::{Request, State};
+use axum::extract::{MatchedPath, Request, State};
 use axum::http::header::{
     ACCEPT, AUTHORIZATION, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, ETAG, HeaderName, HeaderValue, LOCATION,
     VARY, WWW_AUTHENTICATE,
@@ -13,7 +13,7 @@ use axum::http::header::{
 use axum::http::{HeaderMap, Method, Response, StatusCode};
 use axum::middleware::Next;
 use axum::response::IntoResponse;
-use certwright_app::{App, Call, Caller, IdempotencyStart, StoredResponse, sha256};
+use certwright_app::{App, Call, Caller, IdempotencyStart, Operation, StoredResponse, sha256};
 use certwright_domain::secret::SecretBytes;
 use certwright_domain::serial::Sha256;
 use std::collections::HashMap;
@@ -33,12 +33,14 @@ const KEPT: [HeaderName; 6] = [CONTENT_TYPE, LOCATION, ETAG, CACHE_CONTROL, CONT
 pub(crate) struct Access {
     caller: Arc<Caller>,
     request_id: Arc<str>,
+    operation: &'static Operation,
 }
 
 impl Access {
     /// The call as the use cases want it.
     pub(crate) fn call(&self, dry_run: bool) -> Call {
-        Call { caller: (*self.caller).clone(), request_id: self.request_id.to_string(), dry_run }
+        let call = Call::new((*self.caller).clone(), self.request_id.to_string());
+        Call { dry_run, operation: Some(self.operation), ..call }
     }
 }
 
@@ -84,7 +86,10 @@ impl Drop for Place {
 
 /// Authenticates before the body is read, then runs the handler, once per idempotency key.
 pub(crate) async fn guard(State(api): State<Api>, mut request: Request, next: Next) -> Response<Body> {
-    match admit(&api, request.headers(), request.extensions()).await {
+    // Deny by default: the table was held against the router at the start, and here it is asked again.
+    let route = request.extensions().get::<MatchedPath>().map_or("", MatchedPath::as_str);
+    let operation = api.inner.table.find(request.method(), route).unwrap_or(&Operation::NONE);
+    match admit(&api, operation, request.headers(), request.extensions()).await {
         Err(problem) => problem.into_response(),
         Ok((access, place)) => {
             request.extensions_mut().insert(access.clone());
@@ -105,6 +110,7 @@ pub(crate) async fn guard(State(api): State<Api>, mut request: Request, next: Ne
 
 async fn admit(
     api: &Api,
+    operation: &'static Operation,
     headers: &HeaderMap,
     extensions: &axum::http::Extensions,
 ) -> Result<(Access, Place), Problem> {
@@ -129,7 +135,7 @@ async fn admit(
         .retry_after(1)
     })?;
     let request_id = extensions.get::<RequestId>().map_or_else(|| Arc::from(""), |id| Arc::clone(&id.0));
-    Ok((Access { caller: Arc::new(caller), request_id }, place))
+    Ok((Access { caller: Arc::new(caller), request_id, operation }, place))
 }
 
 fn bearer(headers: &HeaderMap) -> Result<&str, Problem> {

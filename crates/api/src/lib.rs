@@ -19,10 +19,12 @@ mod parse;
 mod problem;
 mod routes;
 mod settings;
+mod table;
 mod view;
 
 pub use openapi::openapi_yaml;
 pub use settings::ApiSettings;
+pub use table::UnlistedRoute;
 
 use axum::Router;
 use axum::extract::FromRef;
@@ -50,6 +52,7 @@ pub(crate) struct Shared {
     settings: ApiSettings,
     in_flight: Semaphore,
     callers: Arc<guard::Callers>,
+    table: table::Table,
 }
 
 impl FromRef<Api> for App {
@@ -58,26 +61,27 @@ impl FromRef<Api> for App {
     }
 }
 
-/// Everything: `/v1`, the routes open to all, `/pki/…`.
-pub fn router(app: App, settings: ApiSettings) -> Router {
-    let api = Api::new(app, settings);
+/// Everything: `/v1`, the routes open to all, `/pki/…`. Refused when a route is not in the table of operations.
+pub fn router(app: App, settings: ApiSettings) -> Result<Router, UnlistedRoute> {
+    let api = Api::new(app, settings)?;
     let (guarded, _) = routes::guarded().split_for_parts();
     let (open, _) = routes::open().split_for_parts();
     let guarded = guarded.route_layer(from_fn_with_state(api.clone(), guard::guard));
-    bounded(guarded.merge(open), api)
+    Ok(bounded(guarded.merge(open), api))
 }
 
 /// What also stands on the plain listener: health and `/pki/…`.
-pub fn plain_router(app: App, settings: ApiSettings) -> Router {
+pub fn plain_router(app: App, settings: ApiSettings) -> Result<Router, UnlistedRoute> {
     let (plain, _) = routes::plain().split_for_parts();
-    bounded(plain, Api::new(app, settings))
+    Ok(bounded(plain, Api::new(app, settings)?))
 }
 
 impl Api {
-    fn new(app: App, settings: ApiSettings) -> Self {
+    fn new(app: App, settings: ApiSettings) -> Result<Self, UnlistedRoute> {
         let in_flight = Semaphore::new(settings.max_in_flight.min(Semaphore::MAX_PERMITS));
         let callers = Arc::new(guard::Callers::new(settings.max_per_caller));
-        Self { inner: Arc::new(Shared { app, settings, in_flight, callers }) }
+        let table = table::Table::of_routes()?;
+        Ok(Self { inner: Arc::new(Shared { app, settings, in_flight, callers, table }) })
     }
 }
 

@@ -4,7 +4,7 @@ use crate::answer::DEFAULT_LIMIT;
 use crate::problem::{Problem, fault};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use certwright_app::PageRequest;
+use certwright_app::{Call, PageRequest};
 use certwright_domain::access::{PrincipalReference, description};
 use certwright_domain::dn::{Attribute, AttributeType, DistinguishedName};
 use certwright_domain::name::{Reference, ResourceName};
@@ -170,6 +170,12 @@ impl Faults {
 /// A reference in a path.
 pub(crate) fn reference(text: &str) -> Result<Reference, Problem> {
     Reference::parse(text).map_err(|invalid| Problem::invalid("", invalid))
+}
+
+/// The call, with what it makes put into this compartment.
+pub(crate) fn into(call: Call, compartment: Option<&str>) -> Result<Call, Problem> {
+    let parsed = compartment.map(Reference::parse).transpose();
+    Ok(call.within(parsed.map_err(|invalid| Problem::invalid("/compartment", invalid))?))
 }
 
 /// A reference to a user or group in a path.

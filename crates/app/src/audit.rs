@@ -64,7 +64,7 @@ impl App {
         filter: &AuditFilter,
         page: &PageRequest,
     ) -> Result<Page<StoredAuditEvent>, Error> {
-        self.authorize(call, Permission::AuditRead)?;
+        self.may(call, Permission::AuditRead, "audit event")?;
         Ok(self.inner.store.read().await?.audit_events(filter, page).await?)
     }
 }

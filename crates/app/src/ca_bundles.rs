@@ -2,8 +2,9 @@
 use crate::audit::Target;
 use crate::change::{check_if_match, name_conflict, require_if_match};
 use crate::{App, Call, Error, Permission, Pointed};
+use certwright_domain::access::PlacedKind;
 use certwright_domain::ca_bundle::{CaBundle, MAX_CERTIFICATES, description, distinct};
-use certwright_domain::id::CaBundleId;
+use certwright_domain::id::{CaBundleId, CompartmentId};
 use certwright_domain::name::{Reference, ResourceName};
 use certwright_domain::violation::Invalid;
 use certwright_pki::{Certificate, check_ca_certificate, read_certificates_each};
@@ -33,7 +34,7 @@ struct Contents {
 impl App {
     /// Makes a bundle of 1 to [`MAX_CERTIFICATES`] CA certificates; those that have expired are let in.
     pub async fn create_ca_bundle(&self, call: &Call, raw: RawCaBundle) -> Result<CaBundle, Error> {
-        self.authorize(call, Permission::CaBundleManage)?;
+        let home = self.may_make(call, Permission::CaBundleManage, "CA bundle", CompartmentId::tenancy()).await?;
         let Contents { name, description, certificates } = parse(&raw)?;
         let created_at = self.now();
         let id = CaBundleId::new(created_at, self.inner.id_entropy());
@@ -41,6 +42,7 @@ impl App {
         let mut change = self.inner.begin_change(call, "ca-bundle.create").await?;
         let inserted = change.insert_ca_bundle(&bundle).await;
         inserted.map_err(|error| name_conflict(error, "CA bundle", &bundle.name))?;
+        change.settle_in(bundle.id.as_str(), PlacedKind::CaBundle, &home).await?;
         let count = bundle.certificates.len().to_string();
         let details = [("certificates", count.as_str())];
         change.insert_audit(&self.inner.audit(call, "ca-bundle.create", target(&bundle), &details)).await?;
@@ -50,15 +52,16 @@ impl App {
 
     /// Bundles by name. A page holds at most 100, whatever the limit.
     pub async fn ca_bundles(&self, call: &Call, page: &PageRequest) -> Result<Page<CaBundle>, Error> {
-        self.authorize(call, Permission::CaBundleRead)?;
         let page = PageRequest { limit: page.limit.min(MAX_PAGE), after: page.after.clone() };
-        Ok(self.inner.store.read().await?.ca_bundles(&page).await?)
+        let mut read = self.inner.store.read().await?;
+        let page = read.ca_bundles(&page).await?;
+        self.visible(&mut *read, call, Permission::CaBundleList, page).await
     }
 
     /// One bundle.
     pub async fn ca_bundle(&self, call: &Call, bundle: &Reference) -> Result<CaBundle, Error> {
-        self.authorize(call, Permission::CaBundleRead)?;
-        find(&mut *self.inner.store.read().await?, bundle).await
+        let bundle = self.may_ca_bundle(call, Permission::CaBundleRead, bundle).await?;
+        find(&mut *self.inner.store.read().await?, &bundle).await
     }
 
     /// Replaces a bundle's name, description and certificates; `if_match` is required ([`Error::PreconditionRequired`]).
@@ -70,7 +73,7 @@ impl App {
         raw: RawCaBundle,
         if_match: Option<i64>,
     ) -> Result<CaBundle, Error> {
-        self.authorize(call, Permission::CaBundleManage)?;
+        let bundle = &self.may_ca_bundle(call, Permission::CaBundleManage, bundle).await?;
         let Contents { name, description, certificates } = parse(&raw)?;
         let mut change = self.inner.begin_change(call, "ca-bundle.replace").await?;
         let before = find(&mut **change, bundle).await?;
@@ -92,7 +95,7 @@ impl App {
 
     /// Deletes a bundle; `if_match` is checked when given.
     pub async fn delete_ca_bundle(&self, call: &Call, bundle: &Reference, if_match: Option<i64>) -> Result<(), Error> {
-        self.authorize(call, Permission::CaBundleManage)?;
+        let bundle = &self.may_ca_bundle(call, Permission::CaBundleManage, bundle).await?;
         let mut change = self.inner.begin_change(call, "ca-bundle.delete").await?;
         let stored = find(&mut **change, bundle).await?;
         check_if_match(if_match, stored.revision)?;

@@ -1,9 +1,11 @@
 //! How configuration is changed: one transaction that holds the change, its audit event and the new epoch.
 
 use crate::{Call, Error, Inner};
+use certwright_domain::access::{PlacedKind, Placement};
+use certwright_domain::id::CompartmentId;
 use certwright_domain::name::Reference;
 use certwright_domain::time::Timestamp;
-use certwright_store::Tx;
+use certwright_store::{Queries, Tx};
 use std::fmt::Display;
 use std::ops::{Deref, DerefMut};
 
@@ -52,6 +54,16 @@ impl Change<'_> {
         Ok(())
     }
 
+    /// Puts a new resource into its compartment.
+    pub(crate) async fn settle_in(
+        &mut self,
+        resource: &str,
+        kind: PlacedKind,
+        home: &CompartmentId,
+    ) -> Result<(), Error> {
+        settle_in(&mut *self.tx, resource, kind, home).await
+    }
+
     /// The epoch that the change raised.
     pub(crate) fn epoch(&self) -> i64 {
         self.epoch
@@ -73,6 +85,20 @@ impl DerefMut for Change<'_> {
     fn deref_mut(&mut self) -> &mut Self::Target {
         &mut self.tx
     }
+}
+
+/// Puts a new resource into its compartment. What lies in the tenancy itself needs no note of it.
+pub(crate) async fn settle_in(
+    queries: &mut dyn Queries,
+    resource: &str,
+    kind: PlacedKind,
+    home: &CompartmentId,
+) -> Result<(), Error> {
+    if home.is_tenancy() {
+        return Ok(());
+    }
+    let placement = Placement { resource_id: resource.to_owned(), kind, compartment: home.clone() };
+    Ok(queries.place(&placement).await?)
 }
 
 /// Runs a read-modify-write once more when another request came between its reading and its writing.

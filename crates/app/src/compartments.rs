@@ -1,7 +1,8 @@
 //! Compartments: a tree of folders of resources. The pure part says what a tree may look like.
 
+use crate::access::Object;
 use crate::audit::Target;
-use crate::change::{by_id, check_if_match, name_conflict, too_many};
+use crate::change::{check_if_match, name_conflict, too_many};
 use crate::{App, Call, Error, Permission};
 use certwright_domain::access::{Compartment, MAX_COMPARTMENTS, MAX_DEPTH};
 use certwright_domain::id::CompartmentId;
@@ -33,13 +34,15 @@ pub struct UpdateCompartment {
 impl App {
     /// Makes a compartment.
     pub async fn create_compartment(&self, call: &Call, new: NewCompartment) -> Result<Compartment, Error> {
-        self.authorize(call, Permission::CompartmentManage)?;
         let now = self.now();
         let NewCompartment { name, description, parent } = new;
         let id = CompartmentId::new(now, self.inner.id_entropy());
         let mut change = self.inner.begin_access_change(call, "compartment.create").await?;
-        let parent = find_or_tenancy(&mut **change, parent.as_ref()).await?;
-        let parent = Some(parent.id);
+        let call_there = call.clone().within(parent);
+        let tenancy = CompartmentId::tenancy();
+        let permission = Permission::CompartmentManage;
+        let parent = self.may_make_with(&mut **change, &call_there, permission, "compartment", tenancy).await?;
+        let parent = Some(parent);
         let compartment = Compartment { id, parent, name, description, created_at: now, revision: 1 };
         let tree = change.all_compartments().await?;
         if tree.len() >= usize::try_from(MAX_COMPARTMENTS).unwrap_or(usize::MAX) {
@@ -56,14 +59,18 @@ impl App {
 
     /// Compartments by name.
     pub async fn compartments(&self, call: &Call, page: &PageRequest) -> Result<Page<Compartment>, Error> {
-        self.authorize(call, Permission::CompartmentRead)?;
-        Ok(self.inner.store.read().await?.compartments(page).await?)
+        match call.caller.is_system() {
+            true => self.may(call, Permission::CompartmentList, "compartment")?,
+            false => self.may_list(call, Permission::CompartmentList)?,
+        }
+        let mut page = self.inner.store.read().await?.compartments(page).await?;
+        page.items.retain(|found| self.is_allowed(call, Permission::CompartmentList, &Object::compartment(found)));
+        Ok(page)
     }
 
     /// One compartment.
     pub async fn compartment(&self, call: &Call, compartment: &Reference) -> Result<Compartment, Error> {
-        self.authorize(call, Permission::CompartmentRead)?;
-        find_compartment(&mut *self.inner.store.read().await?, compartment).await
+        self.may_compartment(&mut *self.inner.store.read().await?, call, Permission::CompartmentRead, compartment).await
     }
 
     /// Renames, describes or moves a compartment; it cannot be moved below itself. `if_match` is checked when given.
@@ -74,9 +81,8 @@ impl App {
         update: UpdateCompartment,
         if_match: Option<i64>,
     ) -> Result<Compartment, Error> {
-        self.authorize(call, Permission::CompartmentManage)?;
         let mut change = self.inner.begin_access_change(call, "compartment.update").await?;
-        let before = find_compartment(&mut **change, compartment).await?;
+        let before = self.may_compartment(&mut **change, call, Permission::CompartmentManage, compartment).await?;
         check_if_match(if_match, before.revision)?;
         let UpdateCompartment { name, description, parent } = update;
         if before.id.is_tenancy() && (name.is_some() || parent.is_some()) {
@@ -86,7 +92,11 @@ impl App {
         after.name = name.unwrap_or(after.name);
         after.description = description.unwrap_or(after.description);
         if let Some(parent) = parent {
-            after.parent = Some(find_compartment(&mut **change, &parent).await?.id);
+            let parent = self.may_compartment(&mut **change, call, Permission::CompartmentManage, &parent).await?;
+            if after.parent.as_ref() != Some(&parent.id) {
+                self.may_uproot(&mut **change, call, &before.id).await?;
+            }
+            after.parent = Some(parent.id);
         }
         if after == before {
             change.undo().await?;
@@ -111,9 +121,9 @@ impl App {
         compartment: &Reference,
         if_match: Option<i64>,
     ) -> Result<(), Error> {
-        self.authorize(call, Permission::CompartmentManage)?;
         let mut change = self.inner.begin_access_change(call, "compartment.delete").await?;
-        let compartment = find_compartment(&mut **change, compartment).await?;
+        let permission = Permission::CompartmentManage;
+        let compartment = self.may_compartment(&mut **change, call, permission, compartment).await?;
         check_if_match(if_match, compartment.revision)?;
         if compartment.id.is_tenancy() {
             return Err(tenancy_stays("deleted"));
@@ -125,19 +135,23 @@ impl App {
     }
 }
 
-pub(crate) async fn find_compartment(queries: &mut dyn Queries, reference: &Reference) -> Result<Compartment, Error> {
-    queries.compartment(reference).await?.ok_or_else(|| Error::not_found("compartment", reference))
+impl App {
+    /// A compartment, when the caller may do this to it.
+    pub(crate) async fn may_compartment(
+        &self,
+        queries: &mut dyn Queries,
+        call: &Call,
+        permission: Permission,
+        reference: &Reference,
+    ) -> Result<Compartment, Error> {
+        let found = find_compartment(queries, reference).await?;
+        self.authorize(call, permission, &Object::compartment(&found).called(reference))?;
+        Ok(found)
+    }
 }
 
-/// The compartment, or the tenancy where none is named.
-pub(crate) async fn find_or_tenancy(
-    queries: &mut dyn Queries,
-    reference: Option<&Reference>,
-) -> Result<Compartment, Error> {
-    match reference {
-        Some(reference) => find_compartment(queries, reference).await,
-        None => find_compartment(queries, &by_id(CompartmentId::tenancy().as_str())?).await,
-    }
+pub(crate) async fn find_compartment(queries: &mut dyn Queries, reference: &Reference) -> Result<Compartment, Error> {
+    queries.compartment(reference).await?.ok_or_else(|| Error::not_found("compartment", reference))
 }
 
 fn target(compartment: &Compartment) -> Target<'_> {

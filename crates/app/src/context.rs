@@ -5,12 +5,14 @@
 //! a certificate that was decided under another epoch than the stored one. So the issuing path reads nothing from the
 //! database, and yet no certificate leaves that a change on any node had ruled out before it was recorded.
 
+use crate::access::{Leave, Permission};
 use crate::issuance::CaChain;
 use crate::tokens::TokenCache;
 use crate::urls::IssuerUrls;
 use crate::{App, Error};
 use certwright_domain::algorithm::{KeyAlgorithm, SignatureAlgorithm};
 use certwright_domain::ca::{Ca, CaState, CaType, CaVersion, IssuerFacts};
+use certwright_domain::id::CompartmentId;
 use certwright_domain::key::{KeyState, Protection, SealedBlob, VaultState};
 use certwright_domain::name::Reference;
 use certwright_domain::profile::{DEFAULT_PROFILE, Profile};
@@ -68,16 +70,26 @@ const MAX_DRAWS: u32 = 16;
 pub(crate) struct IssuerContext {
     pub(crate) epoch: i64,
     pub(crate) ca: Ca,
+    /// Where it lies.
+    pub(crate) compartment: CompartmentId,
     pub(crate) version: CaVersion,
     pub(crate) certificate: Certificate,
     pub(crate) facts: IssuerFacts,
     /// What it gave away before it came here; empty for nearly all.
     pub(crate) known_serials: HashSet<Serial>,
-    pub(crate) signer: Arc<dyn Signer>,
+    signer: Arc<dyn Signer>,
     pub(crate) signature_algorithm: SignatureAlgorithm,
     pub(crate) urls: IssuerUrls,
     /// The CA first, with the root where it is known.
     pub(crate) ca_chain: Arc<CaChain>,
+}
+
+impl IssuerContext {
+    /// The signer, for those who bring leave to have this CA sign.
+    pub(crate) fn signer(&self, leave: &Leave) -> Result<&Arc<dyn Signer>, Error> {
+        leave.require(Permission::CaIssue, self.ca.id.as_str())?;
+        Ok(&self.signer)
+    }
 }
 
 impl Context {
@@ -215,6 +227,7 @@ impl App {
             above.push(certificate);
         }
         let (signer, signature_algorithm) = self.ca_signer(&mut read, &ca, &version).await?;
+        let compartment = read.compartment_of(ca.id.as_str()).await?;
         let known_serials = read.known_serials(&ca.id).await?.into_iter().map(|known| known.serial).collect();
         drop(read);
         let der = version.certificate.as_ref().ok_or_else(|| {
@@ -233,6 +246,7 @@ impl App {
         Ok(IssuerContext {
             epoch,
             ca,
+            compartment,
             version,
             certificate,
             facts,
@@ -263,6 +277,7 @@ impl App {
         else {
             return Err(no_key());
         };
+        self.ca_may_use_key(&mut **read, ca, vault_id, key_id).await?;
         let signer = self.open_signer(read, vault_id, key_id, key_version).await?;
         Ok((signer, algorithm))
     }

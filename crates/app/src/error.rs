@@ -28,10 +28,18 @@ pub enum Error {
         detail: String,
     },
     /// Known, but not allowed (403).
-    #[error("not allowed: {permission}")]
+    #[error("not allowed: {permission} in {place}")]
     Forbidden {
-        /// The permission that is missing.
+        /// The permission that is missing, `<resource type>:<verb>`.
         permission: &'static str,
+        /// Where it is missing, as a policy says it: `tenancy` or `compartment NAME`.
+        place: String,
+    },
+    /// Known, and about to give away what it does not have (403).
+    #[error("{detail}")]
+    CannotGrant {
+        /// Sentence for the caller.
+        detail: String,
     },
     /// Absent or invisible (404).
     #[error("there is no {kind} `{reference}`")]

@@ -13,15 +13,48 @@ impl App {
         filter: &IssuedFilter,
         page: &PageRequest,
     ) -> Result<Page<IssuedCertificate>, Error> {
-        self.authorize(call, Permission::IssuedRead)?;
-        Ok(self.inner.store.read().await?.search_issued(filter, page).await?)
+        let mut read = self.inner.store.read().await?;
+        let page = read.search_issued(filter, page).await?;
+        self.visible(&mut *read, call, Permission::IssuedList, page).await
     }
 
     /// One certificate by serial (any spelling), SHA-256 fingerprint or id. A serial that several CAs used is a
     /// conflict that lists the fingerprints.
     pub async fn issued_certificate(&self, call: &Call, reference: &str) -> Result<IssuedCertificate, Error> {
-        self.authorize(call, Permission::IssuedRead)?;
-        find(&mut *self.inner.store.read().await?, reference).await
+        let mut read = self.inner.store.read().await?;
+        let row = self.find_issued(&mut *read, call, reference).await?;
+        self.may_issued(&mut *read, call, Permission::IssuedRead, &row, reference).await?;
+        Ok(row)
+    }
+}
+
+impl App {
+    /// Finds a row by what the caller calls it. Rows that the caller may not see make nothing ambiguous.
+    pub(crate) async fn find_issued(
+        &self,
+        queries: &mut dyn Queries,
+        call: &Call,
+        reference: &str,
+    ) -> Result<IssuedCertificate, Error> {
+        let found = match IssuedReference::parse(reference)? {
+            IssuedReference::Id(id) => queries.issued(&id).await?,
+            IssuedReference::Fingerprint(fingerprint) => queries.issued_by_fingerprint(&fingerprint).await?,
+            IssuedReference::Serial(serial) => {
+                let mut rows = Vec::new();
+                for row in queries.issued_by_serial(&serial).await? {
+                    match self.may_issued(queries, call, Permission::IssuedList, &row, reference).await {
+                        Ok(()) => rows.push(row),
+                        Err(Error::NotFound { .. }) => {}
+                        Err(error) => return Err(error),
+                    }
+                }
+                if rows.len() > 1 {
+                    return Err(ambiguous(&serial, &rows));
+                }
+                rows.pop()
+            }
+        };
+        found.ok_or_else(|| Error::not_found("issued certificate", reference))
     }
 }
 
@@ -44,21 +77,6 @@ impl IssuedReference {
         }
         Serial::parse(text).map(Self::Serial).map_err(|invalid| Error::invalid("", invalid))
     }
-}
-
-pub(crate) async fn find(queries: &mut dyn Queries, reference: &str) -> Result<IssuedCertificate, Error> {
-    let found = match IssuedReference::parse(reference)? {
-        IssuedReference::Id(id) => queries.issued(&id).await?,
-        IssuedReference::Fingerprint(fingerprint) => queries.issued_by_fingerprint(&fingerprint).await?,
-        IssuedReference::Serial(serial) => {
-            let mut rows = queries.issued_by_serial(&serial).await?;
-            if rows.len() > 1 {
-                return Err(ambiguous(&serial, &rows));
-            }
-            rows.pop()
-        }
-    };
-    found.ok_or_else(|| Error::not_found("issued certificate", reference))
 }
 
 fn ambiguous(serial: &Serial, rows: &[IssuedCertificate]) -> Error {

@@ -11,6 +11,7 @@ mod ocsp;
 mod renewal;
 mod rewrap;
 
+use crate::access::Background;
 use crate::{App, Call, Error};
 use certwright_domain::time::Span;
 
@@ -58,7 +59,8 @@ impl App {
         if !self.keep_lease().await? {
             return Ok(report);
         }
-        let call = Call::system(format!("jobs/{}/{}", self.inner.settings.node, self.now().unix_ms()));
+        let call =
+            Call::background(Background::Jobs, format!("jobs/{}/{}", self.inner.settings.node, self.now().unix_ms()));
         let outcomes = [
             self.renew_due_cas(&call, &mut report).await,
             self.renew_due_certificates(&call, &mut report).await,

@@ -1,4 +1,5 @@
 //! Master keys.
+use crate::access::KeyIn;
 use crate::audit::Target;
 use crate::change::{
     Change, by_id, check_if_match, deletion_not_scheduled, deletion_scheduled_already, name_conflict, name_taken,
@@ -6,6 +7,7 @@ use crate::change::{
 };
 use crate::vaults::{find_vault, newest_vault_key, not_the_servers_own, still_newest, usable_vault, vault_key};
 use crate::{App, Call, Error, Permission};
+use certwright_domain::access::PlacedKind;
 use certwright_domain::algorithm::KeyAlgorithm;
 use certwright_domain::ca::{Ca, CaState};
 use certwright_domain::id::KeyId;
@@ -43,8 +45,8 @@ impl App {
     /// Makes a key. `HSM` protection is a conflict that names the setting it would need. As a trial no key material is
     /// made: the view has no version.
     pub async fn create_key(&self, call: &Call, vault: &Reference, new: NewKey) -> Result<KeyView, Error> {
-        self.authorize(call, Permission::KeyManage)?;
         refuse_hsm(new.protection)?;
+        let vault = &self.may_vault(call, Permission::VaultList, vault).await?;
         once_more_if_stale!(self.try_create_key(call, vault, &new).await)
     }
 
@@ -56,18 +58,22 @@ impl App {
         filter: &KeyFilter,
         page: &PageRequest,
     ) -> Result<(Vault, Page<Key>), Error> {
-        self.authorize(call, Permission::KeyRead)?;
+        let vault = self.may_vault(call, Permission::VaultList, vault).await?;
         let mut read = self.inner.store.read().await?;
-        let vault = find_vault(&mut *read, vault).await?;
+        let vault = find_vault(&mut *read, &vault).await?;
         let page = read.keys(&vault.id, filter, page).await?;
-        Ok((vault, page))
+        let items = page.items.into_iter().map(|key| KeyIn { vault: &vault, key }).collect();
+        let page = Page { items, next: page.next };
+        let Page { items, next } = self.visible(&mut *read, call, Permission::KeyList, page).await?;
+        let items = items.into_iter().map(|KeyIn { key, .. }| key).collect();
+        Ok((vault, Page { items, next }))
     }
 
     /// One key, with its newest version.
     pub async fn key(&self, call: &Call, vault: &Reference, key: &Reference) -> Result<KeyView, Error> {
-        self.authorize(call, Permission::KeyRead)?;
+        let (vault, key) = self.may_key(call, Permission::KeyRead, vault, key).await?;
         let mut read = self.inner.store.read().await?;
-        let (vault, key) = find_key(&mut *read, vault, key).await?;
+        let (vault, key) = find_key(&mut *read, &vault, &key).await?;
         view(&mut *read, vault, key).await
     }
 
@@ -78,9 +84,9 @@ impl App {
         vault: &Reference,
         key: &Reference,
     ) -> Result<(KeyView, Vec<KeyVersion>), Error> {
-        self.authorize(call, Permission::KeyRead)?;
+        let (vault, key) = self.may_key(call, Permission::KeyRead, vault, key).await?;
         let mut read = self.inner.store.read().await?;
-        let (vault, key) = find_key(&mut *read, vault, key).await?;
+        let (vault, key) = find_key(&mut *read, &vault, &key).await?;
         let versions = read.key_versions(&key.id).await?;
         let latest = versions.iter().find(|version| version.number == key.latest_version).cloned();
         Ok((KeyView { vault, key, latest }, versions))
@@ -100,7 +106,7 @@ impl App {
 
     /// Makes a new version. CAs go on with the version they have until they are renewed with `ROTATE`.
     pub async fn rotate_key(&self, call: &Call, vault: &Reference, key: &Reference) -> Result<KeyView, Error> {
-        self.authorize(call, Permission::KeyManage)?;
+        let (vault, key) = &self.may_key(call, Permission::KeyManage, vault, key).await?;
         once_more_if_stale!(self.try_rotate_key(call, vault, key).await)
     }
 
@@ -132,17 +138,20 @@ impl App {
 
     async fn try_create_key(&self, call: &Call, reference: &Reference, new: &NewKey) -> Result<KeyView, Error> {
         let now = self.now();
-        let (vault, sealing) = {
+        let (vault, sealing, home) = {
             let mut read = self.inner.store.read().await?;
             let vault = find_vault(&mut *read, reference).await?;
+            // A key goes where its vault lies, unless the call says otherwise.
+            let home = read.compartment_of(vault.id.as_str()).await?;
             usable_vault(call, &vault)?;
             // The unique key decides; this spares the making of a large key for nothing.
             if read.key(&vault.id, &Reference::from(&new.name)).await?.is_some() {
                 return Err(name_taken("key", &new.name));
             }
             let sealing = newest_vault_key(&mut *read, &vault.id).await?;
-            (vault, sealing)
+            (vault, sealing, home)
         };
+        let home = self.may_make(call, Permission::KeyManage, "key", home).await?;
         let key = Key {
             id: KeyId::new(now, self.inner.id_entropy()),
             vault_id: vault.id.clone(),
@@ -166,6 +175,7 @@ impl App {
         usable_vault(call, &vault)?;
         still_newest(&mut **change, &sealing).await?;
         change.insert_key(&key).await.map_err(|error| name_conflict(error, "key", &key.name))?;
+        change.settle_in(key.id.as_str(), PlacedKind::Key, &home).await?;
         if let Some(version) = &latest {
             change.insert_key_version(version).await?;
         }
@@ -235,9 +245,9 @@ impl App {
         wish: &KeyChange,
         if_match: Option<i64>,
     ) -> Result<KeyView, Error> {
-        self.authorize(call, Permission::KeyManage)?;
+        let (vault, key) = self.may_key(call, Permission::KeyManage, vault, key).await?;
         let mut change = self.inner.begin_change(call, wish.action()).await?;
-        let (vault, before) = find_key(&mut **change, vault, key).await?;
+        let (vault, before) = find_key(&mut **change, &vault, &key).await?;
         not_the_servers_own(call, &vault)?;
         check_if_match(if_match, before.revision)?;
         let user = match (&before.used_by_ca, wish) {

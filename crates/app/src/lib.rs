@@ -41,7 +41,10 @@ mod urls;
 mod vaults;
 mod webhooks;
 
-pub use access::{Call, Caller, Permission};
+pub use access::{
+    Background, Call, Caller, Door, Leave, Needs, OPERATIONS, Operation, Permission, PolicyQuestion, Principal,
+    QuestionTarget, Workload,
+};
 pub use ca_bundles::RawCaBundle;
 pub use cas::{
     CaExport, CaExportFormat, CaView, ExportedCa, ImportCa, Install, NewCa, NewCaKind, NewRules, OwnKey,
@@ -161,6 +164,7 @@ pub(crate) struct Inner {
     pub(crate) delivering: webhooks::Delivering,
     pub(crate) settings: Settings,
     pub(crate) context: context::Context,
+    pub(crate) access: access::AccessCache,
     pub(crate) locks: certificates::Locks,
     pub(crate) crls: crls::Crls,
     pub(crate) ocsp: ocsp::Ocsp,
@@ -185,6 +189,7 @@ impl App {
                 delivering: webhooks::Delivering::default(),
                 settings,
                 context: context::Context::new(),
+                access: access::AccessCache::default(),
                 locks: certificates::Locks::new(),
                 crls: crls::Crls::new(),
                 ocsp,

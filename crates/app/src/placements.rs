@@ -1,5 +1,6 @@
 //! Where resources lie. What was never moved lies in the tenancy.
 
+use crate::access::Object;
 use crate::audit::Target;
 use crate::compartments::find_compartment;
 use crate::keys::find_key;
@@ -41,11 +42,17 @@ impl App {
         compartment: &Reference,
         wish: MoveResource,
     ) -> Result<MovedResource, Error> {
-        self.authorize(call, Permission::CompartmentManage)?;
         let mut change = self.inner.begin_access_change(call, "resource.move").await?;
-        let compartment = find_compartment(&mut **change, compartment).await?;
+        let called = compartment;
+        let compartment = find_compartment(&mut **change, called).await?;
         let (resource_id, name) = find(&mut **change, &wish).await?;
         let before = change.compartment_of(&resource_id).await?;
+        // Whoever moves a resource changes who may use it: here and there it must be the caller's to manage.
+        let permission = managing(wish.kind);
+        let itself = (resource_id.as_str(), name.as_str());
+        self.authorize(call, permission, &Object::movable(wish.kind, itself, before.clone()).called(&wish.resource))?;
+        let there = Object { kind: "compartment", ..Object::movable(wish.kind, itself, compartment.id.clone()) };
+        self.authorize(call, permission, &there.called(called))?;
         let placement = Placement { resource_id, kind: wish.kind, compartment: compartment.id.clone() };
         let moved = MovedResource { placement, name, compartment };
         if before == moved.compartment.id {
@@ -73,11 +80,21 @@ impl App {
         kind: Option<PlacedKind>,
         page: &PageRequest,
     ) -> Result<(Compartment, Page<Placement>), Error> {
-        self.authorize(call, Permission::CompartmentRead)?;
         let mut read = self.inner.store.read().await?;
-        let compartment = find_compartment(&mut *read, compartment).await?;
+        let compartment = self.may_compartment(&mut *read, call, Permission::CompartmentRead, compartment).await?;
         let placed = read.placed_in(&compartment.id, kind, page).await?;
         Ok((compartment, placed))
+    }
+}
+
+const fn managing(kind: PlacedKind) -> Permission {
+    match kind {
+        PlacedKind::Vault => Permission::VaultManage,
+        PlacedKind::Key => Permission::KeyManage,
+        PlacedKind::CertificateAuthority => Permission::CaManage,
+        PlacedKind::Certificate => Permission::CertificateManage,
+        PlacedKind::Profile => Permission::ProfileManage,
+        PlacedKind::CaBundle => Permission::CaBundleManage,
     }
 }
 

@@ -1,13 +1,15 @@
 //! Policies: statements that hold in a compartment and below it.
 
+use crate::access::Object;
 use crate::audit::Target;
 use crate::change::{check_if_match, name_conflict, require_if_match, too_many};
-use crate::compartments::{find_compartment, find_or_tenancy};
+use crate::compartments::find_compartment;
 use crate::principals::last_administrator;
 use crate::{App, Call, Error, Permission, Pointed};
-use certwright_domain::access::{MAX_POLICIES, MAX_STATEMENT_BYTES, MAX_STATEMENTS, Policy};
-use certwright_domain::id::PolicyId;
+use certwright_domain::access::{MAX_POLICIES, MAX_STATEMENTS, Policy};
+use certwright_domain::id::{CompartmentId, PolicyId};
 use certwright_domain::name::{Reference, ResourceName};
+use certwright_domain::policy::{CompartmentTree, Policies, Statement, SyntaxError};
 use certwright_domain::violation::Invalid;
 use certwright_store::{Page, PageRequest, Queries};
 
@@ -41,15 +43,15 @@ pub struct UpdatePolicy {
 impl App {
     /// Makes a policy, which holds at once.
     pub async fn create_policy(&self, call: &Call, new: NewPolicy) -> Result<Policy, Error> {
-        self.authorize(call, Permission::PolicyManage)?;
-        check_statements(&new.statements)?;
+        let parsed = read_statements(&new.statements)?;
         let now = self.now();
         let id = PolicyId::new(now, self.inner.id_entropy());
         let mut change = self.inner.begin_access_change(call, "policy.create").await?;
-        let compartment = find_or_tenancy(&mut **change, new.compartment.as_ref()).await?.id;
+        let compartment = self.may_attach(&mut **change, call, new.compartment.as_ref()).await?;
         let NewPolicy { name, description, statements, compartment: _ } = new;
         let policy = Policy { id, compartment, name, description, statements, created_at: now, revision: 1 };
-        self.refuse_unless_covered(call, &policy)?;
+        check_locations(&mut **change, &policy, &parsed).await?;
+        self.may_grant(&mut **change, call, &policy, &parsed).await?;
         if change.count_policies().await? >= u64::from(MAX_POLICIES) {
             return Err(too_many("too_many_policies", "policies", MAX_POLICIES));
         }
@@ -68,19 +70,25 @@ impl App {
         compartment: Option<&Reference>,
         page: &PageRequest,
     ) -> Result<Page<Policy>, Error> {
-        self.authorize(call, Permission::PolicyRead)?;
         let mut read = self.inner.store.read().await?;
         let compartment = match compartment {
             Some(reference) => Some(find_compartment(&mut *read, reference).await?.id),
             None => None,
         };
-        Ok(read.policies(compartment.as_ref(), page).await?)
+        let mut page = read.policies(compartment.as_ref(), page).await?;
+        match call.caller.is_system() {
+            true => self.may(call, Permission::PolicyList, "policy")?,
+            false => self.may_list(call, Permission::PolicyList)?,
+        }
+        page.items.retain(|policy| self.is_allowed(call, Permission::PolicyList, &Object::policy(policy)));
+        Ok(page)
     }
 
     /// One policy.
     pub async fn policy(&self, call: &Call, policy: &Reference) -> Result<Policy, Error> {
-        self.authorize(call, Permission::PolicyRead)?;
-        find(&mut *self.inner.store.read().await?, policy).await
+        let found = find(&mut *self.inner.store.read().await?, policy).await?;
+        self.authorize(call, Permission::PolicyRead, &Object::policy(&found).called(policy))?;
+        Ok(found)
     }
 
     /// Changes a policy; `if_match` is required ([`Error::PreconditionRequired`]).
@@ -91,10 +99,10 @@ impl App {
         update: UpdatePolicy,
         if_match: Option<i64>,
     ) -> Result<Policy, Error> {
-        self.authorize(call, Permission::PolicyManage)?;
-        update.statements.as_deref().map_or(Ok(()), check_statements)?;
+        let parsed = update.statements.as_deref().map(read_statements).transpose()?;
         let mut change = self.inner.begin_access_change(call, "policy.update").await?;
         let before = find(&mut **change, policy).await?;
+        self.authorize(call, Permission::PolicyManage, &Object::policy(&before).called(policy))?;
         require_if_match(if_match, before.revision)?;
         let UpdatePolicy { name, description, statements } = update;
         let mut policy = before.clone();
@@ -106,7 +114,10 @@ impl App {
             return Ok(before);
         }
         refuse_weaker_administrators(&policy)?;
-        self.refuse_unless_covered(call, &policy)?;
+        if let Some(parsed) = &parsed {
+            check_locations(&mut **change, &policy, parsed).await?;
+            self.may_grant(&mut **change, call, &policy, parsed).await?;
+        }
         change.update_policy(&policy).await.map_err(|error| name_conflict(error, "policy", &policy.name))?;
         let (statements, old) = (policy.statements.join("\n"), before.statements.join("\n"));
         let details =
@@ -119,9 +130,10 @@ impl App {
 
     /// Deletes a policy; that of the administrators stays. `if_match` is checked when given.
     pub async fn delete_policy(&self, call: &Call, policy: &Reference, if_match: Option<i64>) -> Result<(), Error> {
-        self.authorize(call, Permission::PolicyManage)?;
         let mut change = self.inner.begin_access_change(call, "policy.delete").await?;
-        let policy = find(&mut **change, policy).await?;
+        let called = policy;
+        let policy = find(&mut **change, called).await?;
+        self.authorize(call, Permission::PolicyManage, &Object::policy(&policy).called(called))?;
         check_if_match(if_match, policy.revision)?;
         if policy.id == PolicyId::administrators() {
             return Err(last_administrator("The policy `administrators` cannot be deleted."));
@@ -133,10 +145,16 @@ impl App {
         change.commit().await
     }
 
-    /// Nobody can grant what they lack: may the caller do everything that the policy would let others do?
-    fn refuse_unless_covered(&self, call: &Call, policy: &Policy) -> Result<(), Error> {
-        let _ = policy;
-        self.authorize(call, Permission::PolicyManage)
+    /// The compartment that a new policy is to be attached to.
+    async fn may_attach(
+        &self,
+        queries: &mut dyn Queries,
+        call: &Call,
+        compartment: Option<&Reference>,
+    ) -> Result<CompartmentId, Error> {
+        let call = call.clone().within(compartment.cloned());
+        let tenancy = CompartmentId::tenancy();
+        self.may_make_with(queries, &call, Permission::PolicyManage, "policy", tenancy).await
     }
 }
 
@@ -148,23 +166,44 @@ fn target(policy: &Policy) -> Target<'_> {
     Target { kind: "policy", id: policy.id.as_str(), name: policy.name.as_str() }
 }
 
-/// How many statements there are and how long they may be; every fault is listed.
-fn check_statements(statements: &[String]) -> Result<(), Error> {
+/// Reads statements; every fault is listed with its place.
+fn read_statements(statements: &[String]) -> Result<Vec<Statement>, Error> {
     if statements.is_empty() || statements.len() > MAX_STATEMENTS {
         let detail = format!("The policy has {} statements.", statements.len());
         let hint = format!("Use 1 to {MAX_STATEMENTS} statements; make several policies for more.");
         return Err(Error::invalid("/statements", Invalid::new("invalid_statements", detail, hint)));
     }
-    let faults: Vec<Pointed> = statements
-        .iter()
-        .enumerate()
-        .filter(|(_, statement)| statement.trim().is_empty() || statement.len() > MAX_STATEMENT_BYTES)
-        .map(|(index, statement)| {
-            let detail = format!("The statement has {} bytes.", statement.len());
-            let hint = format!("Use 1 to {MAX_STATEMENT_BYTES} bytes.");
-            Pointed::at(format!("/statements/{index}"), Invalid::new("invalid_statement", detail, hint))
-        })
-        .collect();
+    let (mut read, mut faults) = (Vec::new(), Vec::new());
+    for (index, text) in statements.iter().enumerate() {
+        match Statement::parse(text) {
+            Ok(statement) => read.push(statement),
+            Err(error) => faults.push(Pointed::at(format!("/statements/{index}"), unreadable(&error))),
+        }
+    }
+    if faults.is_empty() { Ok(read) } else { Err(Error::Invalid(faults)) }
+}
+
+/// A text that does not follow the grammar: the place, what was expected there, and the line with a caret under it.
+pub(crate) fn unreadable(error: &SyntaxError) -> Invalid {
+    let place = if error.line > 1 { format!("Line {}, ", error.line) } else { String::new() };
+    Invalid::new(
+        "invalid_statement",
+        format!("{place}{error}."),
+        format!("The grammar stands in docs/policies.md. Here:\n{}", error.shown),
+    )
+}
+
+/// A policy speaks of its own compartment and what lies below it.
+async fn check_locations(queries: &mut dyn Queries, policy: &Policy, statements: &[Statement]) -> Result<(), Error> {
+    let tree = CompartmentTree::new(&queries.all_compartments().await?);
+    let mut faults = Vec::new();
+    for (index, statement) in statements.iter().enumerate() {
+        if let Err(misplaced) = Policies::check_location(&tree, statement, &policy.compartment) {
+            let hint = "Name a compartment at or below the one that the policy is attached to, or attach it higher up.";
+            let invalid = Invalid::new("invalid_location", format!("{misplaced}."), hint);
+            faults.push(Pointed::at(format!("/statements/{index}"), invalid));
+        }
+    }
     if faults.is_empty() { Ok(()) } else { Err(Error::Invalid(faults)) }
 }
 

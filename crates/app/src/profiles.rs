@@ -2,7 +2,8 @@
 use crate::audit::Target;
 use crate::change::{check_if_match, name_conflict, name_taken, require_if_match};
 use crate::{App, Call, Error, Permission, Pointed};
-use certwright_domain::id::ProfileId;
+use certwright_domain::access::PlacedKind;
+use certwright_domain::id::{CompartmentId, ProfileId};
 use certwright_domain::name::Reference;
 use certwright_domain::ocsp::RESPONDER_PROFILE;
 use certwright_domain::profile::{BUILT_IN, Profile, RawProfile, StoredProfile};
@@ -11,7 +12,7 @@ use certwright_store::{Page, PageRequest, Queries};
 impl App {
     /// Makes a profile; a built-in name is taken.
     pub async fn create_profile(&self, call: &Call, raw: RawProfile) -> Result<StoredProfile, Error> {
-        self.authorize(call, Permission::ProfileManage)?;
+        let home = self.may_make(call, Permission::ProfileManage, "profile", CompartmentId::tenancy()).await?;
         let profile = parse(raw)?;
         refuse_built_in_name(&profile)?;
         let now = self.now();
@@ -24,6 +25,7 @@ impl App {
         let mut change = self.inner.begin_change(call, "profile.create").await?;
         let inserted = change.insert_profile(&stored).await;
         inserted.map_err(|error| name_conflict(error, "profile", stored.profile.name()))?;
+        change.settle_in(stored.id.as_ref().map_or("", ProfileId::as_str), PlacedKind::Profile, &home).await?;
         change.insert_audit(&self.inner.audit(call, "profile.create", target(&stored), &[])).await?;
         change.commit().await?;
         Ok(stored)
@@ -31,22 +33,22 @@ impl App {
 
     /// Profiles: on the first page the built-in ones come first.
     pub async fn profiles(&self, call: &Call, page: &PageRequest) -> Result<Page<StoredProfile>, Error> {
-        self.authorize(call, Permission::ProfileRead)?;
+        let mut read = self.inner.store.read().await?;
         let (items, next) = match built_in_page(page) {
             BuiltInPage::Within(items, next) => (items, Some(next)),
             BuiltInPage::Last(mut items, rest) => {
-                let mut read = self.inner.store.read().await?;
                 let own = read.profiles(&rest).await?;
                 items.extend(own.items);
                 (items, own.next)
             }
         };
-        Ok(Page { items, next })
+        let page = Page { items, next };
+        self.visible(&mut *read, call, Permission::ProfileList, page).await
     }
 
     /// One profile.
     pub async fn profile(&self, call: &Call, profile: &Reference) -> Result<StoredProfile, Error> {
-        self.authorize(call, Permission::ProfileRead)?;
+        let profile = &self.may_profile(call, Permission::ProfileRead, profile).await?;
         if let Some(built_in) = built_in(profile.as_str()) {
             return Ok(built_in);
         }
@@ -62,10 +64,10 @@ impl App {
         mut raw: RawProfile,
         if_match: Option<i64>,
     ) -> Result<StoredProfile, Error> {
-        self.authorize(call, Permission::ProfileManage)?;
         refuse_built_in(profile)?;
+        let stored = self.may_profile(call, Permission::ProfileManage, profile).await?;
         let mut change = self.inner.begin_change(call, "profile.replace").await?;
-        let before = find(&mut **change, profile).await?;
+        let before = find(&mut **change, &stored).await?;
         require_if_match(if_match, before.revision)?;
         if raw.name.is_empty() || raw.name == profile.as_str() {
             raw.name = before.profile.name().as_str().to_owned();
@@ -87,8 +89,8 @@ impl App {
 
     /// Deletes a profile; `if_match` is checked when given.
     pub async fn delete_profile(&self, call: &Call, profile: &Reference, if_match: Option<i64>) -> Result<(), Error> {
-        self.authorize(call, Permission::ProfileManage)?;
         refuse_built_in(profile)?;
+        let profile = &self.may_profile(call, Permission::ProfileManage, profile).await?;
         let mut change = self.inner.begin_change(call, "profile.delete").await?;
         let stored = find(&mut **change, profile).await?;
         check_if_match(if_match, stored.revision)?;

@@ -31,13 +31,13 @@ pub struct RootKeyStatus {
 impl App {
     /// Root keys and what they seal.
     pub async fn root_keys(&self, call: &Call) -> Result<RootKeyStatus, Error> {
-        self.authorize(call, Permission::SealManage)?;
+        self.may(call, Permission::SealManage, "root key")?;
         self.root_key_status().await
     }
 
     /// Makes a new root key (`file` only); the background job re-wraps the vaults' keys. As a trial nothing is made.
     pub async fn rotate_root_key(&self, call: &Call) -> Result<RootKeyStatus, Error> {
-        self.authorize(call, Permission::SealManage)?;
+        self.may(call, Permission::SealManage, "root key")?;
         if call.dry_run {
             return self.root_key_status().await;
         }

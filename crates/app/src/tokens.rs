@@ -11,13 +11,15 @@ pub(crate) use cache::TokenCache;
 
 use crate::audit::Target;
 use crate::change::name_conflict;
-use crate::{App, Call, Caller, Error, Inner, Permission};
+use crate::policies::unreadable;
+use crate::{App, Call, Caller, Error, Inner, Permission, Pointed};
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use cache::Entry;
 use certwright_domain::access::{ADMIN, PrincipalName, PrincipalReference};
 use certwright_domain::audit::AuditEvent;
 use certwright_domain::id::TokenId;
 use certwright_domain::name::{Reference, ResourceName};
+use certwright_domain::policy::Narrowing;
 use certwright_domain::secret::SecretText;
 use certwright_domain::serial::Sha256;
 use certwright_domain::time::{Span, Timestamp};
@@ -31,6 +33,8 @@ use std::sync::Arc;
 const FRESH: Span = Span::from_s(1);
 /// How often the last use of a token is written down.
 const TOUCH: Span = Span::from_minutes(1);
+/// Most scopes of a token.
+const MAX_SCOPES: usize = 50;
 
 /// A token to be made.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,6 +45,8 @@ pub struct NewToken {
     pub user: Option<String>,
     /// When it ends.
     pub expires_at: Option<Timestamp>,
+    /// What it is narrowed to; empty: all that its user may do.
+    pub scopes: Vec<String>,
 }
 
 impl App {
@@ -60,12 +66,19 @@ impl App {
         };
         self.touch(&entry, now);
         let token = &entry.token;
-        Ok(Caller::token(token.id.clone(), token.name.as_str().to_owned(), token.user.clone(), entry.epoch))
+        let scopes = Arc::clone(&entry.scopes);
+        let (id, name, user) = (token.id.clone(), token.name.as_str().to_owned(), token.user.clone());
+        let caller = Caller::token(id, name, user, scopes, entry.epoch);
+        // Decisions rest on what is in memory: it is brought up to date before the first of them.
+        match self.access().await?.knows(&caller) {
+            true => Ok(caller),
+            false => Err(unauthenticated()),
+        }
     }
 
     /// Makes a token; its text is returned once. As a trial there is no token, and the text is empty.
     pub async fn create_token(&self, call: &Call, new: NewToken) -> Result<(Token, SecretText), Error> {
-        self.authorize(call, Permission::TokenManage)?;
+        self.may(call, Permission::TokenManage, "token")?;
         let now = self.now();
         if let Some(at) = new.expires_at.filter(|at| *at <= now) {
             return Err(Error::invalid(
@@ -79,11 +92,14 @@ impl App {
         }
         let user = new.user.as_deref().unwrap_or_else(|| call.caller.user().unwrap_or(ADMIN));
         let user = PrincipalName::parse(user).map_err(|invalid| Error::invalid("/user", invalid))?;
-        let (token, secret) = self.inner.mint_token(new.name, &user, new.expires_at);
+        read_scopes(&new.scopes)?;
+        let (mut token, secret) = self.inner.mint_token(new.name, &user, new.expires_at);
+        token.scopes = new.scopes;
         let mut change = self.inner.begin_change(call, "token.create").await?;
         if change.user(&PrincipalReference::from(&user)).await?.is_none() {
             return Err(unknown_user(&user));
         }
+        self.may_act_for(&mut **change, call, &user).await?;
         change.insert_token(&token).await.map_err(|error| name_conflict(error, "token", &token.name))?;
         change.insert_audit(&self.inner.token_event(call, "token.create", &token)).await?;
         change.commit().await?;
@@ -92,20 +108,20 @@ impl App {
 
     /// Tokens, newest first.
     pub async fn tokens(&self, call: &Call, page: &PageRequest) -> Result<Page<Token>, Error> {
-        self.authorize(call, Permission::TokenRead)?;
+        self.may(call, Permission::TokenRead, "token")?;
         Ok(self.inner.store.read().await?.tokens(page).await?)
     }
 
     /// One token.
     pub async fn token(&self, call: &Call, reference: &Reference) -> Result<Token, Error> {
-        self.authorize(call, Permission::TokenRead)?;
+        self.may(call, Permission::TokenRead, "token")?;
         let found = self.inner.store.read().await?.find_token(reference).await?;
         found.ok_or_else(|| Error::not_found("token", reference))
     }
 
     /// Revokes a token; takes effect at once. Revoking twice answers the same.
     pub async fn revoke_token(&self, call: &Call, reference: &Reference) -> Result<Token, Error> {
-        self.authorize(call, Permission::TokenManage)?;
+        self.may(call, Permission::TokenManage, "token")?;
         let now = self.now();
         let mut change = self.inner.begin_change(call, "token.revoke").await?;
         let found = change.find_token(reference).await?;
@@ -145,7 +161,9 @@ impl App {
             Some(Err(_)) | None => None,
         };
         context.note_epoch(epoch);
-        Ok(token.map(|token| context.tokens.keep(Entry { epoch, read_at: now, token, user })))
+        let Some(token) = token else { return Ok(None) };
+        let scopes = read_scopes(&token.scopes)?.into();
+        Ok(Some(context.tokens.keep(Entry { epoch, read_at: now, token, user, scopes })))
     }
 
     /// Has the last use written down, beside the request and at most once a minute.
@@ -174,6 +192,23 @@ impl Inner {
         let target = Target { kind: "token", id: token.id.as_str(), name: token.name.as_str() };
         self.audit(call, action, target, &[("user", token.user.as_str()), ("expiresAt", expires.as_str())])
     }
+}
+
+/// Reads what a token is narrowed to; every fault is listed.
+fn read_scopes(scopes: &[String]) -> Result<Vec<Narrowing>, Error> {
+    if scopes.len() > MAX_SCOPES {
+        let detail = format!("The token has {} scopes.", scopes.len());
+        let hint = format!("Use at most {MAX_SCOPES}.");
+        return Err(Error::invalid("/scopes", Invalid::new("too_many_scopes", detail, hint)));
+    }
+    let (mut read, mut faults) = (Vec::new(), Vec::new());
+    for (index, text) in scopes.iter().enumerate() {
+        match Narrowing::parse(text) {
+            Ok(narrowing) => read.push(narrowing),
+            Err(error) => faults.push(Pointed::at(format!("/scopes/{index}"), unreadable(&error))),
+        }
+    }
+    if faults.is_empty() { Ok(read) } else { Err(Error::Invalid(faults)) }
 }
 
 /// Tokens speak for users that there are.

@@ -4,8 +4,9 @@ use crate::change::{
     Change, check_if_match, deletion_not_scheduled, deletion_scheduled_already, name_conflict, once_more_if_stale,
     refuse_final_deletion, stale,
 };
-use crate::{App, Call, Caller, Error, Permission};
-use certwright_domain::id::VaultId;
+use crate::{App, Call, Error, Permission};
+use certwright_domain::access::PlacedKind;
+use certwright_domain::id::{CompartmentId, VaultId};
 use certwright_domain::key::{KeyState, Vault, VaultKeyVersion, VaultState, deletion_time};
 use certwright_domain::name::{Reference, ResourceName};
 use certwright_domain::time::Timestamp;
@@ -15,20 +16,21 @@ use certwright_store::{KeyFilter, Page, PageRequest, Queries};
 impl App {
     /// Makes a vault with its key-encryption key.
     pub async fn create_vault(&self, call: &Call, name: ResourceName) -> Result<Vault, Error> {
-        self.authorize(call, Permission::VaultManage)?;
-        self.make_vault(call, name, false).await
+        let home = self.may_make(call, Permission::VaultManage, "vault", CompartmentId::tenancy()).await?;
+        self.make_vault_in(call, name, false, home).await
     }
 
     /// Vaults by name.
     pub async fn vaults(&self, call: &Call, page: &PageRequest) -> Result<Page<Vault>, Error> {
-        self.authorize(call, Permission::VaultRead)?;
-        Ok(self.inner.store.read().await?.vaults(page, false).await?)
+        let mut read = self.inner.store.read().await?;
+        let page = read.vaults(page, false).await?;
+        self.visible(&mut *read, call, Permission::VaultList, page).await
     }
 
     /// One vault.
     pub async fn vault(&self, call: &Call, vault: &Reference) -> Result<Vault, Error> {
-        self.authorize(call, Permission::VaultRead)?;
-        find_vault(&mut *self.inner.store.read().await?, vault).await
+        let vault = self.may_vault(call, Permission::VaultRead, vault).await?;
+        find_vault(&mut *self.inner.store.read().await?, &vault).await
     }
 
     /// Renames a vault. `if_match`: the revision the caller saw, checked when given.
@@ -39,13 +41,13 @@ impl App {
         name: ResourceName,
         if_match: Option<i64>,
     ) -> Result<Vault, Error> {
-        self.authorize(call, Permission::VaultManage)?;
+        let vault = &self.may_vault(call, Permission::VaultManage, vault).await?;
         self.change_vault(call, vault, &VaultChange::Rename(name), if_match).await
     }
 
     /// Makes a new version of the vault's key; its master keys are re-wrapped in the background.
     pub async fn rotate_vault(&self, call: &Call, vault: &Reference) -> Result<Vault, Error> {
-        self.authorize(call, Permission::VaultManage)?;
+        let vault = &self.may_vault(call, Permission::VaultManage, vault).await?;
         once_more_if_stale!(self.try_rotate_vault(call, vault).await)
     }
 
@@ -56,18 +58,28 @@ impl App {
         vault: &Reference,
         at: Option<Timestamp>,
     ) -> Result<Vault, Error> {
-        self.authorize(call, Permission::VaultManage)?;
+        let vault = &self.may_vault(call, Permission::VaultManage, vault).await?;
         self.change_vault(call, vault, &VaultChange::ScheduleDeletion(at), None).await
     }
 
     /// Cancels a scheduled deletion.
     pub async fn cancel_vault_deletion(&self, call: &Call, vault: &Reference) -> Result<Vault, Error> {
-        self.authorize(call, Permission::VaultManage)?;
+        let vault = &self.may_vault(call, Permission::VaultManage, vault).await?;
         self.change_vault(call, vault, &VaultChange::CancelDeletion, None).await
     }
 
     /// Makes a vault; `system`: the server's own, which operators neither list nor change.
     pub(crate) async fn make_vault(&self, call: &Call, name: ResourceName, system: bool) -> Result<Vault, Error> {
+        self.make_vault_in(call, name, system, CompartmentId::tenancy()).await
+    }
+
+    async fn make_vault_in(
+        &self,
+        call: &Call,
+        name: ResourceName,
+        system: bool,
+        home: CompartmentId,
+    ) -> Result<Vault, Error> {
         let now = self.now();
         let vault = Vault {
             id: VaultId::new(now, self.inner.id_entropy()),
@@ -84,6 +96,7 @@ impl App {
         };
         let mut change = self.inner.begin_change(call, "vault.create").await?;
         change.insert_vault(&vault).await.map_err(|error| name_conflict(error, "vault", &vault.name))?;
+        change.settle_in(vault.id.as_str(), PlacedKind::Vault, &home).await?;
         if let Some(key) = sealed {
             self.inner.observe_root_key(call, &mut change).await?;
             change.insert_vault_key(&stored_vault_key(key, now)).await?;
@@ -229,7 +242,7 @@ pub(crate) async fn find_vault(queries: &mut dyn Queries, reference: &Reference)
 
 /// Refuses operators' changes to the server's own vault.
 pub(crate) fn not_the_servers_own(call: &Call, vault: &Vault) -> Result<(), Error> {
-    if vault.system && call.caller != Caller::system() {
+    if vault.system && !call.caller.is_system() {
         return Err(Error::conflict(
             "system_resource",
             format!("Vault {} belongs to the server itself.", vault.name),

@@ -24,6 +24,7 @@ pub mod known_serial;
 pub mod managed;
 pub mod name;
 pub mod ocsp;
+pub mod policy;
 pub mod profile;
 pub mod public_key;
 pub mod publication;

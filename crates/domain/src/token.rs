@@ -14,6 +14,8 @@ pub struct Token {
     pub name: ResourceName,
     /// Whom it speaks for.
     pub user: String,
+    /// What it is narrowed to, as written; empty: all that its user may do.
+    pub scopes: Vec<String>,
     /// SHA-256 of the secret part.
     pub secret_sha256: Sha256,
     /// When it was made.
@@ -44,6 +46,7 @@ mod tests {
             id: TokenId::new(at(0), [0; 10]),
             name: ResourceName::parse("ci").unwrap(),
             user: "deployer".into(),
+            scopes: Vec::new(),
             secret_sha256: Sha256([0; 32]),
             created_at: at(0),
             expires_at: Some(at(100)),

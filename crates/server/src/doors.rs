@@ -1,5 +1,6 @@
 //! The doors, as routers: the API, and what stands on the plain listener.
 
+use crate::Error;
 use crate::config::Settings;
 use axum::Router;
 use certwright_api::ApiSettings;
@@ -14,7 +15,7 @@ pub(crate) struct Doors {
 }
 
 /// Makes the routers.
-pub(crate) fn open(app: &App, settings: &Settings, entropy: Arc<dyn Entropy>) -> Doors {
+pub(crate) fn open(app: &App, settings: &Settings, entropy: Arc<dyn Entropy>) -> Result<Doors, Error> {
     let limits = &settings.limits;
     let clock = app.clone();
     // Milliseconds first: ids grow with time, so the index of the audit trail by request is appended to, not filled at
@@ -33,8 +34,8 @@ pub(crate) fn open(app: &App, settings: &Settings, entropy: Arc<dyn Entropy>) ->
         max_in_flight: limits.requests,
         ..ApiSettings::new(Arc::new(request_ids))
     };
-    Doors {
-        api: certwright_api::router(app.clone(), api.clone()),
-        plain: certwright_api::plain_router(app.clone(), api),
-    }
+    Ok(Doors {
+        api: certwright_api::router(app.clone(), api.clone()).map_err(Error::Routes)?,
+        plain: certwright_api::plain_router(app.clone(), api).map_err(Error::Routes)?,
+    })
 }

@@ -61,6 +61,8 @@ pub enum Error {
         /// Why not.
         why: String,
     },
+    /// The routes and the table of what they need do not agree.
+    Routes(certwright_api::UnlistedRoute),
     /// There is no administrator token to print.
     NoToken(PathBuf),
     /// Nothing was ever set up in this data folder and database.
@@ -175,6 +177,11 @@ impl Error {
                 format!("cannot use {what} for TLS"),
                 vec![why.clone()],
                 "give a PEM chain (leaf first) and the key that belongs to it, or leave both out".to_owned(),
+            ),
+            Self::Routes(source) => (
+                "cannot open the API".to_owned(),
+                vec![source.to_string()],
+                "this build of the program is broken; please report it".to_owned(),
             ),
             Self::NoToken(path) => (
                 "there is no administrator token here".to_owned(),

@@ -71,7 +71,7 @@ pub(crate) async fn run(
     workers.spawn(publications::run(app.clone(), Arc::clone(&trust), halted.clone()));
     workers.spawn(deliveries::run(app.clone(), trust, halted.clone()));
 
-    let doors::Doors { api, mut plain } = doors::open(&app, settings, entropy);
+    let doors::Doors { api, mut plain } = doors::open(&app, settings, entropy)?;
     if settings.metrics {
         let handle = telemetry::install()?;
         plain = plain.merge(telemetry::router(handle.clone()));

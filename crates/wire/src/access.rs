@@ -269,3 +269,81 @@ pub struct Policy {
     /// When it was made.
     pub created_at: String,
 }
+
+/// A question to the policies.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(example = json!({"user": "deployer", "permission": "certificate-authority-delegates:use", "compartment": "prod",
+    "target": {"ca": "issuing-1", "profile": "tls-server", "names": ["a.app.corp.example"]}}))]
+pub struct PolicyQuestion {
+    /// May this user do it? Missing: may you? About others, this needs `policies:read`.
+    pub user: Option<String>,
+    /// May this CA do it itself?
+    pub certificate_authority: Option<String>,
+    /// `<resource type>:<verb>`, for example `keys:use`.
+    pub permission: String,
+    /// The compartment that the object lies in, name or id; default: the tenancy.
+    pub compartment: Option<String>,
+    /// The object, for conditions.
+    pub target: Option<PolicyTarget>,
+    /// The address that the request comes from; default: yours.
+    pub address: Option<String>,
+}
+
+/// The object of a question: names, as conditions compare them.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct PolicyTarget {
+    /// `target.resource.name`.
+    pub name: Option<String>,
+    /// `target.ca.name`.
+    pub ca: Option<String>,
+    /// `target.vault.name`.
+    pub vault: Option<String>,
+    /// `target.key.name`.
+    pub key: Option<String>,
+    /// `target.certificate.name`.
+    pub certificate: Option<String>,
+    /// `target.profile.name`.
+    pub profile: Option<String>,
+    /// `target.names`.
+    pub names: Option<Vec<String>>,
+}
+
+/// What the policies say.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PolicyAnswer {
+    /// Is it allowed?
+    pub allowed: bool,
+    /// The statement that decided; missing: none allows it.
+    pub decided_by: Option<PolicyGround>,
+    /// Every statement about the resource type, those that allow it first, and why the others do not.
+    pub statements: Vec<PolicyVerdict>,
+}
+
+/// A statement of a policy.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PolicyGround {
+    /// The policy.
+    pub policy: String,
+    /// Place of the statement in it, from 0.
+    pub number: u64,
+    /// The statement.
+    pub statement: String,
+}
+
+/// What one statement says to a question.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PolicyVerdict {
+    /// The policy.
+    pub policy: String,
+    /// Place of the statement in it, from 0.
+    pub number: u64,
+    /// The statement.
+    pub statement: String,
+    /// `ALLOWS`, or the part that does not fit: `SUBJECT`, `VERB`, `LOCATION`, `CONDITION`, `MISPLACED`.
+    pub outcome: String,
+}

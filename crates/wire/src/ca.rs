@@ -67,6 +67,8 @@ pub struct NewCa {
     pub crl_number: Option<u64>,
     /// May the CA be taken away with its key (`…/export`)? Fixed once made; default `false`.
     pub exportable: Option<bool>,
+    /// The compartment it goes into (name or id); default: the tenancy.
+    pub compartment: Option<String>,
 }
 
 /// Rules of a CA to be made.

@@ -18,6 +18,8 @@ pub struct NewCaBundle {
     pub description: Option<String>,
     /// 1 to 100 CA certificates, PEM, one after the other. Repetitions are dropped; those that have expired are let in.
     pub certificates: String,
+    /// The compartment it goes into (name or id); default: the tenancy.
+    pub compartment: Option<String>,
 }
 
 /// A named set of foreign CA certificates.

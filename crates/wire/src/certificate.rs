@@ -42,6 +42,8 @@ pub struct CertificateSpec {
     pub version_name: Option<String>,
     /// `CURRENT` (default): a new version is taken into use at once; `PENDING`: it waits to be made current.
     pub stage: Option<String>,
+    /// The compartment it goes into (name or id); default: its CA's, or the tenancy where it is imported. Looked at when the certificate is made.
+    pub compartment: Option<String>,
 }
 
 /// A certificate with its key, made elsewhere: as PEM, or as PKCS#12.

@@ -16,6 +16,8 @@ pub struct NewKey {
     pub length: Option<u32>,
     /// `SOFTWARE` (default) or `HSM`.
     pub protection: Option<String>,
+    /// The compartment it goes into (name or id); default: its vault's.
+    pub compartment: Option<String>,
 }
 
 /// A change to a key.

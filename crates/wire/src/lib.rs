@@ -26,8 +26,8 @@ mod vault;
 
 pub use access::{
     Compartment, DynamicGroup, Group, Membership, MoveResource, NewCompartment, NewDynamicGroup, NewGroup, NewPolicy,
-    NewUser, PlacedResource, Policy, UpdateCompartment, UpdateDynamicGroup, UpdateGroup, UpdatePolicy, UpdateUser,
-    User,
+    NewUser, PlacedResource, Policy, PolicyAnswer, PolicyGround, PolicyQuestion, PolicyTarget, PolicyVerdict,
+    UpdateCompartment, UpdateDynamicGroup, UpdateGroup, UpdatePolicy, UpdateUser, User,
 };
 pub use audit::{AuditEvent, AuditTarget};
 pub use ca::{

@@ -25,6 +25,8 @@ pub struct NewProfile {
     pub key_holders: Option<Vec<String>>,
     /// Limits on names; missing: those of `tls-server-or-client`.
     pub names: Option<NameLimits>,
+    /// The compartment it goes into (name or id); default: the tenancy.
+    pub compartment: Option<String>,
 }
 
 /// A profile that takes the place of another.

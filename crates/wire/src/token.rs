@@ -15,6 +15,10 @@ pub struct NewToken {
     pub user: Option<String>,
     /// When it ends; missing: never.
     pub expires_at: Option<String>,
+    /// What it is narrowed to, each a policy statement without its subject, for example
+    /// `use certificate-authority-delegates in compartment prod where target.ca.name = 'issuing-1'`. Missing or empty: all
+    /// that its user may do.
+    pub scopes: Option<Vec<String>>,
 }
 
 /// A token's record; its text is never shown again.
@@ -30,6 +34,8 @@ pub struct Token {
     /// Whom it speaks for.
     #[schema(example = "deployer")]
     pub user: String,
+    /// What it is narrowed to; empty: all that its user may do.
+    pub scopes: Vec<String>,
     /// When it was made.
     pub created_at: String,
     /// When it ends; `null`: never.

@@ -10,6 +10,8 @@ pub struct NewVault {
     /// Name, unique among vaults: 1 to 255 letters, digits, dots, underscores and hyphens.
     #[schema(example = "oci-demo-vault")]
     pub name: String,
+    /// The compartment it goes into (name or id); default: the tenancy.
+    pub compartment: Option<String>,
 }
 
 /// A change to a vault.

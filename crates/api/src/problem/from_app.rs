@@ -7,6 +7,14 @@ use certwright_app::Error;
 use certwright_domain::violation::Violation;
 use certwright_wire as wire;
 
+/// The smallest statement that would let the caller through.
+fn missing_statement(permission: &str, place: &str) -> String {
+    let (resource, verb) = permission.split_once(':').unwrap_or((permission, "manage"));
+    format!(
+        "Ask an administrator for a policy like `Allow group GROUP to {verb} {resource} in {place}`, with a group of yours."
+    )
+}
+
 impl From<Error> for Problem {
     fn from(error: Error) -> Self {
         match error {
@@ -17,13 +25,19 @@ impl From<Error> for Problem {
                 "Send `Authorization: Bearer <token>` with a token that is neither expired nor revoked.",
             )
             .header(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"certwright\"")),
-            Error::Forbidden { permission } => Self::new(
+            Error::Forbidden { permission, place } => Self::new(
                 StatusCode::FORBIDDEN,
                 "forbidden",
-                format!("You lack the permission `{permission}`."),
-                "Ask an administrator for it.",
+                format!("You lack the permission `{permission}` in {place}."),
+                missing_statement(permission, &place),
             )
             .allowing(permission),
+            Error::CannotGrant { detail } => Self::new(
+                StatusCode::FORBIDDEN,
+                "cannot_grant",
+                detail,
+                "Nobody can grant what they lack: ask somebody who has it, or grant less.",
+            ),
             Error::NotFound { kind, reference } => Self::new(
                 StatusCode::NOT_FOUND,
                 "not_found",
@@ -123,7 +137,7 @@ mod tests {
         let invalid = || Invalid::new("invalid_name", "`a b` is not a name.", "Use letters.");
         let table: Vec<(Error, u16, &str, bool, Option<&str>)> = vec![
             (Error::Unauthenticated { detail: "No.".into() }, 401, "unauthenticated", false, Some("www-authenticate")),
-            (Error::Forbidden { permission: "keys:manage" }, 403, "forbidden", false, None),
+            (Error::Forbidden { permission: "keys:manage", place: "tenancy".into() }, 403, "forbidden", false, None),
             (Error::not_found("vault", "x"), 404, "not_found", false, None),
             (Error::invalid("/name", invalid()), 400, "invalid_name", false, None),
             (

@@ -6,7 +6,7 @@ use crate::content;
 use crate::extract::{IfMatch, Json, Path, Query, Read, Write};
 use crate::negotiate::{CA_BUNDLE, Format, TRUST_STORE, choose};
 use crate::openapi::Binary;
-use crate::parse::{page, reference};
+use crate::parse::{into, page, reference};
 use crate::view;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, Uri};
@@ -36,6 +36,7 @@ async fn all(State(app): State<App>, Read(call): Read, Query(q): Query<wire::Pag
     responses((status = 201, description = "Made", body = wire::CaBundle),
     (status = 200, description = "A trial", body = wire::DryRun<wire::CaBundle>)))]
 async fn create(State(app): State<App>, Write(call): Write, Json(body): Json<wire::NewCaBundle>) -> Answer {
+    let call = into(call, body.compartment.as_deref())?;
     let bundle = app.create_ca_bundle(&call, raw(body)).await?;
     made(&call, &format!("/v1/ca-bundles/{}", bundle.name), bundle.revision, view::ca_bundle(&bundle, app.now())?)
 }

@@ -5,7 +5,7 @@ use crate::answer::{Answer, changed, document, list, made, negotiated, resource,
 use crate::extract::{IfMatch, Json, OptionalJson, Path, Query, Read, Write};
 use crate::negotiate::{Format, PUBLIC_KEY, choose};
 use crate::openapi::Binary;
-use crate::parse::{Faults, page, reference};
+use crate::parse::{Faults, into, page, reference};
 use crate::problem::Problem;
 use crate::{answer, view};
 use axum::extract::State;
@@ -67,6 +67,7 @@ async fn create(
     Path(vault): Path<String>,
     Json(body): Json<wire::NewKey>,
 ) -> Answer {
+    let call = into(call, body.compartment.as_deref())?;
     let view = app.create_key(&call, &reference(&vault)?, new_key(&body)?).await?;
     let location = format!("/v1/vaults/{}/keys/{}", view.vault.name, view.key.name);
     made(&call, &location, view.key.revision, view::key(&view))

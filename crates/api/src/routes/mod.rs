@@ -15,6 +15,7 @@ mod keys;
 pub(crate) mod ocsp;
 mod pki;
 mod policies;
+mod policy_test;
 mod profiles;
 mod revocation;
 mod root_key;
@@ -47,6 +48,7 @@ pub(crate) fn guarded() -> OpenApiRouter<Api> {
         .merge(groups::routes())
         .merge(dynamic_groups::routes())
         .merge(policies::routes())
+        .merge(policy_test::routes())
         .merge(audit::routes())
         .merge(events::routes())
         .merge(webhooks::routes())

@@ -3,7 +3,7 @@
 use crate::Api;
 use crate::answer::{Answer, changed, gone, list, made, resource};
 use crate::extract::{IfMatch, Json, Path, Query, Read, Write};
-use crate::parse::{page, reference};
+use crate::parse::{into, page, reference};
 use crate::view;
 use axum::extract::State;
 use axum::http::{HeaderMap, Uri};
@@ -32,6 +32,7 @@ async fn all(State(app): State<App>, Read(call): Read, Query(q): Query<wire::Pag
     request_body = wire::NewProfile, responses((status = 201, description = "Made", body = wire::Profile),
     (status = 200, description = "A trial", body = wire::DryRun<wire::Profile>)))]
 async fn create(State(app): State<App>, Write(call): Write, Json(body): Json<wire::NewProfile>) -> Answer {
+    let call = into(call, body.compartment.as_deref())?;
     let stored = app.create_profile(&call, raw_of_new(body)).await?;
     made(&call, &format!("/v1/profiles/{}", stored.profile.name()), stored.revision, view::profile(&stored))
 }
@@ -101,6 +102,7 @@ fn raw_of_other(body: wire::ReplaceProfile) -> RawProfile {
         max_validity: body.max_validity,
         key_holders: body.key_holders,
         names: body.names,
+        compartment: None,
     })
 }
 

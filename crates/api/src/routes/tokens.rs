@@ -95,7 +95,8 @@ fn new_token(body: wire::NewToken) -> Result<NewToken, Problem> {
     let mut faults = Faults::default();
     let name = faults.name("/name", &body.name);
     let expires_at = faults.optional("/expiresAt", body.expires_at.as_deref(), Timestamp::parse);
-    faults.finish(name.zip(expires_at).map(|(name, expires_at)| NewToken { name, user: body.user, expires_at }))
+    let scopes = body.scopes.unwrap_or_default();
+    faults.finish(name.zip(expires_at).map(|(name, expires_at)| NewToken { name, user: body.user, expires_at, scopes }))
 }
 
 fn new_token_answer(token: &Token, text: &SecretText) -> wire::NewTokenAnswer {

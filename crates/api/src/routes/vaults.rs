@@ -3,7 +3,7 @@
 use crate::Api;
 use crate::answer::{Answer, changed, list, made, resource};
 use crate::extract::{IfMatch, Json, OptionalJson, Path, Query, Read, Write};
-use crate::parse::{Faults, page, reference};
+use crate::parse::{Faults, into, page, reference};
 use crate::view;
 use axum::extract::State;
 use axum::http::{HeaderMap, Uri};
@@ -41,6 +41,7 @@ async fn all(State(app): State<App>, Read(call): Read, Query(q): Query<wire::Pag
 async fn create(State(app): State<App>, Write(call): Write, Json(body): Json<wire::NewVault>) -> Answer {
     let mut faults = Faults::default();
     let name = faults.name("/name", &body.name);
+    let call = into(call, body.compartment.as_deref())?;
     let vault = app.create_vault(&call, faults.finish(name)?).await?;
     made(&call, &format!("/v1/vaults/{}", vault.name), vault.revision, view::vault(&vault))
 }

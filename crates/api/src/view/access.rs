@@ -2,6 +2,7 @@
 
 use certwright_app::{Identity, MovedResource};
 use certwright_domain::access::{Compartment, DynamicGroup, Group, Placement, Policy, User};
+use certwright_domain::policy::{Reason, Verdict};
 use certwright_wire as wire;
 use std::fmt::Display;
 
@@ -106,4 +107,32 @@ fn shown<T: Display>(value: Option<T>) -> Option<String> {
 
 fn names(groups: &[Group]) -> Vec<String> {
     groups.iter().map(|group| group.name.to_string()).collect()
+}
+
+/// What the policies say to a question.
+pub(crate) fn policy_answer(verdicts: Vec<Verdict>) -> wire::PolicyAnswer {
+    let number = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
+    let decided_by = verdicts.first().filter(|verdict| verdict.reason.is_none()).map(|verdict| wire::PolicyGround {
+        policy: verdict.ground.policy.to_string(),
+        number: number(verdict.ground.number),
+        statement: verdict.ground.statement.to_string(),
+    });
+    let statements = verdicts.into_iter().map(|verdict| wire::PolicyVerdict {
+        policy: verdict.ground.policy.to_string(),
+        number: number(verdict.ground.number),
+        statement: verdict.ground.statement.to_string(),
+        outcome: outcome(verdict.reason).to_owned(),
+    });
+    wire::PolicyAnswer { allowed: decided_by.is_some(), decided_by, statements: statements.collect() }
+}
+
+const fn outcome(reason: Option<Reason>) -> &'static str {
+    match reason {
+        None => "ALLOWS",
+        Some(Reason::Subject) => "SUBJECT",
+        Some(Reason::Verb) => "VERB",
+        Some(Reason::Location) => "LOCATION",
+        Some(Reason::Condition) => "CONDITION",
+        Some(Reason::Misplaced) => "MISPLACED",
+    }
 }

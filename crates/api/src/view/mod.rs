@@ -9,7 +9,7 @@ mod events;
 mod issued;
 
 pub(crate) use access::{
-    compartment, dynamic_group, group, membership, moved, placed, policy, user, user_with, whoami,
+    compartment, dynamic_group, group, membership, moved, placed, policy, policy_answer, user, user_with, whoami,
 };
 pub(crate) use ca::{ca, ca_version, verdicts};
 pub(crate) use ca_bundle::{ca_bundle, ca_bundle_in_list};
@@ -96,6 +96,7 @@ pub(crate) fn token(token: &Token) -> wire::Token {
         id: token.id.to_string(),
         name: token.name.to_string(),
         user: token.user.clone(),
+        scopes: token.scopes.clone(),
         created_at: token.created_at.to_string(),
         expires_at: text(token.expires_at),
         revoked_at: text(token.revoked_at),

@@ -115,7 +115,8 @@ impl TestApp {
         let mut settings =
             ApiSettings::new(Arc::new(move || format!("made-{}", number.fetch_add(1, Ordering::Relaxed))));
         tune(&mut settings);
-        let (router, plain) = (router(app.clone(), settings.clone()), plain_router(app.clone(), settings));
+        let (router, plain) =
+            (router(app.clone(), settings.clone()).unwrap(), plain_router(app.clone(), settings).unwrap());
         Self { app, clock, faults, token, router, plain, _folder: folder, _postgres: postgres }
     }
 

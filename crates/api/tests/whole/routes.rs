@@ -13,6 +13,29 @@ fn is_open(path: &str) -> bool {
 
 const METHODS: [&str; 5] = ["GET", "POST", "PUT", "PATCH", "DELETE"];
 
+/// An operation of the document.
+#[derive(Debug, Clone)]
+pub(crate) struct Route {
+    pub(crate) method: String,
+    pub(crate) path: String,
+    pub(crate) id: String,
+}
+
+/// Every operation of the document, with its id.
+pub(crate) fn routes() -> Vec<Route> {
+    let (mut found, mut path, mut method) = (Vec::new(), String::new(), String::new());
+    for line in certwright_api::openapi_yaml().lines() {
+        if let Some(name) = line.strip_prefix("  /") {
+            path = format!("/{}", name.trim_end_matches(':'));
+        } else if let Some(word) = line.strip_prefix("    ").filter(|rest| !rest.starts_with(' ')) {
+            method = word.trim_end_matches(':').to_ascii_uppercase();
+        } else if let Some(id) = line.strip_prefix("      operationId: ") {
+            found.push(Route { method: method.clone(), path: path.clone(), id: id.to_owned() });
+        }
+    }
+    found
+}
+
 /// Paths with their methods, read from the document as text: a path stands at two blanks, a method at four.
 fn operations() -> BTreeMap<String, Vec<String>> {
     let mut found: BTreeMap<String, Vec<String>> = BTreeMap::new();

@@ -55,7 +55,7 @@ impl App {
     /// Installs the certificate signed elsewhere. The first one makes the CA active; a later one is `PENDING` until it is
     /// made current.
     pub async fn install_ca(&self, call: &Call, ca: &Reference, install: Install) -> Result<CaView, Error> {
-        self.authorize(call, Permission::CaManage)?;
+        let ca = &self.may_ca(call, Permission::CaManage, ca).await?;
         let mut read = self.inner.store.read().await?;
         let mut ca = find(&mut *read, ca).await?;
         let waiting = read.ca_versions(&ca.id).await?.into_iter().find(|v| v.certificate.is_none() && v.csr.is_some());

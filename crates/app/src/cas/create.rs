@@ -3,17 +3,19 @@
 use super::lifecycle::not_the_servers_own;
 use super::read::view_with;
 use super::{CaView, NewCa, NewCaKind, NewRules, OwnKey};
+use crate::access::{CaPrincipal, Leave, Object};
 use crate::audit::Target;
-use crate::change::{by_id, name_conflict, name_taken};
+use crate::change::{by_id, name_conflict, name_taken, settle_in};
 use crate::context::refuse_unless_active;
 use crate::issuance::AuthorityPlan;
 use crate::urls::IssuerUrls;
 use crate::vaults::{find_vault, usable_vault};
 use crate::{App, Call, Error, Permission};
+use certwright_domain::access::PlacedKind;
 use certwright_domain::algorithm::SignatureAlgorithm;
 use certwright_domain::ca::{Ca, CaRules, CaState, CaType, CaVersion, RevocationSettings};
 use certwright_domain::event::EventKind;
-use certwright_domain::id::CaId;
+use certwright_domain::id::{CaId, CompartmentId};
 use certwright_domain::key::{Key, KeyState};
 use certwright_domain::name::{Reference, ResourceName};
 use certwright_domain::public_key::PublicKey;
@@ -33,18 +35,20 @@ pub(super) struct SigningKey {
     pub(super) public_key: PublicKey,
     pub(super) algorithm: SignatureAlgorithm,
     pub(super) signer: Arc<dyn Signer>,
+    /// The caller's leave to use it.
+    pub(super) leave: Leave,
 }
 
 impl App {
     /// Makes a CA. The intent is stored before its certificate is signed. As a trial: verdicts, and the CA as it would
     /// be, its version without certificate; no key signs.
     pub async fn create_ca(&self, call: &Call, new: NewCa) -> Result<CaView, Error> {
-        self.authorize(call, Permission::CaManage)?;
         self.make_ca(call, new, false).await
     }
 
     /// The same for the server's own CA (`system`).
     pub(crate) async fn make_ca(&self, call: &Call, new: NewCa, system: bool) -> Result<CaView, Error> {
+        self.may_make(call, Permission::CaManage, "CA", CompartmentId::tenancy()).await?;
         let NewCa { name, kind, rules, revocation, publication, exportable } = new;
         check_rules(&rules)?;
         if rules.renewal.is_some() && !matches!(kind, NewCaKind::Root(..) | NewCaKind::Subordinate(..)) {
@@ -74,7 +78,7 @@ impl App {
         own: OwnKey,
         validity: RequestedValidity,
     ) -> Result<CaView, Error> {
-        let key = self.signing_key(call, &own).await?;
+        let key = self.signing_key(call, &blank, &own).await?;
         let rules = blank.ca_rules();
         let request = CaRequest {
             subject: own.subject.clone(),
@@ -88,7 +92,7 @@ impl App {
         let ca_name = ca.name.to_string();
         let signing =
             Signing { issuer: None, urls: IssuerUrls::default(), ca_id: id, ca_name, ca_version: 1, above: Vec::new() };
-        let signer = (Arc::clone(&key.signer), key.algorithm);
+        let signer = (key.leave.clone(), Arc::clone(&key.signer), key.algorithm);
         self.sign_new_ca(call, &mut ca, key, decision, signing, signer).await
     }
 
@@ -100,9 +104,10 @@ impl App {
         validity: RequestedValidity,
         issuer: &Reference,
     ) -> Result<CaView, Error> {
+        let issuer = &self.may_ca(call, Permission::CaIssue, issuer).await?;
         let issuer = self.issuer(issuer).await?;
         not_the_servers_own(call, &issuer.ca)?;
-        let key = self.signing_key(call, &own).await?;
+        let key = self.signing_key(call, &blank, &own).await?;
         let rules = blank.ca_rules();
         let request = CaRequest {
             subject: own.subject.clone(),
@@ -121,7 +126,9 @@ impl App {
             ca_version: issuer.version.number,
             above: issuer.ca_chain.der().to_vec(),
         };
-        let signer = (Arc::clone(&issuer.signer), issuer.signature_algorithm);
+        let leave = self.authorize(call, Permission::CaIssue, &Object::ca(&issuer.ca, issuer.compartment.clone()))?;
+        let signer = Arc::clone(issuer.signer(&leave)?);
+        let signer = (leave, signer, issuer.signature_algorithm);
         self.sign_new_ca(call, &mut ca, key, decision, signing, signer).await
     }
 
@@ -133,7 +140,7 @@ impl App {
         key: SigningKey,
         decision: Decision,
         signing: Signing,
-        signer: (Arc<dyn Signer>, SignatureAlgorithm),
+        signer: (Leave, Arc<dyn Signer>, SignatureAlgorithm),
     ) -> Result<CaView, Error> {
         let verdicts = decision.verdicts().to_vec();
         let approved = decision.into_result().map_err(Error::Rejected)?;
@@ -149,8 +156,9 @@ impl App {
         }
         let plan = AuthorityPlan {
             approved,
-            signer: signer.0,
-            algorithm: signer.1,
+            leave: signer.0,
+            signer: signer.1,
+            algorithm: signer.2,
             issuer: signing.issuer,
             urls: signing.urls,
             ca_id: signing.ca_id,
@@ -174,7 +182,7 @@ impl App {
     }
 
     async fn create_external_subordinate(&self, call: &Call, blank: Blank, own: OwnKey) -> Result<CaView, Error> {
-        let key = self.signing_key(call, &own).await?;
+        let key = self.signing_key(call, &blank, &own).await?;
         let strength = key_strength(&key.public_key, "the service");
         if !strength.passed() {
             return Err(Error::Rejected(strength.violations));
@@ -229,6 +237,10 @@ impl App {
             self.check_publication(&mut **tx, None, publication, ca.revocation.crl_shards).await?;
         }
         tx.insert_ca(ca).await.map_err(|error| name_conflict(error, "CA", &ca.name))?;
+        // Asked again: the compartment may have been moved or deleted while the key signed.
+        let default = CompartmentId::tenancy();
+        let home = self.may_make_with(&mut **tx, call, Permission::CaManage, "CA", default).await?;
+        settle_in(&mut **tx, ca.id.as_str(), PlacedKind::CertificateAuthority, &home).await?;
         tx.insert_ca_version(version).await?;
         if let Some(mut key) = key {
             key.used_by_ca = Some(ca.id.clone());
@@ -260,15 +272,22 @@ impl App {
     }
 
     /// Looks up vault and key, refuses keys that cannot become a CA's, and opens the newest version for signing.
-    async fn signing_key(&self, call: &Call, own: &OwnKey) -> Result<SigningKey, Error> {
+    async fn signing_key(&self, call: &Call, blank: &Blank, own: &OwnKey) -> Result<SigningKey, Error> {
+        let (vault, key, leave) = self.may_use_key(call, &own.vault, &own.key).await?;
         let mut read = self.inner.store.read().await?;
-        let (vault_id, key) = usable_key(&mut read, call, own).await?;
+        let (vault_id, key) = usable_key(&mut read, call, &vault, &key).await?;
+        if !blank.system {
+            let tenancy = CompartmentId::tenancy();
+            let home = self.may_make_with(&mut *read, call, Permission::CaManage, "CA", tenancy).await?;
+            let ca = CaPrincipal { id: "", name: blank.name.as_str(), home: &home };
+            self.ca_may_use(&mut *read, ca, &vault_id, &key.id).await?;
+        }
         let algorithm = fitting_algorithm(&key, own.signature_algorithm)?;
         let stored = read.key_version(&key.id, key.latest_version).await?;
         let spki = stored.and_then(|version| version.public_key);
         let spki = spki.ok_or_else(|| Error::Internal(format!("{} lacks its newest public key", key.id)))?;
         let signer = self.open_signer(&mut read, &vault_id, &key.id, key.latest_version).await?;
-        Ok(SigningKey { public_key: read_public_key(&spki)?, key, algorithm, signer })
+        Ok(SigningKey { public_key: read_public_key(&spki)?, key, algorithm, signer, leave })
     }
 
     async fn refuse_taken_name(&self, name: &ResourceName) -> Result<(), Error> {
@@ -413,11 +432,12 @@ fn check_rules(rules: &NewRules) -> Result<(), Error> {
 async fn usable_key(
     read: &mut Reader<'_>,
     call: &Call,
-    own: &OwnKey,
+    vault: &Reference,
+    key: &Reference,
 ) -> Result<(certwright_domain::id::VaultId, Key), Error> {
-    let vault = find_vault(&mut **read, &own.vault).await?;
+    let vault = find_vault(&mut **read, vault).await?;
     usable_vault(call, &vault)?;
-    let key = read.key(&vault.id, &own.key).await?.ok_or_else(|| Error::not_found("key", &own.key))?;
+    let key = read.key(&vault.id, key).await?.ok_or_else(|| Error::not_found("key", key))?;
     if !key.algorithm.is_asymmetric() {
         return Err(Error::conflict(
             "key_wrong_kind",

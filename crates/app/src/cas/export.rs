@@ -43,7 +43,7 @@ impl App {
     /// A CA with the key of its current version. The audit event is durable before the file leaves; a trial checks
     /// everything and gives no file.
     pub async fn export_ca(&self, call: &Call, ca: &Reference, export: CaExport) -> Result<Option<ExportedCa>, Error> {
-        self.authorize(call, Permission::CaExport)?;
+        let ca = &self.may_ca(call, Permission::CaExport, ca).await?;
         let mut read = self.inner.store.read().await?;
         let ca = find(&mut *read, ca).await?;
         not_the_servers_own(call, &ca)?;

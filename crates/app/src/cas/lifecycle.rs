@@ -5,7 +5,7 @@ use super::read::{find, find_version, view};
 use super::{CaView, UpdateCa};
 use crate::audit::Target;
 use crate::change::{Change, by_id, name_conflict, refuse_final_deletion, require_if_match};
-use crate::{App, Call, Caller, Error, Permission};
+use crate::{App, Call, Error, Permission};
 use certwright_domain::ca::{Ca, CaState, CaType, CaVersion, RevocationSettings};
 use certwright_domain::event::EventKind;
 use certwright_domain::key::{KeyState, deletion_time};
@@ -23,7 +23,7 @@ impl App {
         update: UpdateCa,
         if_match: Option<i64>,
     ) -> Result<CaView, Error> {
-        self.authorize(call, Permission::CaManage)?;
+        let ca = &self.may_ca(call, Permission::CaManage, ca).await?;
         let mut ca = find(&mut *self.inner.store.read().await?, ca).await?;
         require_if_match(if_match, ca.revision)?;
         check_lifetime("/rules/leafMaxValidity", update.leaf_max_validity)?;
@@ -76,7 +76,7 @@ impl App {
 
     /// Takes a version into use.
     pub async fn make_ca_version_current(&self, call: &Call, ca: &Reference, number: u32) -> Result<CaView, Error> {
-        self.authorize(call, Permission::CaManage)?;
+        let ca = &self.may_ca(call, Permission::CaManage, ca).await?;
         let mut read = self.inner.store.read().await?;
         let mut ca = find(&mut *read, ca).await?;
         let version = find_version(&mut *read, &ca, number).await?;
@@ -108,7 +108,7 @@ impl App {
         ca: &Reference,
         at: Option<Timestamp>,
     ) -> Result<CaView, Error> {
-        self.authorize(call, Permission::CaManage)?;
+        let ca = &self.may_ca(call, Permission::CaManage, ca).await?;
         let now = self.inner.clock.now();
         let at = deletion_time(now, at).map_err(|invalid| Error::invalid("/deletionAt", invalid))?;
         let mut read = self.inner.store.read().await?;
@@ -143,7 +143,7 @@ impl App {
 
     /// Cancels a scheduled deletion; the CA goes back to the state it had.
     pub async fn cancel_ca_deletion(&self, call: &Call, ca: &Reference) -> Result<CaView, Error> {
-        self.authorize(call, Permission::CaManage)?;
+        let ca = &self.may_ca(call, Permission::CaManage, ca).await?;
         let mut read = self.inner.store.read().await?;
         let mut ca = find(&mut *read, ca).await?;
         let key = match &ca.key {
@@ -256,7 +256,7 @@ pub(super) async fn schedule(queries: &mut dyn Queries, ca: &mut Ca) -> Result<(
 
 /// Refuses operators' changes to the server's own CA.
 pub(super) fn not_the_servers_own(call: &Call, ca: &Ca) -> Result<(), Error> {
-    if ca.system && call.caller != Caller::system() {
+    if ca.system && !call.caller.is_system() {
         return Err(Error::conflict(
             "system_resource",
             format!("CA {} belongs to the server itself.", ca.name),

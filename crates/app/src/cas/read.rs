@@ -11,9 +11,9 @@ use certwright_store::{CaFilter, Page, PageRequest, Queries, Reader};
 impl App {
     /// CAs by name.
     pub async fn cas(&self, call: &Call, filter: &CaFilter, page: &PageRequest) -> Result<Page<CaView>, Error> {
-        self.authorize(call, Permission::CaRead)?;
         let mut read = self.inner.store.read().await?;
-        let found = read.cas(filter, page).await?;
+        let page = read.cas(filter, page).await?;
+        let found = self.visible(&mut *read, call, Permission::CaList, page).await?;
         let mut items = Vec::with_capacity(found.items.len());
         for ca in found.items {
             items.push(view(&mut read, ca, None).await?);
@@ -23,7 +23,7 @@ impl App {
 
     /// One CA.
     pub async fn ca(&self, call: &Call, ca: &Reference) -> Result<CaView, Error> {
-        self.authorize(call, Permission::CaRead)?;
+        let ca = &self.may_ca(call, Permission::CaRead, ca).await?;
         let mut read = self.inner.store.read().await?;
         let ca = find(&mut *read, ca).await?;
         view(&mut read, ca, None).await
@@ -31,7 +31,7 @@ impl App {
 
     /// Versions, newest first.
     pub async fn ca_versions(&self, call: &Call, ca: &Reference) -> Result<(CaView, Vec<VersionView>), Error> {
-        self.authorize(call, Permission::CaRead)?;
+        let ca = &self.may_ca(call, Permission::CaRead, ca).await?;
         let mut read = self.inner.store.read().await?;
         let ca = find(&mut *read, ca).await?;
         let versions = read.ca_versions(&ca.id).await?.into_iter().map(|version| staged(&ca, version)).collect();
@@ -40,7 +40,7 @@ impl App {
 
     /// One version.
     pub async fn ca_version(&self, call: &Call, ca: &Reference, number: u32) -> Result<(CaView, VersionView), Error> {
-        self.authorize(call, Permission::CaRead)?;
+        let ca = &self.may_ca(call, Permission::CaRead, ca).await?;
         let mut read = self.inner.store.read().await?;
         let ca = find(&mut *read, ca).await?;
         let version = find_version(&mut *read, &ca, number).await?;
@@ -50,7 +50,7 @@ impl App {
 
     /// Certificate chain of a version (default: current), DER, the CA first, the root last where it is known.
     pub async fn ca_chain(&self, call: &Call, ca: &Reference, number: Option<u32>) -> Result<Vec<Vec<u8>>, Error> {
-        self.authorize(call, Permission::CaRead)?;
+        let ca = &self.may_ca(call, Permission::CaRead, ca).await?;
         let mut read = self.inner.store.read().await?;
         let ca = find(&mut *read, ca).await?;
         let Some(number) = number.or(ca.versions.current) else { return Err(no_certificate(&ca)) };
@@ -61,7 +61,7 @@ impl App {
 
     /// DER CSR of a `SUBORDINATE_EXTERNAL`: the newest one made.
     pub async fn ca_csr(&self, call: &Call, ca: &Reference) -> Result<Vec<u8>, Error> {
-        self.authorize(call, Permission::CaRead)?;
+        let ca = &self.may_ca(call, Permission::CaRead, ca).await?;
         let mut read = self.inner.store.read().await?;
         let ca = find(&mut *read, ca).await?;
         let newest = read.ca_versions(&ca.id).await?.into_iter().find_map(|version| version.csr);

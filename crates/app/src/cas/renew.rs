@@ -5,12 +5,13 @@ use super::lifecycle::{not_the_servers_own, schedule};
 use super::read::{find, find_version, view_with};
 use super::refusals::refuse_blocked_key;
 use super::{CaView, RenewCa};
+use crate::access::{Leave, Object};
 use crate::audit::Target;
 use crate::change::by_id;
 use crate::issuance::AuthorityPlan;
 use crate::urls::IssuerUrls;
 use crate::vaults::{newest_vault_key, still_newest, vault_key};
-use crate::{App, Call, Caller, Error, Permission};
+use crate::{App, Call, Error, Permission};
 use certwright_domain::ca::{Ca, CaState, CaType, CaVersion};
 use certwright_domain::event::EventKind;
 use certwright_domain::key::{KeyVersion, VaultKeyVersion};
@@ -30,12 +31,13 @@ struct NewIssuer {
     urls: IssuerUrls,
     chain: Vec<Vec<u8>>,
     issuer: Option<std::sync::Arc<crate::context::IssuerContext>>,
+    leave: Leave,
 }
 
 impl App {
     /// Makes a new version; for `SUBORDINATE_EXTERNAL` a new CSR. The view's version is the new one.
     pub async fn renew_ca(&self, call: &Call, ca: &Reference, renew: RenewCa) -> Result<CaView, Error> {
-        self.authorize(call, Permission::CaManage)?;
+        let ca = &self.may_ca(call, Permission::CaManage, ca).await?;
         let mut read = self.inner.store.read().await?;
         let ca = find(&mut *read, ca).await?;
         not_the_servers_own(call, &ca)?;
@@ -43,7 +45,7 @@ impl App {
         let current = ca.versions.current.unwrap_or(ca.versions.latest);
         let current = find_version(&mut *read, &ca, current).await?;
         drop(read);
-        let (key, new_key_version) = self.key_for_renewal(&ca, &current, renew.rotate_key).await?;
+        let (key, new_key_version) = self.key_for_renewal(call, &ca, &current, renew.rotate_key).await?;
         let number = ca.versions.latest.saturating_add(1);
         let mut version = blank_version(&ca.id, number, Some(key.key.latest_version), self.inner.clock.now());
         if !renew.rotate_key {
@@ -54,7 +56,7 @@ impl App {
         if ca.ca_type == CaType::SubordinateExternal {
             return self.new_request(call, ca, version, key, new_key_version).await;
         }
-        let by = self.new_issuer(&ca, &key, &renew).await?;
+        let by = self.new_issuer(call, &ca, &key, &renew).await?;
         let verdicts = by.decision.verdicts().to_vec();
         let approved = by.decision.into_result().map_err(Error::Rejected)?;
         version.validity = Some(approved.validity());
@@ -67,7 +69,8 @@ impl App {
         let plan = match &by.issuer {
             Some(issuer) => AuthorityPlan {
                 approved,
-                signer: std::sync::Arc::clone(&issuer.signer),
+                signer: std::sync::Arc::clone(issuer.signer(&by.leave)?),
+                leave: by.leave,
                 algorithm: issuer.signature_algorithm,
                 issuer: by.certificate,
                 urls: by.urls,
@@ -78,6 +81,7 @@ impl App {
             None => AuthorityPlan {
                 approved,
                 signer: std::sync::Arc::clone(&key.signer),
+                leave: by.leave,
                 algorithm: key.algorithm,
                 issuer: None,
                 urls: by.urls,
@@ -105,7 +109,7 @@ impl App {
             renewed.id.as_str(),
             AttemptOutcome::Renewed,
             Some(number),
-            if call.caller == Caller::system() { "RENEWAL_DUE" } else { "REQUESTED" }.to_owned(),
+            if call.caller.is_system() { "RENEWAL_DUE" } else { "REQUESTED" }.to_owned(),
         );
         tx.insert_attempt(&attempt).await?;
         tx.wake_certificates(&renewed.id, self.now()).await?;
@@ -122,7 +126,7 @@ impl App {
         view_with(&mut read, renewed, Some(version), verdicts).await
     }
 
-    async fn new_issuer(&self, ca: &Ca, key: &SigningKey, renew: &RenewCa) -> Result<NewIssuer, Error> {
+    async fn new_issuer(&self, call: &Call, ca: &Ca, key: &SigningKey, renew: &RenewCa) -> Result<NewIssuer, Error> {
         let request = CaRequest {
             subject: ca.subject.clone(),
             public_key: key.public_key.clone(),
@@ -138,15 +142,18 @@ impl App {
                 urls: IssuerUrls::default(),
                 chain: Vec::new(),
                 issuer: None,
+                leave: key.leave.clone(),
             });
         };
         let issuer = self.issuer(&by_id(issuer.as_str())?).await?;
+        let leave = self.authorize(call, Permission::CaIssue, &Object::ca(&issuer.ca, issuer.compartment.clone()))?;
         Ok(NewIssuer {
             decision: decide_subordinate(&issuer.facts, request, limits, now),
             certificate: Some(issuer.certificate.clone()),
             urls: issuer.urls.clone(),
             chain: issuer.ca_chain.der().to_vec(),
             issuer: Some(issuer),
+            leave,
         })
     }
 
@@ -154,6 +161,7 @@ impl App {
     /// master key was rotated since.
     async fn key_for_renewal(
         &self,
+        call: &Call,
         ca: &Ca,
         current: &CaVersion,
         rotate: bool,
@@ -164,13 +172,18 @@ impl App {
             return Err(Error::Internal(format!("{} has no key", ca.id)));
         };
         let mut read = self.inner.store.read().await?;
+        // Whoever manages the CA has it renewed; the CA itself must have leave to use its key.
+        self.ca_may_use_key(&mut *read, ca, vault_id, key_id).await?;
+        let home = read.compartment_of(ca.id.as_str()).await?;
+        let leave = self.authorize(call, Permission::CaManage, &Object::ca(ca, home))?;
         let mut key = read.key_by_id(key_id).await?.ok_or_else(|| Error::Internal(format!("{key_id} is missing")))?;
         let wanted = if rotate { key.latest_version } else { in_use };
         if !rotate || key.latest_version > in_use {
             let stored = read.key_version(key_id, wanted).await?.and_then(|version| version.public_key);
             let spki = stored.ok_or_else(|| Error::Internal(format!("{key_id} lacks version {wanted}")))?;
             let signer = self.open_signer(&mut read, vault_id, key_id, wanted).await?;
-            return Ok((SigningKey { public_key: read_public_key(&spki)?, key, algorithm, signer }, None));
+            let public_key = read_public_key(&spki)?;
+            return Ok((SigningKey { public_key, key, algorithm, signer, leave }, None));
         }
         // The old version must be usable: a disabled key is not rotated behind the operator's back.
         self.open_signer(&mut read, vault_id, key_id, in_use).await?;
@@ -192,7 +205,7 @@ impl App {
             public_key: made.public_key,
             created_at: self.inner.clock.now(),
         };
-        Ok((SigningKey { key, public_key, algorithm, signer }, Some((version, sealing))))
+        Ok((SigningKey { key, public_key, algorithm, signer, leave }, Some((version, sealing))))
     }
 
     /// A key made for a renewal is stored before anything is signed with or for it.

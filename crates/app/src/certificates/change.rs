@@ -20,7 +20,7 @@ impl App {
         update: UpdateCertificate,
         if_match: Option<i64>,
     ) -> Result<CertificateView, Error> {
-        self.authorize(call, Permission::CertificateManage)?;
+        let reference = &self.may_certificate(call, Permission::CertificateManage, reference).await?;
         let mut read = self.inner.store.read().await?;
         let before = find(&mut *read, reference).await?;
         refuse_unless_open(&before)?;
@@ -82,7 +82,6 @@ impl App {
         if untouched {
             return Ok(Vec::new());
         }
-        self.authorize(call, Permission::CaIssue)?;
         let Some(before) = &after.wish else {
             return Err(Error::invalid(
                 "",

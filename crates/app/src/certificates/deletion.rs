@@ -19,7 +19,7 @@ impl App {
         reference: &Reference,
         at: Option<Timestamp>,
     ) -> Result<CertificateView, Error> {
-        self.authorize(call, Permission::CertificateManage)?;
+        let reference = &self.may_certificate(call, Permission::CertificateManage, reference).await?;
         let mut tx = self.inner.store.begin("certificate.schedule-deletion").await?;
         let mut certificate = find(&mut *tx, reference).await?;
         if certificate.state == CertificateState::PendingDeletion {
@@ -50,7 +50,7 @@ impl App {
         call: &Call,
         reference: &Reference,
     ) -> Result<CertificateView, Error> {
-        self.authorize(call, Permission::CertificateManage)?;
+        let reference = &self.may_certificate(call, Permission::CertificateManage, reference).await?;
         let mut tx = self.inner.store.begin("certificate.cancel-deletion").await?;
         let mut certificate = find(&mut *tx, reference).await?;
         if certificate.state != CertificateState::PendingDeletion {

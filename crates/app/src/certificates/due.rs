@@ -5,6 +5,7 @@ use super::read::{find, outlook, shown_version};
 use crate::change::{by_id, is_stale};
 use crate::{App, Call, Error};
 use certwright_domain::event::EventKind;
+use certwright_domain::id::CompartmentId;
 use certwright_domain::managed::{
     AttemptOutcome, CertificateState, CertificateVersion, ManagedCertificate, RenewalKey, RenewalOutlook,
     VersionReason, retry_at,
@@ -132,6 +133,7 @@ fn renewal_of(certificate: &ManagedCertificate, current: Option<&CertificateVers
     Ok(Making {
         certificate: certificate.clone(),
         is_new: false,
+        home: CompartmentId::tenancy(),
         reason: VersionReason::RenewalDue,
         version_name: None,
         pending: false,

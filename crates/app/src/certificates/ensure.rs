@@ -4,9 +4,10 @@ use super::make::Making;
 use super::read::{find, outlook, shown_version};
 use super::wish::{kind_fixed, kind_of, same_settings, settings_for};
 use super::{CertificateRequest, CertificateView, Content, EnsureOutcome, Ensured};
+use crate::access::Object;
 use crate::change::{is_stale, name_taken};
 use crate::{App, Call, Error, Permission};
-use certwright_domain::id::CertificateId;
+use certwright_domain::id::{CertificateId, CompartmentId};
 use certwright_domain::managed::{
     CertificateKind, CertificateState, CertificateVersion, ManagedCertificate, RenewalOutlook, RenewalSettings,
     VersionReason, Wish,
@@ -41,13 +42,10 @@ impl App {
     }
 
     async fn ensure(&self, call: &Call, request: CertificateRequest, only_new: bool) -> Result<Ensured, Error> {
-        self.authorize(call, Permission::CertificateManage)?;
-        if matches!(request.content, Content::Wished(_)) {
-            self.authorize(call, Permission::CaIssue)?;
-        }
         let _turn = self.inner.locks.turn(request.name.as_str()).await;
         for _ in 0..MAX_ATTEMPTS {
             let known = self.inner.store.read().await?.certificate(&Reference::from(&request.name)).await?;
+            let home = self.may_ensure(call, &request, known.as_ref()).await?;
             if let Some(known) = &known {
                 if only_new {
                     return Err(name_taken("certificate", &known.name));
@@ -60,9 +58,9 @@ impl App {
             let outcome = match &request.content {
                 Content::Wished(asked) => {
                     let wish = self.resolve_wish(call, asked).await?;
-                    self.ensure_wish(call, &request, wish, known).await
+                    self.ensure_wish(call, &request, wish, known, home).await
                 }
-                Content::Imported(import) => self.ensure_import(call, &request, import, known).await,
+                Content::Imported(import) => self.ensure_import(call, &request, import, known, home).await,
             };
             match outcome {
                 // Another request was faster: what it left decides.
@@ -74,16 +72,47 @@ impl App {
         Err(Error::Unavailable { detail: "the certificate kept changing".into(), retry_after_s: 1 })
     }
 
+    /// Leave to change the certificate that is there, or to make one, and where. One that may not be seen has the name
+    /// taken, as with `POST`.
+    async fn may_ensure(
+        &self,
+        call: &Call,
+        request: &CertificateRequest,
+        known: Option<&ManagedCertificate>,
+    ) -> Result<CompartmentId, Error> {
+        let mut read = self.inner.store.read().await?;
+        if let Some(known) = known {
+            let home = read.compartment_of(known.id.as_str()).await?;
+            let object = Object::certificate(known, home.clone());
+            return match self.authorize(call, Permission::CertificateManage, &object) {
+                Err(Error::NotFound { .. }) => Err(name_taken("certificate", &known.name)),
+                other => other.map(|_| home),
+            };
+        }
+        // A certificate goes where its CA lies, unless the call says otherwise.
+        let ca = match &request.content {
+            Content::Wished(asked) => read.ca(&asked.ca).await?,
+            Content::Imported(_) => None,
+        };
+        let default = match ca {
+            Some(ca) => read.compartment_of(ca.id.as_str()).await?,
+            None => CompartmentId::tenancy(),
+        };
+        drop(read);
+        self.may_make(call, Permission::CertificateManage, "certificate", default).await
+    }
+
     async fn ensure_wish(
         &self,
         call: &Call,
         request: &CertificateRequest,
         wish: Wish,
         known: Option<ManagedCertificate>,
+        home: CompartmentId,
     ) -> Result<Ensured, Error> {
         let plan = match known {
             None => Plan::Make(
-                Box::new(self.first_version(request, wish)),
+                Box::new(self.first_version(request, wish, home)),
                 EnsureOutcome::Created,
                 "There was no certificate of this name.".to_owned(),
             ),
@@ -133,6 +162,7 @@ impl App {
         let making = Making {
             certificate: after,
             is_new: false,
+            home: CompartmentId::tenancy(),
             reason,
             version_name: request.version_name.clone(),
             pending: request.pending,
@@ -217,11 +247,12 @@ impl App {
         Ok(view)
     }
 
-    fn first_version(&self, request: &CertificateRequest, wish: Wish) -> Making {
+    fn first_version(&self, request: &CertificateRequest, wish: Wish, home: CompartmentId) -> Making {
         let validity = wish.validity;
         Making {
             certificate: self.blank_certificate(request, kind_of(request), Some(wish)),
             is_new: true,
+            home,
             reason: VersionReason::Created,
             version_name: request.version_name.clone(),
             pending: false,

@@ -6,6 +6,7 @@ use super::wish::settings_for;
 use super::{CertificateRequest, EnsureOutcome, Ensured, ImportedCertificate};
 use crate::{App, Call, Error};
 use certwright_domain::algorithm::KeyAlgorithm;
+use certwright_domain::id::CompartmentId;
 use certwright_domain::managed::{CertificateKind, CertificateVersion, ManagedCertificate, VersionReason};
 use certwright_domain::name::Reference;
 use certwright_domain::validity::RequestedValidity;
@@ -27,6 +28,7 @@ impl App {
         request: &CertificateRequest,
         import: &ImportedCertificate,
         known: Option<ManagedCertificate>,
+        home: CompartmentId,
     ) -> Result<Ensured, Error> {
         let brought = self.check_brought(import)?;
         let mut read = self.inner.store.read().await?;
@@ -57,6 +59,7 @@ impl App {
         let making = Making {
             certificate,
             is_new,
+            home,
             reason: VersionReason::Imported,
             version_name: request.version_name.clone(),
             pending: request.pending,

@@ -1,6 +1,7 @@
 //! Private keys of managed certificates (and of OCSP responders): versions of keys in a vault of the server's own, sealed, re-wrapped and destroyed
 //! like any master key.
 
+use crate::access::Background;
 use crate::change::by_id;
 use crate::vaults::{newest_vault_key, still_newest, vault_key};
 use crate::{App, Call, Error};
@@ -126,7 +127,7 @@ impl App {
         if let Some(vault) = self.inner.store.read().await?.vault(&reference).await? {
             return Ok(vault);
         }
-        match self.make_vault(&Call::system("certificate-keys"), name, true).await {
+        match self.make_vault(&Call::background(Background::CertificateKeys, "certificate-keys"), name, true).await {
             Ok(vault) => Ok(vault),
             // Another call or node was first.
             Err(error) => match self.inner.store.read().await?.vault(&reference).await? {

@@ -4,11 +4,12 @@ use super::RenewalRequest;
 use super::keys::NewVersionKey;
 use super::wish::{settings_for, wish_reference};
 use crate::audit::Target;
-use crate::change::name_conflict;
+use crate::change::{name_conflict, settle_in};
 use crate::issuance::{STALE_EPOCH, SignedLeaf};
 use crate::{App, Call, Error};
+use certwright_domain::access::PlacedKind;
 use certwright_domain::event::EventKind;
-use certwright_domain::id::{AttemptId, KeyId};
+use certwright_domain::id::{AttemptId, CompartmentId, KeyId};
 use certwright_domain::managed::{
     AttemptOutcome, CertificateVersion, ManagedCertificate, RenewalAttempt, RenewalOutlook, VersionReason, Wish,
     overdue_at,
@@ -29,6 +30,8 @@ pub(super) struct Making {
     pub(super) certificate: ManagedCertificate,
     /// It has no row yet.
     pub(super) is_new: bool,
+    /// Where a new certificate goes.
+    pub(super) home: CompartmentId,
     /// Why.
     pub(super) reason: VersionReason,
     /// Name of the version.
@@ -146,10 +149,11 @@ impl App {
         certificate.failures = 0;
         self.schedule(&mut certificate, Some(version));
         match making.is_new {
-            true => tx
-                .insert_certificate(&certificate)
-                .await
-                .map_err(|error| name_conflict(error, "certificate", &certificate.name))?,
+            true => {
+                let inserted = tx.insert_certificate(&certificate).await;
+                inserted.map_err(|error| name_conflict(error, "certificate", &certificate.name))?;
+                settle_in(&mut **tx, certificate.id.as_str(), PlacedKind::Certificate, &making.home).await?;
+            }
             false => {
                 tx.update_certificate(&certificate).await?;
                 certificate.revision = certificate.revision.saturating_add(1);

@@ -25,9 +25,9 @@ impl App {
         filter: &CertificateFilter,
         page: &PageRequest,
     ) -> Result<Page<CertificateView>, Error> {
-        self.authorize(call, Permission::CertificateRead)?;
         let mut read = self.inner.store.read().await?;
-        let found = read.certificates(filter, page).await?;
+        let page = read.certificates(filter, page).await?;
+        let found = self.visible(&mut *read, call, Permission::CertificateList, page).await?;
         let mut names: HashMap<CaId, Option<String>> = HashMap::new();
         let mut items = Vec::with_capacity(found.items.len());
         for certificate in found.items {
@@ -50,7 +50,7 @@ impl App {
 
     /// One certificate.
     pub async fn certificate(&self, call: &Call, reference: &Reference) -> Result<CertificateView, Error> {
-        self.authorize(call, Permission::CertificateRead)?;
+        let reference = &self.may_certificate(call, Permission::CertificateRead, reference).await?;
         let mut read = self.inner.store.read().await?;
         let certificate = find(&mut *read, reference).await?;
         self.view(&mut *read, certificate).await
@@ -63,7 +63,7 @@ impl App {
         reference: &Reference,
         page: &PageRequest,
     ) -> Result<Page<CertificateVersionView>, Error> {
-        self.authorize(call, Permission::CertificateRead)?;
+        let reference = &self.may_certificate(call, Permission::CertificateRead, reference).await?;
         let mut read = self.inner.store.read().await?;
         let certificate = find(&mut *read, reference).await?;
         let found = read.certificate_versions(&certificate.id, page).await?;
@@ -78,7 +78,7 @@ impl App {
         reference: &Reference,
         number: u32,
     ) -> Result<CertificateVersionView, Error> {
-        self.authorize(call, Permission::CertificateRead)?;
+        let reference = &self.may_certificate(call, Permission::CertificateRead, reference).await?;
         let mut read = self.inner.store.read().await?;
         let (certificate, version) = find_version(&mut *read, reference, number).await?;
         Ok(staged(&certificate, version))
@@ -91,7 +91,7 @@ impl App {
         reference: &Reference,
         page: &PageRequest,
     ) -> Result<Page<RenewalAttempt>, Error> {
-        self.authorize(call, Permission::CertificateRead)?;
+        let reference = &self.may_certificate(call, Permission::CertificateRead, reference).await?;
         let mut read = self.inner.store.read().await?;
         let certificate = find(&mut *read, reference).await?;
         Ok(read.attempts(certificate.id.as_str(), page).await?)
@@ -104,7 +104,7 @@ impl App {
         reference: &Reference,
         selector: &VersionSelector,
     ) -> Result<Bundle, Error> {
-        self.authorize(call, Permission::CertificateRead)?;
+        let reference = &self.may_certificate(call, Permission::CertificateRead, reference).await?;
         let mut read = self.inner.store.read().await?;
         let Some((certificate, version)) = read.certificate_version(reference, selector).await? else {
             // Which of the two is missing is worth a second look.
@@ -118,7 +118,8 @@ impl App {
     /// The private key of a version, PKCS#8 DER: a right of its own, and every read leaves an audit event. Only what was
     /// made exportable, and still is.
     pub async fn certificate_key(&self, call: &Call, bundle: &Bundle) -> Result<SecretBytes, Error> {
-        self.authorize(call, Permission::CertificateKeyRead)?;
+        let reference = by_id(bundle.certificate.id.as_str())?;
+        self.may_certificate(call, Permission::CertificateKeyRead, &reference).await?;
         let Bundle { certificate, version, .. } = bundle;
         let Some(place) = &version.key else {
             return Err(Error::conflict(

@@ -6,6 +6,7 @@ use super::read::{find, shown_version};
 use super::{CertificateView, RenewCertificate};
 use crate::issuance::read_csr;
 use crate::{App, Call, Error, Permission};
+use certwright_domain::id::CompartmentId;
 use certwright_domain::managed::{CertificateKind, ManagedCertificate, RenewalKey, VersionReason};
 use certwright_domain::name::Reference;
 
@@ -17,8 +18,7 @@ impl App {
         reference: &Reference,
         renew: RenewCertificate,
     ) -> Result<CertificateView, Error> {
-        self.authorize(call, Permission::CertificateManage)?;
-        self.authorize(call, Permission::CaIssue)?;
+        let reference = &self.may_certificate(call, Permission::CertificateUse, reference).await?;
         let name = find(&mut *self.inner.store.read().await?, reference).await?.name;
         let _turn = self.inner.locks.turn(name.as_str()).await;
         let mut read = self.inner.store.read().await?;
@@ -37,6 +37,7 @@ impl App {
         let mut making = Making {
             certificate,
             is_new: false,
+            home: CompartmentId::tenancy(),
             reason: VersionReason::Requested,
             version_name: renew.version_name,
             pending: renew.pending,

@@ -20,7 +20,7 @@ impl App {
         reference: &Reference,
         number: u32,
     ) -> Result<CertificateView, Error> {
-        self.authorize(call, Permission::CertificateManage)?;
+        let reference = &self.may_certificate(call, Permission::CertificateUse, reference).await?;
         let mut tx = self.inner.store.begin("certificate.make-current").await?;
         let (mut certificate, version) = find_version(&mut *tx, reference, number).await?;
         refuse_unless_open(&certificate)?;
@@ -59,8 +59,7 @@ impl App {
         number: u32,
         revoke: Revoke,
     ) -> Result<CertificateVersionView, Error> {
-        self.authorize(call, Permission::CertificateManage)?;
-        self.authorize(call, Permission::IssuedRevoke)?;
+        let reference = &self.may_certificate(call, Permission::CertificateManage, reference).await?;
         let (certificate, version) = find_version(&mut *self.inner.store.read().await?, reference, number).await?;
         let Some(issued) = &version.issued_id else {
             return Err(Error::conflict(
@@ -83,7 +82,7 @@ impl App {
         reference: &Reference,
         number: u32,
     ) -> Result<(), Error> {
-        self.authorize(call, Permission::CertificateManage)?;
+        let reference = &self.may_certificate(call, Permission::CertificateManage, reference).await?;
         let mut tx = self.inner.store.begin("certificate.delete-version").await?;
         let (mut certificate, version) = find_version(&mut *tx, reference, number).await?;
         refuse_unless_open(&certificate)?;

@@ -1,6 +1,7 @@
 //! The work in the background: what is wanted and what is due.
 
 use super::build::Outcome;
+use crate::access::Background;
 use crate::audit::Target;
 use crate::change::by_id;
 use crate::{App, Call, Error};
@@ -54,7 +55,8 @@ impl App {
 
     /// Makes every list that is due. Lists of CAs that another node works for are left to it.
     pub async fn run_crls(&self) -> Result<CrlReport, Error> {
-        let call = Call::system(format!("crls/{}/{}", self.inner.settings.node, self.now().unix_ms()));
+        let call =
+            Call::background(Background::Crls, format!("crls/{}/{}", self.inner.settings.node, self.now().unix_ms()));
         self.plan_crls().await?;
         let mut report = CrlReport::default();
         let mut elsewhere: BTreeSet<CaId> = BTreeSet::new();

@@ -32,7 +32,7 @@ const AT_ONCE: u32 = 32;
 impl App {
     /// The lists of a CA.
     pub async fn crls(&self, call: &Call, ca: &Reference, page: &PageRequest) -> Result<Page<CrlView>, Error> {
-        self.authorize(call, Permission::CaRead)?;
+        let ca = &self.may_ca(call, Permission::CaRead, ca).await?;
         let mut read = self.inner.store.read().await?;
         let ca = find(&mut *read, ca).await?;
         let found = read.crl_series_of(&ca.id, page).await?;
@@ -59,7 +59,7 @@ impl App {
     /// Makes the next list of each of a CA's series at once, also when the clock is behind the last one: whoever asks says
     /// that the clock is right now. Nobody has to ask: lists are made by themselves.
     pub async fn make_crls(&self, call: &Call, ca: &Reference) -> Result<Page<CrlView>, Error> {
-        self.authorize(call, Permission::CaManage)?;
+        let ca = &self.may_ca(call, Permission::CaManage, ca).await?;
         let page = PageRequest { limit: AT_ONCE, after: None };
         self.plan_crls().await?;
         let found = find(&mut *self.inner.store.read().await?, ca).await?;

@@ -38,7 +38,7 @@ impl App {
     /// before. For a version with a key of ours it is one of our own lists from before a backup was restored: what it
     /// revokes is revoked again, and the numbers of further lists go on after its number.
     pub async fn upload_crl(&self, call: &Call, ca: &Reference, bytes: &[u8]) -> Result<UploadedCrl, Error> {
-        self.authorize(call, Permission::CaManage)?;
+        let ca = &self.may_ca(call, Permission::CaManage, ca).await?;
         let mut read = self.inner.store.read().await?;
         let ca = find(&mut *read, ca).await?;
         let versions = read.ca_versions(&ca.id).await?;

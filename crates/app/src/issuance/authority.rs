@@ -1,5 +1,6 @@
 //! CA certificates: the intent is stored before the key signs, so that a crash leaves a row that says what may exist.
 
+use crate::access::{Leave, Permission};
 use crate::audit::Target;
 use crate::urls::IssuerUrls;
 use crate::{App, Call, Error};
@@ -17,6 +18,8 @@ use std::sync::Arc;
 pub(crate) struct AuthorityPlan {
     /// What the rules approved.
     pub(crate) approved: Approved,
+    /// Leave to have this key sign; held as the proof of it.
+    pub(crate) leave: Leave,
     /// The signing key.
     pub(crate) signer: Arc<dyn Signer>,
     /// How it signs.
@@ -43,6 +46,7 @@ pub(crate) struct SignedAuthority {
 impl App {
     /// Stores the intent, signs, checks. No transaction is open while the key signs.
     pub(crate) async fn sign_authority(&self, call: &Call, plan: AuthorityPlan) -> Result<SignedAuthority, Error> {
+        plan.leave.require_of(&[Permission::CaIssue, Permission::KeyUse, Permission::CaManage])?;
         let now = self.inner.clock.now();
         let known = self.inner.store.read().await?.known_serials(&plan.ca_id).await?;
         let serial = self.draw_serial(&known.into_iter().map(|known| known.serial).collect())?;

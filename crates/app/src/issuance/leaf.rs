@@ -1,9 +1,10 @@
 //! End-entity certificates: `issue` and `sign`.
 
 use super::{IssueRequest, Issued, SignRequest, Subject, Trial};
+use crate::access::{Leave, Object};
 use crate::audit::Target;
 use crate::context::IssuerContext;
-use crate::{App, Call, Caller, Error, Permission};
+use crate::{App, Call, Error, Permission};
 use certwright_domain::algorithm::{KeyAlgorithm, KeyFamily};
 use certwright_domain::audit::AuditEvent;
 use certwright_domain::ca::IssuerFacts;
@@ -14,6 +15,7 @@ use certwright_domain::profile::{KeyHolder, Profile};
 use certwright_domain::public_key::PublicKey;
 use certwright_domain::renewal::{RenewalRule, renew_at};
 use certwright_domain::rules::{Approved, Decision, KeyStanding, LeafRequest, decide_leaf};
+use certwright_domain::san::San;
 use certwright_domain::validity::RequestedValidity;
 use certwright_domain::violation::{Invalid, Verdict, Violation};
 use certwright_pki::{Csr, Issuer, parse_csr, prepare, read_public_key};
@@ -33,6 +35,8 @@ struct Signed {
 pub(crate) struct SignedLeaf {
     signed: Signed,
     epoch: i64,
+    /// The statement that let it be asked for.
+    ground: String,
     above: Vec<Vec<u8>>,
 }
 
@@ -50,22 +54,25 @@ struct Work {
     profile: Arc<(i64, Profile)>,
     issuer: Arc<IssuerContext>,
     standing: KeyStanding,
-    /// The one epoch under which CA, profile and the list of CA keys were read.
+    /// The one epoch under which CA, profile, policies and the list of CA keys were read.
     epoch: i64,
+    /// The caller's leave to have this CA sign this, with this profile, for these names.
+    leave: Leave,
 }
 
 impl App {
     /// Makes a key and a certificate for it.
     pub async fn issue(&self, call: &Call, ca: &Reference, request: IssueRequest) -> Result<Issued, Error> {
-        self.authorize(call, Permission::CaIssue)?;
         let algorithm = self.leaf_algorithm(&request).await?;
         if algorithm.family() == KeyFamily::Rsa {
             // Judged with a key of the same kind first: a refused request costs no RSA key.
             let (_, decision) = self.trial_of_issue(call, ca, request.clone(), algorithm).await?;
             decision.into_result().map_err(Error::Rejected)?;
         } else {
-            // The CA must be there and able to sign before any key is made for it.
-            self.issuer_for(call, ca).await?;
+            // The CA must be there, able to sign, and the caller's to ask before any key is made for it.
+            let sample = self.sample_key(algorithm).await?;
+            let profile = request.profile.clone();
+            self.prepare_work(call, ca, profile.as_ref(), service_request(request.clone(), sample)).await?;
         }
         let key = self.inner.keys.create_leaf_key(algorithm).await?;
         let public_key = read_public_key(&key.public_key)?;
@@ -77,7 +84,6 @@ impl App {
 
     /// Signs a CSR.
     pub async fn sign(&self, call: &Call, ca: &Reference, request: SignRequest) -> Result<Issued, Error> {
-        self.authorize(call, Permission::CaIssue)?;
         let profile = request.profile.clone();
         let (leaf, ignored) = csr_request(request)?;
         let mut issued = self.run(call, ca, profile.as_ref(), leaf).await?;
@@ -87,7 +93,6 @@ impl App {
 
     /// What [`App::issue`] would do; no key is made for it, nothing is signed or stored.
     pub async fn try_issue(&self, call: &Call, ca: &Reference, request: IssueRequest) -> Result<Trial, Error> {
-        self.authorize(call, Permission::CaIssue)?;
         let algorithm = self.leaf_algorithm(&request).await?;
         let (work, decision) = self.trial_of_issue(call, ca, request, algorithm).await?;
         Ok(trial(&work, decision, Vec::new()))
@@ -95,7 +100,6 @@ impl App {
 
     /// What [`App::sign`] would do; nothing is signed or stored.
     pub async fn try_sign(&self, call: &Call, ca: &Reference, request: SignRequest) -> Result<Trial, Error> {
-        self.authorize(call, Permission::CaIssue)?;
         let profile = request.profile.clone();
         let (leaf, ignored) = csr_request(request)?;
         let work = self.prepare_work(call, ca, profile.as_ref(), leaf).await?;
@@ -144,7 +148,8 @@ impl App {
         let approved = self.decide(&work).into_result().map_err(Error::Rejected)?;
         let mut signed = self.sign_approved(call, &work, approved).await?;
         signed.row.renew_at = renew_at(&signed.row.validity, rule, &signed.row.serial);
-        Ok(SignedLeaf { signed, epoch: work.epoch, above: work.issuer.ca_chain.der().to_vec() })
+        let (epoch, ground) = (work.epoch, work.leave.ground());
+        Ok(SignedLeaf { signed, epoch, ground, above: work.issuer.ca_chain.der().to_vec() })
     }
 
     /// A public key of this algorithm to judge with before one is made: one for each algorithm, made once.
@@ -193,8 +198,12 @@ impl App {
             let issuer = self.issuer_for(call, ca).await?;
             let profile = self.issuing_profile(profile).await?;
             let standing = self.key_standing(&request.public_key.spki_sha256).await?;
+            self.learn_policies(call).await?;
             if issuer.epoch == epoch && profile.0 == epoch && self.inner.context.epoch() == epoch {
-                return Ok(Work { request, profile, issuer, standing, epoch });
+                let names = asked_names(&request);
+                let object = Object::signing(&issuer, profile.1.name().as_str(), &names).called(ca);
+                let leave = self.authorize(call, Permission::CaIssue, &object)?;
+                return Ok(Work { request, profile, issuer, standing, epoch, leave });
             }
         }
         Err(Error::Unavailable { detail: "the configuration kept changing".into(), retry_after_s: 1 })
@@ -206,8 +215,10 @@ impl App {
         decide_leaf(&work.profile.1, &work.issuer.facts, work.request.clone(), work.standing, limits, now)
     }
 
+    /// Signs with leave: nothing but the authorizer makes a [`Leave`], and this one must be for this CA.
     async fn sign_approved(&self, call: &Call, work: &Work, approved: Approved) -> Result<Signed, Error> {
         let issuer = &work.issuer;
+        let signer = issuer.signer(&work.leave)?;
         let names = approved.names().to_vec();
         let subject = approved.subject().to_string();
         let common_name = approved.subject().common_name().unwrap_or_default().to_owned();
@@ -216,7 +227,7 @@ impl App {
         let serial = self.draw_serial(&issuer.known_serials)?;
         let urls = issuer.urls.of(&serial);
         let prepared = prepare(approved, serial.clone(), &Issuer::Ca(&issuer.certificate), algorithm, &urls)?;
-        let signature = issuer.signer.sign(algorithm, prepared.tbs()).await?;
+        let signature = signer.sign(algorithm, prepared.tbs()).await?;
         let certificate = prepared.finish(&signature)?;
         let now = self.inner.clock.now();
         let row = IssuedCertificate {
@@ -248,26 +259,28 @@ impl App {
     /// Stores the certificate with its audit event; only what is on disk becomes an [`Issued`].
     async fn record(&self, call: &Call, work: &Work, signed: Signed) -> Result<Issued, certwright_store::Error> {
         let row = signed.row;
-        let audit = self.issue_audit(call, &row);
+        let audit = self.issue_audit(call, &row, &work.leave.ground());
         self.inner.recorder.record(Recording { issued: row.clone(), audit, epoch: work.epoch }).await?;
         metrics::counter!("certwright_certificates_issued_total").increment(1);
         let above = Arc::clone(&work.issuer.ca_chain);
         Ok(Issued { row, above, private_key: None, ignored_extensions: Vec::new() })
     }
 
-    pub(super) fn issue_audit(&self, call: &Call, row: &IssuedCertificate) -> AuditEvent {
-        self.inner.audit(
-            call,
-            "certificate.issue",
-            Target { kind: "issued-certificate", id: row.id.as_str(), name: &row.common_name },
-            &[
-                ("serial", &row.serial.to_string()),
-                ("fingerprint", &row.fingerprint.to_string()),
-                ("ca", row.ca_id.as_str()),
-                ("profile", &row.profile),
-                ("notAfter", &row.validity.not_after().to_string()),
-            ],
-        )
+    /// The audit event of a certificate; `ground`: the statement that let it be asked for, empty for the server's own work.
+    pub(super) fn issue_audit(&self, call: &Call, row: &IssuedCertificate, ground: &str) -> AuditEvent {
+        let (serial, fingerprint) = (row.serial.to_string(), row.fingerprint.to_string());
+        let not_after = row.validity.not_after().to_string();
+        let details = [
+            ("serial", serial.as_str()),
+            ("fingerprint", &fingerprint),
+            ("ca", row.ca_id.as_str()),
+            ("profile", &row.profile),
+            ("notAfter", &not_after),
+            ("statement", ground),
+        ];
+        let known = if ground.is_empty() { details.len().saturating_sub(1) } else { details.len() };
+        let target = Target { kind: "issued-certificate", id: row.id.as_str(), name: &row.common_name };
+        self.inner.audit(call, "certificate.issue", target, details.get(..known).unwrap_or_default())
     }
 
     async fn leaf_algorithm(&self, request: &IssueRequest) -> Result<KeyAlgorithm, Error> {
@@ -317,8 +330,15 @@ impl App {
 
     /// The CA that is to sign; the server's own CA signs for the server alone.
     pub(crate) async fn issuer_for(&self, call: &Call, ca: &Reference) -> Result<Arc<IssuerContext>, Error> {
-        let issuer = self.issuer(ca).await?;
-        match issuer.ca.system && call.caller != Caller::system() {
+        let issuer = match self.issuer(ca).await {
+            Ok(issuer) => issuer,
+            // The state of a CA is told to those alone who may see it.
+            Err(error) => {
+                self.may_ca(call, Permission::CaList, ca).await?;
+                return Err(error);
+            }
+        };
+        match issuer.ca.system && !call.caller.is_system() {
             true => Err(Error::not_found("CA", ca)),
             false => Ok(issuer),
         }
@@ -353,7 +373,7 @@ impl SignedLeaf {
             return Err(certwright_store::Error::Stale { what: STALE_EPOCH });
         }
         tx.insert_issued(std::slice::from_ref(&self.signed.row)).await?;
-        tx.insert_audit(&app.issue_audit(call, &self.signed.row)).await
+        tx.insert_audit(&app.issue_audit(call, &self.signed.row, &self.ground)).await
     }
 }
 
@@ -374,6 +394,12 @@ fn trial(work: &Work, decision: Decision, ignored_extensions: Vec<String>) -> Tr
         validity: approved.map(|approved| approved.validity()),
         ignored_extensions,
     }
+}
+
+/// Every name that the certificate is asked to carry, also one in the commonName.
+fn asked_names(request: &LeafRequest) -> Vec<String> {
+    let common_name = request.subject.common_name().map(str::to_owned);
+    request.names.iter().map(San::to_string).chain(common_name).collect()
 }
 
 fn service_request(request: IssueRequest, public_key: PublicKey) -> LeafRequest {

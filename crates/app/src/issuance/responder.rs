@@ -51,7 +51,7 @@ impl App {
             key.record(&mut tx).await?;
             tx.insert_issued(std::slice::from_ref(&signed.row)).await?;
             tx.insert_ocsp_responder(&signed.responder).await?;
-            tx.insert_audit(&self.issue_audit(call, &signed.row)).await?;
+            tx.insert_audit(&self.issue_audit(call, &signed.row, "")).await?;
             tx.commit().await?;
             metrics::counter!("certwright_certificates_issued_total").increment(1);
             return Ok(());

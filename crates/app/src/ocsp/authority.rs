@@ -1,6 +1,7 @@
 //! For whom answers are given, and who signs them.
 
 use super::Refusal;
+use crate::access::Background;
 use crate::{App, Call, Error};
 use certwright_domain::ca::{CaState, CaVersion, OcspResponderKind};
 use certwright_domain::id::CaId;
@@ -216,7 +217,7 @@ impl App {
         {
             return Ok(found.clone());
         }
-        let call = Call::system(format!("ocsp/{}/{}", self.inner.settings.node, now.unix_ms()));
+        let call = Call::background(Background::Ocsp, format!("ocsp/{}/{}", self.inner.settings.node, now.unix_ms()));
         let made = self.make_ocsp_responder(&call, ca, version).await;
         match (find().await?, made) {
             // Made here or by another node; or the old one goes on while it lasts.

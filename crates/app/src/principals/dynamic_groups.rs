@@ -2,10 +2,11 @@
 
 use crate::audit::Target;
 use crate::change::{check_if_match, name_conflict, too_many};
+use crate::policies::unreadable;
 use crate::{App, Call, Error, Permission};
-use certwright_domain::access::{DynamicGroup, MAX_GROUPS, MAX_STATEMENT_BYTES, PrincipalName, PrincipalReference};
+use certwright_domain::access::{DynamicGroup, MAX_GROUPS, PrincipalName, PrincipalReference};
 use certwright_domain::id::DynamicGroupId;
-use certwright_domain::violation::Invalid;
+use certwright_domain::policy::MatchingRule;
 use certwright_store::{Page, PageRequest, Queries};
 
 /// A dynamic group to be made.
@@ -31,7 +32,7 @@ pub struct UpdateDynamicGroup {
 impl App {
     /// Makes a dynamic group.
     pub async fn create_dynamic_group(&self, call: &Call, new: NewDynamicGroup) -> Result<DynamicGroup, Error> {
-        self.authorize(call, Permission::DynamicGroupManage)?;
+        self.may(call, Permission::DynamicGroupManage, "dynamic group")?;
         check_rule(&new.matching_rule)?;
         let now = self.now();
         let NewDynamicGroup { name, description, matching_rule } = new;
@@ -41,6 +42,7 @@ impl App {
         if change.count_dynamic_groups().await? >= u64::from(MAX_GROUPS) {
             return Err(too_many("too_many_dynamic_groups", "dynamic groups", MAX_GROUPS));
         }
+        self.may_shape(&mut **change, call, &group).await?;
         let inserted = change.insert_dynamic_group(&group).await;
         inserted.map_err(|error| name_conflict(error, "dynamic group", &group.name))?;
         let details = [("matchingRule", group.matching_rule.as_str())];
@@ -51,13 +53,13 @@ impl App {
 
     /// Dynamic groups by name.
     pub async fn dynamic_groups(&self, call: &Call, page: &PageRequest) -> Result<Page<DynamicGroup>, Error> {
-        self.authorize(call, Permission::DynamicGroupRead)?;
+        self.may(call, Permission::DynamicGroupList, "dynamic group")?;
         Ok(self.inner.store.read().await?.dynamic_groups(page).await?)
     }
 
     /// One dynamic group.
     pub async fn dynamic_group(&self, call: &Call, group: &PrincipalReference) -> Result<DynamicGroup, Error> {
-        self.authorize(call, Permission::DynamicGroupRead)?;
+        self.may(call, Permission::DynamicGroupRead, "dynamic group")?;
         find(&mut *self.inner.store.read().await?, group).await
     }
 
@@ -69,7 +71,7 @@ impl App {
         update: UpdateDynamicGroup,
         if_match: Option<i64>,
     ) -> Result<DynamicGroup, Error> {
-        self.authorize(call, Permission::DynamicGroupManage)?;
+        self.may(call, Permission::DynamicGroupManage, "dynamic group")?;
         update.matching_rule.as_deref().map_or(Ok(()), check_rule)?;
         let mut change = self.inner.begin_access_change(call, "dynamic-group.update").await?;
         let before = find(&mut **change, group).await?;
@@ -81,6 +83,9 @@ impl App {
         if group == before {
             change.undo().await?;
             return Ok(before);
+        }
+        if group.matching_rule != before.matching_rule {
+            self.may_shape(&mut **change, call, &group).await?;
         }
         change.update_dynamic_group(&group).await?;
         let details =
@@ -98,7 +103,7 @@ impl App {
         group: &PrincipalReference,
         if_match: Option<i64>,
     ) -> Result<(), Error> {
-        self.authorize(call, Permission::DynamicGroupManage)?;
+        self.may(call, Permission::DynamicGroupManage, "dynamic group")?;
         let mut change = self.inner.begin_access_change(call, "dynamic-group.delete").await?;
         let group = find(&mut **change, group).await?;
         check_if_match(if_match, group.revision)?;
@@ -117,11 +122,5 @@ fn target(group: &DynamicGroup) -> Target<'_> {
 }
 
 fn check_rule(rule: &str) -> Result<(), Error> {
-    if rule.trim().is_empty() || rule.len() > MAX_STATEMENT_BYTES {
-        let detail = format!("The matching rule has {} bytes.", rule.len());
-        let hint =
-            format!("Use 1 to {MAX_STATEMENT_BYTES} bytes, for example `All {{request.principal.type = 'user'}}`.");
-        return Err(Error::invalid("/matchingRule", Invalid::new("invalid_matching_rule", detail, hint)));
-    }
-    Ok(())
+    MatchingRule::parse(rule).map(drop).map_err(|error| Error::invalid("/matchingRule", unreadable(&error)))
 }

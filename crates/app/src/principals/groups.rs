@@ -27,7 +27,7 @@ pub struct UpdateGroup {
 impl App {
     /// Makes a group without members.
     pub async fn create_group(&self, call: &Call, new: NewGroup) -> Result<Group, Error> {
-        self.authorize(call, Permission::GroupManage)?;
+        self.may(call, Permission::GroupManage, "group")?;
         let now = self.now();
         let NewGroup { name, description } = new;
         let id = GroupId::new(now, self.inner.id_entropy());
@@ -44,13 +44,13 @@ impl App {
 
     /// Groups by name.
     pub async fn groups(&self, call: &Call, page: &PageRequest) -> Result<Page<Group>, Error> {
-        self.authorize(call, Permission::GroupRead)?;
+        self.may(call, Permission::GroupList, "group")?;
         Ok(self.inner.store.read().await?.groups(page).await?)
     }
 
     /// One group.
     pub async fn group(&self, call: &Call, group: &PrincipalReference) -> Result<Group, Error> {
-        self.authorize(call, Permission::GroupRead)?;
+        self.may(call, Permission::GroupRead, "group")?;
         find_group(&mut *self.inner.store.read().await?, group).await
     }
 
@@ -61,7 +61,7 @@ impl App {
         group: &PrincipalReference,
         page: &PageRequest,
     ) -> Result<Page<User>, Error> {
-        self.authorize(call, Permission::GroupRead)?;
+        self.may(call, Permission::GroupRead, "group")?;
         let mut read = self.inner.store.read().await?;
         let group = find_group(&mut *read, group).await?;
         Ok(read.members(&group.id, page).await?)
@@ -75,7 +75,7 @@ impl App {
         update: UpdateGroup,
         if_match: Option<i64>,
     ) -> Result<Group, Error> {
-        self.authorize(call, Permission::GroupManage)?;
+        self.may(call, Permission::GroupManage, "group")?;
         let mut change = self.inner.begin_access_change(call, "group.update").await?;
         let before = find_group(&mut **change, group).await?;
         check_if_match(if_match, before.revision)?;
@@ -99,7 +99,7 @@ impl App {
         group: &PrincipalReference,
         if_match: Option<i64>,
     ) -> Result<(), Error> {
-        self.authorize(call, Permission::GroupManage)?;
+        self.may(call, Permission::GroupManage, "group")?;
         let mut change = self.inner.begin_access_change(call, "group.delete").await?;
         let group = find_group(&mut **change, group).await?;
         check_if_match(if_match, group.revision)?;
@@ -119,11 +119,14 @@ impl App {
         user: &PrincipalReference,
         is_member: bool,
     ) -> Result<(Group, User), Error> {
-        self.authorize(call, Permission::GroupManage)?;
+        self.may(call, Permission::GroupManage, "group")?;
         let action = if is_member { "group.add-member" } else { "group.remove-member" };
         let mut change = self.inner.begin_access_change(call, action).await?;
         let group = find_group(&mut **change, group).await?;
         let user = find_user(&mut **change, user).await?;
+        if is_member {
+            self.may_join(&mut **change, call, &group).await?;
+        }
         let changed = match is_member {
             true => change.add_member(&group.id, &user.id).await?,
             false => change.remove_member(&group.id, &user.id).await?,

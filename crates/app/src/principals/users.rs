@@ -31,7 +31,7 @@ pub struct UpdateUser {
 impl App {
     /// Makes a user, who is in no group yet.
     pub async fn create_user(&self, call: &Call, new: NewUser) -> Result<User, Error> {
-        self.authorize(call, Permission::UserManage)?;
+        self.may(call, Permission::UserManage, "user")?;
         let now = self.now();
         let NewUser { name, description, enabled } = new;
         let id = UserId::new(now, self.inner.id_entropy());
@@ -50,13 +50,13 @@ impl App {
 
     /// Users by name.
     pub async fn users(&self, call: &Call, page: &PageRequest) -> Result<Page<User>, Error> {
-        self.authorize(call, Permission::UserRead)?;
+        self.may(call, Permission::UserList, "user")?;
         Ok(self.inner.store.read().await?.users(page).await?)
     }
 
     /// One user with its groups.
     pub async fn user(&self, call: &Call, user: &PrincipalReference) -> Result<(User, Vec<Group>), Error> {
-        self.authorize(call, Permission::UserRead)?;
+        self.may(call, Permission::UserRead, "user")?;
         let mut read = self.inner.store.read().await?;
         let user = find_user(&mut *read, user).await?;
         let groups = read.groups_of(&user.id).await?;
@@ -71,7 +71,7 @@ impl App {
         update: UpdateUser,
         if_match: Option<i64>,
     ) -> Result<(User, Vec<Group>), Error> {
-        self.authorize(call, Permission::UserManage)?;
+        self.may(call, Permission::UserManage, "user")?;
         let mut change = self.inner.begin_access_change(call, "user.update").await?;
         let before = find_user(&mut **change, user).await?;
         check_if_match(if_match, before.revision)?;
@@ -102,7 +102,7 @@ impl App {
         user: &PrincipalReference,
         if_match: Option<i64>,
     ) -> Result<(), Error> {
-        self.authorize(call, Permission::UserManage)?;
+        self.may(call, Permission::UserManage, "user")?;
         let mut change = self.inner.begin_access_change(call, "user.delete").await?;
         let user = find_user(&mut **change, user).await?;
         check_if_match(if_match, user.revision)?;

@@ -6,6 +6,7 @@
 //!
 //! Each target is worked on by itself: one that is slow or away delays no other.
 
+use crate::access::Background;
 use crate::audit::Target as Subject;
 use crate::change::by_id;
 use crate::target::{TargetError, TargetObject};
@@ -64,7 +65,10 @@ impl App {
     pub async fn publish_to(&self, target: &ResourceName) -> Result<PublicationReport, Error> {
         let mut report = PublicationReport::default();
         let Some(_turn) = self.inner.publications.turn(target) else { return Ok(report) };
-        let call = Call::system(format!("publication/{}/{}", self.inner.settings.node, self.now().unix_ms()));
+        let call = Call::background(
+            Background::Publication,
+            format!("publication/{}/{}", self.inner.settings.node, self.now().unix_ms()),
+        );
         loop {
             let mut read = self.inner.store.read().await?;
             let due = read.published_objects_due(target, self.now(), AT_ONCE).await?;

@@ -18,7 +18,7 @@ impl App {
         number: u32,
         reason: RevocationReason,
     ) -> Result<CaView, Error> {
-        self.authorize(call, Permission::CaManage)?;
+        let ca = &self.may_ca(call, Permission::CaManage, ca).await?;
         if reason == RevocationReason::CertificateHold {
             return Err(Error::conflict(
                 "hold_of_a_ca",

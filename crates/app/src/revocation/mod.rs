@@ -7,7 +7,6 @@ mod ca;
 
 use crate::audit::Target;
 use crate::change::{by_id, once_more_if_stale};
-use crate::issued::find;
 use crate::{App, Call, Error, Permission};
 use certwright_domain::ca::{Ca, CaVersion};
 use certwright_domain::crl::RevokedSerial;
@@ -70,7 +69,6 @@ impl App {
         target: &RevocationTarget,
         revoke: Revoke,
     ) -> Result<Revoked, Error> {
-        self.authorize(call, Permission::IssuedRevoke)?;
         once_more_if_stale!(self.try_revoke(call, target, revoke).await)
     }
 
@@ -90,7 +88,7 @@ impl App {
         // transaction, as every raising of the epoch.
         let compromise = revoke.reason == RevocationReason::KeyCompromise;
         let epoch = if compromise { Some(tx.bump_epoch().await?) } else { None };
-        let row = find_target(&mut *tx, target).await?;
+        let row = self.find_target(&mut *tx, call, target).await?;
         if row.kind == IssuedKind::Ca {
             return Err(points_to_the_ca(&mut *tx, &row).await?);
         }
@@ -99,6 +97,7 @@ impl App {
         if compromise {
             siblings = tx.issued_with_key(&row.spki_sha256, now, MAX_SIBLINGS.saturating_add(1)).await?;
             siblings.retain(|sibling| sibling.id != row.id && !is_compromised(sibling));
+            siblings = self.may_revoke_all(&mut *tx, call, siblings, revoke.siblings).await?;
         }
         if siblings.len() > usize::try_from(MAX_SIBLINGS).unwrap_or(usize::MAX) {
             return Err(too_many_siblings(&row));
@@ -149,13 +148,12 @@ impl App {
         call: &Call,
         target: &RevocationTarget,
     ) -> Result<IssuedCertificate, Error> {
-        self.authorize(call, Permission::IssuedRevoke)?;
         once_more_if_stale!(self.try_release(call, target).await)
     }
 
     async fn try_release(&self, call: &Call, target: &RevocationTarget) -> Result<IssuedCertificate, Error> {
         let mut tx = self.inner.store.begin("issued-certificate.release").await?;
-        let mut row = find_target(&mut *tx, target).await?;
+        let mut row = self.find_target(&mut *tx, call, target).await?;
         let Some(before) = row.revocation else { return Ok(row) };
         if before.reason != RevocationReason::CertificateHold {
             return Err(Error::conflict(
@@ -177,6 +175,39 @@ impl App {
             }
         }
         Ok(row)
+    }
+
+    /// The certificate that is meant, when the caller may revoke it.
+    async fn find_target(
+        &self,
+        queries: &mut dyn Queries,
+        call: &Call,
+        target: &RevocationTarget,
+    ) -> Result<IssuedCertificate, Error> {
+        let (row, called) = find_target(self, queries, call, target).await?;
+        self.may_issued(queries, call, Permission::IssuedRevoke, &row, &called).await?;
+        Ok(row)
+    }
+
+    /// Those siblings that the caller may see; if they are to be revoked, it must be allowed to revoke every one of them.
+    async fn may_revoke_all(
+        &self,
+        queries: &mut dyn Queries,
+        call: &Call,
+        rows: Vec<IssuedCertificate>,
+        revoke: bool,
+    ) -> Result<Vec<IssuedCertificate>, Error> {
+        let mut seen = Vec::with_capacity(rows.len());
+        for row in rows {
+            let serial = row.serial.to_string();
+            match self.may_issued(queries, call, Permission::IssuedRevoke, &row, &serial).await {
+                Ok(()) => seen.push(row),
+                Err(Error::Forbidden { .. }) if !revoke => seen.push(row),
+                Err(Error::NotFound { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(seen)
     }
 
     /// What is to be written; `None`: nothing, it is so already.
@@ -269,14 +300,22 @@ pub(crate) fn entry(row: &IssuedCertificate, revocation: Revocation, released: b
     RevokedSerial { serial: row.serial.clone(), expires_at: Some(row.validity.not_after()), revocation, released }
 }
 
-async fn find_target(queries: &mut dyn Queries, target: &RevocationTarget) -> Result<IssuedCertificate, Error> {
+/// The certificate that is meant, and how the caller called it.
+async fn find_target(
+    app: &App,
+    queries: &mut dyn Queries,
+    call: &Call,
+    target: &RevocationTarget,
+) -> Result<(IssuedCertificate, String), Error> {
     match target {
-        RevocationTarget::Reference(reference) => find(queries, reference).await,
+        RevocationTarget::Reference(reference) => {
+            Ok((app.find_issued(queries, call, reference).await?, reference.clone()))
+        }
         RevocationTarget::Serial(serial, ca) => {
             let ca = queries.ca(ca).await?.ok_or_else(|| Error::not_found("CA", ca))?;
             let rows = queries.issued_by_serial(serial).await?;
             let row = rows.into_iter().find(|row| row.ca_id == ca.id);
-            row.ok_or_else(|| Error::not_found("issued certificate", serial))
+            Ok((row.ok_or_else(|| Error::not_found("issued certificate", serial))?, serial.to_string()))
         }
         RevocationTarget::Certificate(bytes) => {
             let certificates = read_certificates(bytes).map_err(|error| match error {
@@ -289,9 +328,8 @@ async fn find_target(queries: &mut dyn Queries, target: &RevocationTarget) -> Re
                 Some(fingerprint) => queries.issued_by_fingerprint(fingerprint).await?,
                 None => None,
             };
-            row.ok_or_else(|| {
-                Error::not_found("issued certificate", fingerprint.map_or(String::new(), |hash| hash.to_string()))
-            })
+            let called = fingerprint.map_or(String::new(), |hash| hash.to_string());
+            Ok((row.ok_or_else(|| Error::not_found("issued certificate", &called))?, called))
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use certwright_domain::access::User;
 use certwright_domain::id::TokenId;
+use certwright_domain::policy::Narrowing;
 use certwright_domain::time::{Span, Timestamp};
 use certwright_domain::token::Token;
 use certwright_store::{Error, Store};
@@ -20,6 +21,8 @@ pub(crate) struct Entry {
     pub(crate) token: Token,
     /// The user it speaks for, as of then.
     pub(crate) user: Option<User>,
+    /// What it is narrowed to, read.
+    pub(crate) scopes: Arc<[Narrowing]>,
 }
 
 impl Entry {

@@ -34,7 +34,17 @@ pub(super) fn mint(
     let body = Zeroizing::new(format!("{PREFIX}{ulid}_{}", &*secret));
     let text = SecretText::new(format!("{}{}", &*body, checksum(&body)));
     let secret_sha256 = sha256(secret.as_bytes());
-    let token = Token { id, name, user, secret_sha256, created_at, expires_at, revoked_at: None, last_used_at: None };
+    let token = Token {
+        id,
+        name,
+        user,
+        scopes: Vec::new(),
+        secret_sha256,
+        created_at,
+        expires_at,
+        revoked_at: None,
+        last_used_at: None,
+    };
     (token, text)
 }
 

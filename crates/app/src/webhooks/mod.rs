@@ -53,7 +53,7 @@ pub struct UpdateWebhook {
 impl App {
     /// Makes a webhook; it gets the events from now on. The text of its secret is returned once; as a trial it is empty.
     pub async fn create_webhook(&self, call: &Call, new: NewWebhook) -> Result<(Webhook, SecretText), Error> {
-        self.authorize(call, Permission::WebhookManage)?;
+        self.may(call, Permission::WebhookManage, "webhook")?;
         self.check_url(&new.url)?;
         let now = self.now();
         let id = WebhookId::new(now, self.inner.id_entropy());
@@ -86,13 +86,13 @@ impl App {
 
     /// Webhooks by name.
     pub async fn webhooks(&self, call: &Call, page: &PageRequest) -> Result<Page<Webhook>, Error> {
-        self.authorize(call, Permission::WebhookRead)?;
+        self.may(call, Permission::WebhookRead, "webhook")?;
         Ok(self.inner.store.read().await?.webhooks(page).await?)
     }
 
     /// One webhook.
     pub async fn webhook(&self, call: &Call, webhook: &Reference) -> Result<Webhook, Error> {
-        self.authorize(call, Permission::WebhookRead)?;
+        self.may(call, Permission::WebhookRead, "webhook")?;
         find(&mut *self.inner.store.read().await?, webhook).await
     }
 
@@ -105,7 +105,7 @@ impl App {
         update: UpdateWebhook,
         if_match: Option<i64>,
     ) -> Result<Webhook, Error> {
-        self.authorize(call, Permission::WebhookManage)?;
+        self.may(call, Permission::WebhookManage, "webhook")?;
         if let Some(url) = &update.url {
             self.check_url(url)?;
         }
@@ -125,7 +125,7 @@ impl App {
 
     /// Deletes a webhook at once. What was still to be delivered to it is not.
     pub async fn delete_webhook(&self, call: &Call, webhook: &Reference, if_match: Option<i64>) -> Result<(), Error> {
-        self.authorize(call, Permission::WebhookManage)?;
+        self.may(call, Permission::WebhookManage, "webhook")?;
         let mut change = self.inner.begin_change(call, "webhook.delete").await?;
         let webhook = find(&mut **change, webhook).await?;
         check_if_match(if_match, webhook.revision)?;
@@ -140,7 +140,7 @@ impl App {
         call: &Call,
         webhook: &Reference,
     ) -> Result<(Webhook, SecretText), Error> {
-        self.authorize(call, Permission::WebhookManage)?;
+        self.may(call, Permission::WebhookManage, "webhook")?;
         let mut change = self.inner.begin_change(call, "webhook.rotate-secret").await?;
         self.inner.observe_root_key(call, &mut change).await?;
         let mut webhook = find(&mut **change, webhook).await?;
@@ -155,7 +155,7 @@ impl App {
 
     /// Sends a `webhook.test` event to this webhook alone.
     pub async fn test_webhook(&self, call: &Call, webhook: &Reference) -> Result<Delivery, Error> {
-        self.authorize(call, Permission::WebhookManage)?;
+        self.may(call, Permission::WebhookManage, "webhook")?;
         let mut tx = self.inner.store.begin("webhook.test").await?;
         let webhook = find(&mut *tx, webhook).await?;
         refuse_unless_enabled(&webhook)?;

@@ -44,7 +44,7 @@ async fn the_servers_own_certificate_comes_from_a_ca_that_only_the_server_uses()
 
         let text = app.app.first_admin_token().await.unwrap().unwrap();
         let caller = app.app.authenticate(text.expose()).await.unwrap();
-        let operator = certwright_app::Call { caller, request_id: "r".into(), dry_run: false };
+        let operator = certwright_app::Call::new(caller, "r");
         let stolen = app.app.issue(&operator, &to("certwright-service"), leaf(&["a.example.com"], lasting(1))).await;
         assert!(matches!(stolen, Err(Error::NotFound { .. })), "operators cannot have it sign");
         let deleted = app.app.schedule_ca_deletion(&operator, &to("certwright-service"), None).await;

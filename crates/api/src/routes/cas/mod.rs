@@ -11,7 +11,7 @@ mod versions;
 use crate::Api;
 use crate::answer::{Answer, changed, changed_under_rules, list, made_under_rules, resource};
 use crate::extract::{IfMatch, Json, OptionalJson, Path, Query, Read, Write};
-use crate::parse::{Faults, page, reference};
+use crate::parse::{Faults, into, page, reference};
 use crate::problem::Problem;
 use crate::view;
 use axum::extract::State;
@@ -62,6 +62,7 @@ async fn all(State(app): State<App>, Read(call): Read, Query(q): Query<wire::CaQ
     responses((status = 201, description = "Made", body = wire::Ca),
     (status = 200, description = "A trial", body = wire::DryRun<wire::Ca>)))]
 async fn create(State(app): State<App>, Write(call): Write, Json(body): Json<wire::NewCa>) -> Answer {
+    let call = into(call, body.compartment.as_deref())?;
     let view = app.create_ca(&call, parse::new_ca(&app, body).await?).await?;
     let location = format!("/v1/certificate-authorities/{}", view.ca.name);
     let rules = view::verdicts(&view.verdicts);

@@ -8,7 +8,7 @@ use super::cas::ca_id;
 use crate::Api;
 use crate::answer::{Answer, changed_under_rules, list, made_under_rules, resource};
 use crate::extract::{IfMatch, Json, OptionalJson, Path, Query, Read, Write};
-use crate::parse::{Faults, page, reference};
+use crate::parse::{Faults, into, page, reference};
 use crate::view;
 use axum::extract::State;
 use axum::http::{HeaderMap, Uri};
@@ -57,6 +57,7 @@ async fn all(State(app): State<App>, Read(call): Read, Query(q): Query<wire::Cer
     responses((status = 201, description = "Made", body = wire::Certificate),
     (status = 200, description = "A trial", body = wire::DryRun<wire::Certificate>)))]
 async fn create(State(app): State<App>, Write(call): Write, Json(body): Json<wire::CertificateSpec>) -> Answer {
+    let call = into(call, body.compartment.as_deref())?;
     let request = parse::spec(&app, None, body).await?;
     answered(&call, &app.create_certificate(&call, request).await?)
 }
@@ -86,6 +87,7 @@ async fn ensure(
     Path(name): Path<String>,
     Json(body): Json<wire::CertificateSpec>,
 ) -> Answer {
+    let call = into(call, body.compartment.as_deref())?;
     let request = parse::spec(&app, Some(&name), body).await?;
     answered(&call, &app.ensure_certificate(&call, request).await?)
 }

@@ -1,0 +1,204 @@
+//! Who calls.
+
+use super::{Background, Operation};
+use certwright_domain::id::{IdentityProviderId, TokenId};
+use certwright_domain::name::Reference;
+use certwright_domain::policy::Narrowing;
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+/// By which door somebody came; policies see it as `request.door`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Door {
+    /// The server itself.
+    System,
+    /// An API token.
+    Token,
+    /// A JWT of an identity provider.
+    Jwt,
+    /// A client certificate of one of our own CAs.
+    Certificate,
+    /// An enrolment token.
+    Enrollment,
+}
+
+impl Door {
+    /// As audit and policies say it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::System => "system",
+            Self::Token => "token",
+            Self::Jwt => "jwt",
+            Self::Certificate => "certificate",
+            Self::Enrollment => "enrollment",
+        }
+    }
+}
+
+/// What a caller is, to policies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Principal {
+    /// The server's own work.
+    System(Background),
+    /// A user, by its canonical name.
+    User(String),
+    /// A machine that an identity provider, a certificate or an enrolment vouches for.
+    Workload(Workload),
+}
+
+impl Principal {
+    /// As policies say it (`request.principal.type`).
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::System(_) => "system",
+            Self::User(_) => "user",
+            Self::Workload(_) => "workload",
+        }
+    }
+}
+
+/// A machine, as the one that vouches for it tells of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Workload {
+    /// Who vouches for it.
+    pub provider: Option<IdentityProviderId>,
+    /// Canonical names of the groups that the trust puts it into.
+    pub groups: Vec<String>,
+    /// What is known of it, for `request.claim.*`.
+    pub claims: BTreeMap<String, Vec<String>>,
+    /// Patterns of the names that it may ask for, on top of all policies; `None`: policies alone decide.
+    pub names: Option<Vec<String>>,
+}
+
+/// Who calls. Every way in ends here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caller {
+    pub(super) id: String,
+    pub(super) name: String,
+    pub(super) door: Door,
+    pub(super) principal: Arc<Principal>,
+    pub(super) token: Option<TokenId>,
+    pub(super) scopes: Arc<[Narrowing]>,
+    /// The configuration epoch it was authenticated under.
+    pub(super) epoch: i64,
+}
+
+/// One call: who, from where, for which request, for real or as a trial.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Call {
+    /// Who.
+    pub caller: Caller,
+    /// Id of the request; in logs, audit and problems.
+    pub request_id: String,
+    /// Trial: judge everything, change nothing.
+    pub dry_run: bool,
+    /// The address that the request came from; `None`: from inside.
+    pub address: Option<IpAddr>,
+    /// The compartment that is to hold what the call makes; `None`: the one that its kind goes into by default.
+    pub compartment: Option<Reference>,
+    /// What was asked for, where it was asked from outside.
+    pub operation: Option<&'static Operation>,
+}
+
+impl Caller {
+    /// Whoever has the server's data folder and database in hand.
+    pub fn system() -> Self {
+        Self::background(Background::Local)
+    }
+
+    /// The server, doing this of its own accord.
+    pub fn background(action: Background) -> Self {
+        Self {
+            id: "system".to_owned(),
+            name: "system".to_owned(),
+            door: Door::System,
+            principal: Arc::new(Principal::System(action)),
+            token: None,
+            scopes: Arc::new([]),
+            epoch: 0,
+        }
+    }
+
+    /// The bearer of an API token, who speaks for `user`.
+    pub(crate) fn token(id: TokenId, name: String, user: String, scopes: Arc<[Narrowing]>, epoch: i64) -> Self {
+        Self {
+            id: format!("token:{id}"),
+            name,
+            door: Door::Token,
+            principal: Arc::new(Principal::User(user)),
+            token: Some(id),
+            scopes,
+            epoch,
+        }
+    }
+
+    /// Is it the server itself?
+    pub(crate) fn is_system(&self) -> bool {
+        matches!(*self.principal, Principal::System(_))
+    }
+
+    /// The configuration epoch it was authenticated under; 0: not known.
+    pub(crate) fn epoch(&self) -> i64 {
+        self.epoch
+    }
+
+    /// Stable identity for audit, inventory and idempotency keys: `token:<id>` or `system`.
+    pub fn id(&self) -> String {
+        self.id.clone()
+    }
+
+    /// Name for people.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// By which door it came.
+    pub fn door(&self) -> Door {
+        self.door
+    }
+
+    /// The user it speaks for.
+    pub fn user(&self) -> Option<&str> {
+        match &*self.principal {
+            Principal::User(name) => Some(name),
+            Principal::System(_) | Principal::Workload(_) => None,
+        }
+    }
+
+    /// The token it came with.
+    pub fn token_id(&self) -> Option<&TokenId> {
+        self.token.as_ref()
+    }
+}
+
+impl Call {
+    /// A call of somebody from outside.
+    pub fn new(caller: Caller, request_id: impl Into<String>) -> Self {
+        Self {
+            caller,
+            request_id: request_id.into(),
+            dry_run: false,
+            address: None,
+            compartment: None,
+            operation: None,
+        }
+    }
+
+    /// A call of whoever has the server's data folder and database in hand.
+    pub fn system(request_id: impl Into<String>) -> Self {
+        Self::new(Caller::system(), request_id)
+    }
+
+    /// A call of the server of its own accord.
+    pub(crate) fn background(action: Background, request_id: impl Into<String>) -> Self {
+        Self::new(Caller::background(action), request_id)
+    }
+
+    /// The same call, with what it makes put into this compartment.
+    #[must_use]
+    pub fn within(mut self, compartment: Option<Reference>) -> Self {
+        self.compartment = compartment;
+        self
+    }
+}

@@ -1,0 +1,275 @@
+//! The one place where leave is given.
+
+use super::caller::{Caller, Principal};
+use super::facts::{Asker, CaPrincipal, RequestFacts};
+use super::snapshot::{KnownUser, Snapshot};
+use super::{Call, Object, Permission};
+use crate::{App, Error};
+use certwright_domain::policy::{Asked, Ground, Who};
+use certwright_domain::time::Timestamp;
+use std::sync::LazyLock;
+
+/// Leave to do something to an object: nothing but the authorizer makes one.
+///
+/// ```compile_fail
+/// let forged = certwright_app::Leave { permission: certwright_app::Permission::CaIssue };
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Leave {
+    permission: Permission,
+    /// Id of the object; empty: a place.
+    object: String,
+    /// The statement that gave it; `None`: the server's own work.
+    ground: Option<Ground>,
+}
+
+impl Leave {
+    /// Refuses unless it is leave for exactly this.
+    pub(crate) fn require(&self, permission: Permission, object: &str) -> Result<(), Error> {
+        match self.permission == permission && (self.object == object || self.ground.is_none()) {
+            true => Ok(()),
+            false => Err(Error::Internal(format!("leave for {} was shown for {}", self.permission.as_str(), object))),
+        }
+    }
+
+    /// Refuses unless it is leave for one of these.
+    pub(crate) fn require_of(&self, permissions: &[Permission]) -> Result<(), Error> {
+        match permissions.contains(&self.permission) {
+            true => Ok(()),
+            false => Err(Error::Internal(format!("leave for {} was shown for signing", self.permission.as_str()))),
+        }
+    }
+
+    /// The statement that gave it, for the audit trail: `policy/number`; empty for the server's own work.
+    pub(crate) fn ground(&self) -> String {
+        self.ground.as_ref().map_or_else(String::new, |ground| format!("{}/{}", ground.policy, ground.number))
+    }
+}
+
+/// What each permission is to policies.
+static ASKED: LazyLock<Vec<Option<Asked>>> =
+    LazyLock::new(|| Permission::ALL.iter().map(|permission| Asked::parse(permission.as_str())).collect());
+
+impl Permission {
+    /// Resource type and verb.
+    pub fn asked(self) -> Option<Asked> {
+        ASKED.get(self as usize).copied().flatten()
+    }
+}
+
+impl App {
+    /// Leave for `permission` on `object`, or the refusal: 403 for those who may know that it is there, and for all others
+    /// the answer that an absent one gets. The one place where leave is given.
+    pub(crate) fn authorize(&self, call: &Call, permission: Permission, object: &Object<'_>) -> Result<Leave, Error> {
+        if let Some(operation) = call.operation.filter(|operation| !operation.names(permission)) {
+            let permission = permission.as_str();
+            return Err(Error::Internal(format!(
+                "operation {} does not name the permission {permission}",
+                operation.id
+            )));
+        }
+        let id = object.itself.map_or("", |(id, _)| id);
+        if let Principal::System(action) = &*call.caller.principal {
+            return match action.permissions().contains(&permission) {
+                true => Ok(Leave { permission, object: id.to_owned(), ground: None }),
+                false => Err(Error::Internal(format!("{} does not need {}", action.as_str(), permission.as_str()))),
+            };
+        }
+        let snapshot = self.inner.access.newest().ok_or_else(no_policies)?;
+        let now = self.now();
+        match snapshot.decide(call, permission, object, now) {
+            Some(ground) => Ok(Leave { permission, object: id.to_owned(), ground: Some(ground) }),
+            None => Err(snapshot.refusal(call, permission, object, now)),
+        }
+    }
+
+    /// Would leave be given? Nothing is noted.
+    pub(crate) fn is_allowed(&self, call: &Call, permission: Permission, object: &Object<'_>) -> bool {
+        if let Principal::System(action) = &*call.caller.principal {
+            return action.permissions().contains(&permission);
+        }
+        let snapshot = self.inner.access.newest();
+        snapshot.is_some_and(|snapshot| snapshot.decide(call, permission, object, self.now()).is_some())
+    }
+
+    /// A list is for whoever could see something in it, somewhere.
+    pub(crate) fn may_list(&self, call: &Call, permission: Permission) -> Result<(), Error> {
+        if let Some(operation) = call.operation.filter(|operation| !operation.names(permission)) {
+            let permission = permission.as_str();
+            return Err(Error::Internal(format!(
+                "operation {} does not name the permission {permission}",
+                operation.id
+            )));
+        }
+        let snapshot = self.inner.access.newest().ok_or_else(no_policies)?;
+        match snapshot.could(call, permission, self.now()) {
+            true => Ok(()),
+            false => Err(Error::Forbidden { permission: permission.as_str(), place: "tenancy".to_owned() }),
+        }
+    }
+
+    /// Reads the policies anew when they are not those of this epoch: a decision to sign rests on one epoch alone.
+    pub(crate) async fn learn_policies(&self, call: &Call) -> Result<(), Error> {
+        match call.caller.is_system() {
+            true => Ok(()),
+            false => self.access().await.map(drop),
+        }
+    }
+}
+
+fn no_policies() -> Error {
+    Error::Internal("no policies were read before a decision".into())
+}
+
+impl Snapshot {
+    /// The statement that lets the caller do this, if there is one, and if the scopes of its token leave room for it.
+    pub(super) fn decide(
+        &self,
+        call: &Call,
+        permission: Permission,
+        object: &Object<'_>,
+        now: Timestamp,
+    ) -> Option<Ground> {
+        let asked = permission.asked()?;
+        let (who, user) = self.who(call, now)?;
+        let facts = RequestFacts {
+            asker: Asker::Call(call),
+            snapshot: self,
+            user,
+            who: &who,
+            permission: permission.as_str(),
+            object: Some(object),
+            now,
+        };
+        let ground = self.policies.decide(&who, asked, &object.compartment, &facts)?;
+        let scopes = &call.caller.scopes;
+        let room = |scope| self.policies.leaves_room(scope, asked, &object.compartment, &facts);
+        (scopes.is_empty() || scopes.iter().any(room)).then(|| ground.clone())
+    }
+
+    /// Could the caller be let do this to some object, somewhere?
+    fn could(&self, call: &Call, permission: Permission, now: Timestamp) -> bool {
+        let (Some(asked), Some((who, user))) = (permission.asked(), self.who(call, now)) else { return false };
+        let facts = RequestFacts {
+            asker: Asker::Call(call),
+            snapshot: self,
+            user,
+            who: &who,
+            permission: permission.as_str(),
+            object: None,
+            now,
+        };
+        self.policies.could(&who, asked, &facts)
+    }
+
+    /// What the caller is, to policies; `None`: a user that is gone or put out of use.
+    pub(super) fn who<'a>(&'a self, call: &'a Call, now: Timestamp) -> Option<(Who, Option<&'a KnownUser>)> {
+        let caller = &call.caller;
+        let (mut who, user) = match &*caller.principal {
+            Principal::System(_) => return None,
+            Principal::User(name) => {
+                let known = self.users.get(name).filter(|user| user.enabled)?;
+                let user = (name.clone(), known.id.as_str().to_owned());
+                (Who { user, groups: known.groups.clone(), dynamic_groups: Vec::new() }, Some(known))
+            }
+            Principal::Workload(workload) => {
+                let mut groups: Vec<u32> =
+                    workload.groups.iter().filter_map(|name| self.policies.group(name)).collect();
+                groups.sort_unstable();
+                (Who { groups, ..Who::default() }, None)
+            }
+        };
+        if !self.rules.is_empty() {
+            let facts = RequestFacts {
+                asker: Asker::Call(call),
+                snapshot: self,
+                user,
+                who: &who,
+                permission: "",
+                object: None,
+                now,
+            };
+            let taken = self.rules.iter().filter(|(_, rule)| rule.matches(&facts)).map(|(number, _)| *number);
+            let mut taken: Vec<u32> = taken.collect();
+            taken.sort_unstable();
+            who.dynamic_groups = taken;
+        }
+        Some((who, user))
+    }
+
+    /// Is there a user of this name, in use?
+    pub(crate) fn knows(&self, caller: &Caller) -> bool {
+        match &*caller.principal {
+            Principal::User(name) => self.users.get(name).is_some_and(|user| user.enabled),
+            Principal::System(_) | Principal::Workload(_) => true,
+        }
+    }
+
+    fn refusal(&self, call: &Call, permission: Permission, object: &Object<'_>, now: Timestamp) -> Error {
+        let place = self.policies.tree().place(&object.compartment);
+        let forbidden = Error::Forbidden { permission: permission.as_str(), place };
+        let Some(reference) = object.reference else { return forbidden };
+        let seen = [permission.inspecting(), object.seen_with].into_iter().flatten();
+        match seen.into_iter().any(|permission| self.decide(call, permission, object, now).is_some()) {
+            true => forbidden,
+            false => Error::not_found(object.kind, reference),
+        }
+    }
+
+    /// Leave of a CA itself.
+    pub(crate) fn require_for_ca(
+        &self,
+        ca: &CaPrincipal<'_>,
+        permission: Permission,
+        object: &Object<'_>,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let (who, facts) = ca_facts(self, ca, permission.as_str(), object, now);
+        let asked =
+            permission.asked().ok_or_else(|| Error::Internal("a permission that policies do not know".into()))?;
+        match self.policies.decide(&who, asked, &object.compartment, &facts) {
+            Some(_) => Ok(()),
+            None => Err(ca_not_allowed(ca, asked, object, &self.policies.tree().place(&object.compartment))),
+        }
+    }
+}
+
+/// What a CA is, to policies, and what they see of what it asks for.
+pub(super) fn ca_facts<'a>(
+    snapshot: &'a Snapshot,
+    ca: &'a CaPrincipal<'a>,
+    permission: &'a str,
+    object: &'a Object<'a>,
+    now: Timestamp,
+) -> (Who, RequestFacts<'a>) {
+    static NOBODY: LazyLock<Who> = LazyLock::new(Who::default);
+    let object = Some(object);
+    let facts = RequestFacts { asker: Asker::Ca(ca), snapshot, user: None, who: &NOBODY, permission, object, now };
+    // A CA may be in a dynamic group: `resource.type = 'certificateauthority'`.
+    let taken = snapshot.rules.iter().filter(|(_, rule)| rule.matches(&facts)).map(|(number, _)| *number);
+    let mut dynamic_groups: Vec<u32> = taken.collect();
+    dynamic_groups.sort_unstable();
+    (Who { dynamic_groups, ..Who::default() }, facts)
+}
+
+impl Permission {
+    /// The permission that lets one know that such a thing is there.
+    fn inspecting(self) -> Option<Self> {
+        let (resource, _) = self.as_str().split_once(':')?;
+        let inspects = |other: &Self| other.as_str().strip_suffix(":inspect") == Some(resource);
+        Self::ALL.iter().copied().find(inspects)
+    }
+}
+
+fn ca_not_allowed(ca: &CaPrincipal<'_>, asked: Asked, object: &Object<'_>, place: &str) -> Error {
+    let (verb, resource) = (asked.verb.as_str(), asked.resource.as_str());
+    let what = object.itself.map_or_else(String::new, |(_, name)| format!(" {name}"));
+    Error::conflict(
+        "ca_not_allowed",
+        format!("No policy lets CA {} {verb} {resource}{what} in {place}.", ca.name),
+        format!(
+            "Add the statement `Allow any-user to {verb} {resource} in {place} where \
+             request.principal.type='certificateauthority'` to a policy."
+        ),
+    )
+}

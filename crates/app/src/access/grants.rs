@@ -1,0 +1,104 @@
+//! Nobody can grant what they lack: neither by a statement, nor by a group, nor by a token of somebody else.
+
+use super::Call;
+use super::snapshot::Snapshot;
+use crate::{App, Error};
+use certwright_domain::access::{DynamicGroup, Group, Policy, PrincipalName};
+use certwright_domain::id::CompartmentId;
+use certwright_domain::policy::{Ground, Statement, Who};
+use certwright_store::Queries;
+use std::sync::Arc;
+
+impl App {
+    /// May the caller do everything that these statements would let others do?
+    pub(crate) async fn may_grant(
+        &self,
+        queries: &mut dyn Queries,
+        call: &Call,
+        policy: &Policy,
+        statements: &[Statement],
+    ) -> Result<(), Error> {
+        let Some((snapshot, who)) = self.grantor(queries, call).await? else { return Ok(()) };
+        for statement in statements {
+            if let Err(lacking) = snapshot.policies.covers(&who, statement, &policy.compartment) {
+                return Err(Error::CannotGrant {
+                    detail: format!("You lack `{lacking}` where `{}` would give it.", statement.text()),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// May the caller put somebody into this group? Only who has all that the group has.
+    pub(crate) async fn may_join(&self, queries: &mut dyn Queries, call: &Call, group: &Group) -> Result<(), Error> {
+        let Some((snapshot, who)) = self.grantor(queries, call).await? else { return Ok(()) };
+        let groups = snapshot.policies.group(group.id.as_str()).into_iter().collect();
+        let receiver = Who { groups, ..Who::default() };
+        lacking(snapshot.policies.covers_all_of(&who, &receiver), &format!("group {}", group.name))
+    }
+
+    /// May the caller decide who belongs to this dynamic group? The statements may have been there before it.
+    pub(crate) async fn may_shape(
+        &self,
+        queries: &mut dyn Queries,
+        call: &Call,
+        group: &DynamicGroup,
+    ) -> Result<(), Error> {
+        let Some((snapshot, who)) = self.grantor(queries, call).await? else { return Ok(()) };
+        let named = snapshot.policies.covers_all_named(&who, group.name.as_str(), group.id.as_str());
+        lacking(named, &format!("dynamic group {}", group.name))
+    }
+
+    /// May the caller act for this user? For oneself always; for others only who has all that they have.
+    pub(crate) async fn may_act_for(
+        &self,
+        queries: &mut dyn Queries,
+        call: &Call,
+        user: &PrincipalName,
+    ) -> Result<(), Error> {
+        let Some((snapshot, who)) = self.grantor(queries, call).await? else { return Ok(()) };
+        if call.caller.user() == Some(user.as_str()) {
+            return Ok(());
+        }
+        let Some(known) = snapshot.users.get(user.as_str()) else { return Ok(()) };
+        let id = known.id.as_str().to_owned();
+        let receiver = Who { user: (user.as_str().to_owned(), id), groups: known.groups.clone(), ..Who::default() };
+        lacking(snapshot.policies.covers_all_of(&who, &receiver), &format!("user {user}"))
+    }
+
+    /// May the caller change what holds for everything in a compartment, by moving it?
+    pub(crate) async fn may_uproot(
+        &self,
+        queries: &mut dyn Queries,
+        call: &Call,
+        compartment: &CompartmentId,
+    ) -> Result<(), Error> {
+        let Some((snapshot, who)) = self.grantor(queries, call).await? else { return Ok(()) };
+        let text = format!("Allow any-user to manage all-resources in compartment id {compartment}");
+        let statement = Statement::parse(&text).map_err(|error| Error::Internal(error.to_string()))?;
+        let covered = snapshot.policies.covers(&who, &statement, &CompartmentId::tenancy());
+        covered.map_err(|lacking| Error::CannotGrant {
+            detail: format!("Moving a compartment changes who may do what in it, and you lack `{lacking}` there."),
+        })
+    }
+
+    /// The caller as a grantor, by the policies of this transaction; `None`: the server itself, which lacks nothing. What a
+    /// token is narrowed to cannot be compared with what is granted: such tokens grant nothing.
+    async fn grantor(&self, queries: &mut dyn Queries, call: &Call) -> Result<Option<(Arc<Snapshot>, Who)>, Error> {
+        if call.caller.is_system() {
+            return Ok(None);
+        }
+        if !call.caller.scopes.is_empty() {
+            return Err(Error::CannotGrant { detail: "A token with scopes grants nothing.".to_owned() });
+        }
+        let snapshot = self.access_of(queries).await?;
+        let who = snapshot.who(call, self.now()).map(|(who, _)| who).unwrap_or_default();
+        Ok(Some((snapshot, who)))
+    }
+}
+
+fn lacking(covered: Result<(), Ground>, receiver: &str) -> Result<(), Error> {
+    covered.map_err(|ground| Error::CannotGrant {
+        detail: format!("You lack what `{}` (policy {}) gives to the {receiver}.", ground.statement, ground.policy),
+    })
+}
