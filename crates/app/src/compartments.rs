@@ -259,7 +259,7 @@ mod tests {
     /// 0 ← 1 ← 2 ← … ← 6, and 0 ← 10 ← 11.
     fn tree() -> Vec<Compartment> {
         let mut tree = vec![compartment(0, None), compartment(10, Some(0)), compartment(11, Some(10))];
-        tree.extend((0..=5).zip(1..).map(|(parent, number)| compartment(number, Some(parent))));
+        tree.extend((1..=6).map(|number| compartment(number, Some(number - 1))));
         tree
     }
 

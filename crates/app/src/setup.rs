@@ -3,12 +3,13 @@
 use crate::cas::{CaView, NewCa, NewCaKind, NewRules, OwnKey, RenewCa};
 use crate::principals::ensure_admin;
 use crate::{App, Call, Error, IssueRequest, NewKey, Subject};
-use certwright_domain::access::{ADMIN, PrincipalName};
+use certwright_domain::access::ADMIN;
 use certwright_domain::algorithm::KeyAlgorithm;
 use certwright_domain::ca::{Ca, RevocationSettings};
 use certwright_domain::dn::{Attribute, AttributeType, DistinguishedName};
 use certwright_domain::key::Protection;
 use certwright_domain::name::{Reference, ResourceName};
+use certwright_domain::principal::PrincipalName;
 use certwright_domain::san::San;
 use certwright_domain::secret::{SecretBytes, SecretText};
 use certwright_domain::time::{Span, Timestamp};

@@ -3,6 +3,7 @@
 use crate::algorithm::named_enum;
 use crate::id::{CompartmentId, DynamicGroupId, GroupId, PolicyId, UserId, looks_like_id};
 use crate::name::ResourceName;
+use crate::principal::PrincipalName;
 use crate::profile;
 use crate::time::Timestamp;
 use crate::violation::Invalid;
@@ -18,8 +19,6 @@ pub const MAX_MEMBERSHIPS: u32 = 100_000;
 pub const MAX_POLICIES: u32 = 1_000;
 /// Most statements of one policy.
 pub const MAX_STATEMENTS: usize = 50;
-/// Longest statement or matching rule, in bytes.
-pub const MAX_STATEMENT_BYTES: usize = 4_096;
 /// Most compartments, the tenancy among them.
 pub const MAX_COMPARTMENTS: u32 = 500;
 /// Most levels of compartments below the tenancy.
@@ -31,46 +30,6 @@ pub const ADMIN: &str = "admin";
 /// The group, and the policy, that are there from the start and whose members may do everything.
 pub const ADMINISTRATORS: &str = "administrators";
 
-/// The name of a user, a group or a dynamic group in its one form: `[a-z0-9._@+-]{1,255}`. Upper case is folded, blanks
-/// and everything outside ASCII are refused, so that no two principals differ by a form that people do not see.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct PrincipalName(String);
-
-impl PrincipalName {
-    /// Reads a name.
-    pub fn parse(text: &str) -> Result<Self, Invalid> {
-        let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-' | b'@' | b'+');
-        if !(1..=255).contains(&text.len()) || !text.bytes().all(allowed) || matches!(text, "." | "..") {
-            let shown: String = text.chars().take(80).collect();
-            return Err(Invalid::new(
-                "invalid_principal_name",
-                format!("`{}` is not a name of a user or group.", shown.escape_debug()),
-                "Use 1 to 255 letters (A to Z), digits, dots, underscores, hyphens, `@` and `+`; upper and lower case are \
-                 the same.",
-            ));
-        }
-        if looks_like_id(text) {
-            return Err(Invalid::new(
-                "invalid_principal_name",
-                format!("`{text}` has the form of an id and cannot be a name."),
-                "Choose a name that does not look like `kind_01JD8XK4M2W7Z3T5V9YQ6B1C0D`.",
-            ));
-        }
-        Ok(Self(text.to_ascii_lowercase()))
-    }
-
-    /// The name as text, in lower case.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for PrincipalName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
 /// A reference to a user, group or dynamic group: its id, or its name in any case.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct PrincipalReference(String);
@@ -81,7 +40,7 @@ impl PrincipalReference {
         if looks_like_id(text) {
             return Ok(Self(text.to_owned()));
         }
-        PrincipalName::parse(text).map(|name| Self(name.0))
+        PrincipalName::parse(text).map(|name| Self::from(&name))
     }
 
     /// The id, or the name in lower case.
@@ -92,7 +51,7 @@ impl PrincipalReference {
 
 impl From<&PrincipalName> for PrincipalReference {
     fn from(name: &PrincipalName) -> Self {
-        Self(name.0.clone())
+        Self(name.as_str().to_owned())
     }
 }
 

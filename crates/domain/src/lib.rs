@@ -25,6 +25,7 @@ pub mod managed;
 pub mod name;
 pub mod ocsp;
 pub mod policy;
+pub mod principal;
 pub mod profile;
 pub mod public_key;
 pub mod publication;

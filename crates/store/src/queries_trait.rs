@@ -6,7 +6,6 @@ use crate::{
     PrincipalQueries, PublicationQueries, RevocationQueries, VersionSelector,
 };
 use async_trait::async_trait;
-use certwright_domain::access::PrincipalName;
 use certwright_domain::audit::{AuditEvent, StoredAuditEvent};
 use certwright_domain::ca::{Ca, CaVersion};
 use certwright_domain::ca_bundle::CaBundle;
@@ -20,6 +19,7 @@ use certwright_domain::known_serial::KnownSerial;
 use certwright_domain::managed::{CertificateVersion, ManagedCertificate, RenewalAttempt};
 use certwright_domain::name::{Reference, ResourceName};
 use certwright_domain::ocsp::OcspResponder;
+use certwright_domain::principal::PrincipalName;
 use certwright_domain::profile::StoredProfile;
 use certwright_domain::revocation::Revocation;
 use certwright_domain::serial::{Serial, Sha256};

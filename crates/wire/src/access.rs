@@ -249,6 +249,17 @@ pub struct UpdatePolicy {
     pub statements: Option<Vec<String>>,
 }
 
+/// What whoever wrote a statement should know about it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PolicyNotice {
+    /// Place of the statement, from 0.
+    #[schema(example = 1)]
+    pub statement: u32,
+    /// A sentence.
+    pub notice: String,
+}
+
 /// Statements that hold in a compartment and below it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -266,6 +277,8 @@ pub struct Policy {
     pub compartment_id: String,
     /// The statements as they were written.
     pub statements: Vec<String>,
+    /// What whoever wrote a statement should know about it; mostly nothing.
+    pub notices: Vec<PolicyNotice>,
     /// When it was made.
     pub created_at: String,
 }

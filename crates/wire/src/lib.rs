@@ -26,7 +26,7 @@ mod vault;
 
 pub use access::{
     Compartment, DynamicGroup, Group, Membership, MoveResource, NewCompartment, NewDynamicGroup, NewGroup, NewPolicy,
-    NewUser, PlacedResource, Policy, PolicyAnswer, PolicyGround, PolicyQuestion, PolicyTarget, PolicyVerdict,
+    NewUser, PlacedResource, Policy, PolicyAnswer, PolicyGround, PolicyNotice, PolicyQuestion, PolicyTarget, PolicyVerdict,
     UpdateCompartment, UpdateDynamicGroup, UpdateGroup, UpdatePolicy, UpdateUser, User,
 };
 pub use audit::{AuditEvent, AuditTarget};

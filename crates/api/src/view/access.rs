@@ -2,7 +2,7 @@
 
 use certwright_app::{Identity, MovedResource};
 use certwright_domain::access::{Compartment, DynamicGroup, Group, Placement, Policy, User};
-use certwright_domain::policy::{Reason, Verdict};
+use certwright_domain::policy::{Reason, Statement, Verdict};
 use certwright_wire as wire;
 use std::fmt::Display;
 
@@ -84,8 +84,14 @@ pub(crate) fn policy(policy: &Policy) -> wire::Policy {
         description: policy.description.clone(),
         compartment_id: policy.compartment.to_string(),
         statements: policy.statements.clone(),
+        notices: (0..).zip(&policy.statements).filter_map(|(number, text)| notice(number, text)).collect(),
         created_at: policy.created_at.to_string(),
     }
+}
+
+fn notice(statement: u32, text: &str) -> Option<wire::PolicyNotice> {
+    let notice = Statement::parse(text).ok()?.notice()?.to_owned();
+    Some(wire::PolicyNotice { statement, notice })
 }
 
 /// Who a caller is.

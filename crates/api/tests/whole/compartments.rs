@@ -18,7 +18,11 @@ async fn a_tree_grows_and_moves_without_circles() {
         assert_eq!(prod["parentId"], ROOT);
         make(&app, "web", "prod").await;
         make(&app, "shop", "web").await;
-        app.post("/v1/compartments", json!({"name": "web"})).await.problem(409, "name_taken");
+        for taken in ["web", "Web", "Tenancy"] {
+            app.post("/v1/compartments", json!({"name": taken})).await.problem(409, "name_taken");
+            let rename = app.ask("PATCH", "/v1/compartments/shop").json(&json!({"name": taken}));
+            rename.send().await.problem(409, "name_taken");
+        }
         app.post("/v1/compartments", json!({"name": "x", "parent": "none"})).await.problem(404, "not_found");
         let patch = async |name: &str, body: Value| {
             app.ask("PATCH", &format!("/v1/compartments/{name}")).json(&body).send().await

@@ -133,6 +133,10 @@ impl World {
         app.post("/v1/ca-bundles", json!({"name": named("bundle"), "certificates": trust, "compartment": side}))
             .await
             .is(201);
+        let statement = format!("Allow group administrators to inspect vaults in compartment {side}");
+        app.post("/v1/policies", json!({"name": named("policy"), "compartment": side, "statements": [statement]}))
+            .await
+            .is(201);
         let certificate = json!({"name": named("certificate"), "ca": named("ca"), "names": ["a.example.com"]});
         app.post("/v1/certificates", certificate).await.is(201);
         let issue = format!("/v1/certificate-authorities/{side}-ca/issue");
@@ -161,10 +165,11 @@ impl World {
             false => route.path.clone(),
         };
         let mut path = path.replace("{version}", "1").replace("{compartment}", name);
-        for kind in ["vault", "key", "ca", "certificate", "profile", "bundle"] {
+        for kind in ["vault", "key", "ca", "certificate", "profile", "bundle", "policy"] {
             path = path.replace(&format!("{{{kind}}}"), &format!("{name}-{kind}"));
         }
-        let path = path.replace(['{', '}'], "");
+        let path = path.replace("{event}", "event_01JD8XK4M2W7Z3T5V9YQ6B1C0D");
+        let path = path.replace("{delivery}", "delivery_01JD8XK4M2W7Z3T5V9YQ6B1C0D").replace(['{', '}'], "");
         // Nothing is to change while the cells are gone through.
         if route.method == "GET" { path } else { format!("{path}?dryRun=true") }
     }
@@ -203,7 +208,8 @@ fn body(id: &str, side: &str, serial: &str) -> Option<Value> {
         "createCertificate" => json!({"name": "new", "ca": named("ca"), "names": ["c.example.com"]}),
         "ensureCertificate" => json!({"ca": named("ca"), "names": ["c.example.com"]}),
         "updateCertificate" => json!({"exportable": true}),
-        "exportCertificateBundle" => json!({"format": "pkcs12", "password": "a long password"}),
+        "exportCertificateBundle" | "exportCaBundle" => json!({"format": "p12", "password": "a long password"}),
+        "updatePolicy" => json!({"description": "x"}),
         "revokeCertificateVersion" | "revokeIssuedCertificate" => json!({"reason": "superseded"}),
         "revokeNamedCertificate" => json!({"serial": serial, "ca": named("ca"), "reason": "superseded"}),
         "createProfile" => json!({"name": "new", "usages": ["serverAuth"], "compartment": side}),
@@ -246,6 +252,10 @@ fn expected(route: &Route, permissions: &[Permission], role: Role, side: Side) -
         return None;
     }
     let (resource, _) = needed.split_once(':').unwrap();
+    if role == Role::Issuer && side == Side::Own && ["createCertificate", "ensureCertificate"].contains(&&*route.id) {
+        // It may have the CA sign, so it is told what it lacks; and a certificate that it may not see has the name.
+        return Some(if route.method == "PUT" { 409 } else { 403 });
+    }
     let seen = side == Side::Own && (role.has(&format!("{resource}:inspect")) || role.has(seen_with(route)));
     Some(if seen { 403 } else { 404 })
 }
@@ -290,6 +300,9 @@ async fn what_may_not_be_seen_answers_as_what_is_not_there() {
         world.tokens.iter().find(|(role, _)| *role == Role::Manager).map(|(_, bearer)| bearer.clone()).unwrap();
     let absent = |text: String| text.replace("other-", "never-").replace("compartment other", "compartment never");
     for route in routes().into_iter().filter(|route| route.path.contains('{') && !is_of_the_tenancy(route)) {
+        if !route.path.starts_with("/v1/") {
+            continue;
+        }
         if route.path.starts_with("/v1/issued-certificates") || route.path.contains("{compartment}") {
             continue;
         }

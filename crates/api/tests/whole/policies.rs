@@ -57,11 +57,62 @@ async fn statements_are_bounded_and_every_fault_is_listed() {
     let make = async |statements: Value| app.post("/v1/policies", json!({"name": "p", "statements": statements})).await;
     make(json!([])).await.problem(400, "invalid_statements");
     make(json!(vec![ADMINISTRATORS; 51])).await.problem(400, "invalid_statements");
-    let problem = make(json!([ADMINISTRATORS, " ", "x".repeat(4097)])).await.is(400).json();
+    let problem =
+        make(json!([ADMINISTRATORS, " ", format!("{ADMINISTRATORS}{}", " ".repeat(4096))])).await.is(400).json();
     let places: Vec<&str> =
         problem["errors"].as_array().unwrap().iter().map(|error| error["pointer"].as_str().unwrap()).collect();
     assert_eq!(places, ["/statements/1", "/statements/2"]);
     make(json!(vec![ADMINISTRATORS; 50])).await.is(201);
+}
+
+#[tokio::test]
+async fn faults_are_pointed_at() {
+    for app in TestApp::on_every_database().await {
+        prod(&app).await;
+        app.post("/v1/compartments", json!({"name": "web", "parent": "prod"})).await.is(201);
+        let make = async |compartment: &str, statements: Value| {
+            app.post("/v1/policies", json!({"name": "p", "compartment": compartment, "statements": statements})).await
+        };
+        let faulty =
+            json!([ONE, "Allow group ops to mange keys in tenancy", "", "Deny any-user to use keys in tenancy"]);
+        let problem = make("tenancy", faulty).await.problem(400, "invalid_statement");
+        let errors = problem["errors"].as_array().unwrap();
+        let places: Vec<&str> = errors.iter().map(|error| error["pointer"].as_str().unwrap()).collect();
+        assert_eq!(places, ["/statements/1", "/statements/2", "/statements/3"]);
+        let detail = errors[0]["detail"].as_str().unwrap();
+        assert!(detail.starts_with("Column 20: expected ") && detail.contains("did you mean `manage`?"), "{detail}");
+        assert!(errors[0]["hint"].as_str().unwrap().ends_with(&format!("\n{}^", " ".repeat(19))), "{problem}");
+
+        let outside = json!([TWO, "Allow group netadmins to use keys in compartment none"]);
+        let problem = make("web", outside).await.problem(400, "misplaced_statement");
+        assert_eq!(problem["errors"].as_array().unwrap().len(), 2, "{problem}");
+        let inside = json!(["Allow group netadmins to use keys in compartment prod:WEB"]);
+        make("prod", inside).await.is(201);
+        let patch = app.ask("PATCH", "/v1/policies/p").header("if-match", "\"1\"");
+        let patch = patch.json(&json!({"statements": ["Allow any-user to use keys in tenancy"]})).send().await;
+        patch.problem(400, "misplaced_statement");
+    }
+}
+
+#[tokio::test]
+async fn what_the_walk_through_writes_is_understood() {
+    let app = TestApp::new().await;
+    prod(&app).await;
+    let statements = [
+        "Allow group netadmins to manage key-family in compartment prod",
+        "Allow group netadmins to manage secret-family in compartment prod",
+        "Allow any-user to use keys in tenancy where request.principal.type='certificateauthority'",
+        "Allow any-user to manage objects in tenancy where request.principal.type='certificateauthority'",
+    ];
+    let policy = app.post("/v1/policies", json!({"name": "p", "statements": statements})).await.is(201).json();
+    assert_eq!(policy["notices"][0]["statement"], 1, "{policy}");
+    assert_eq!(policy["notices"].as_array().unwrap().len(), 1, "{policy}");
+    // What is there from the start is what this version understands.
+    for (number, name) in ["administrators", "service"].iter().enumerate() {
+        let stored = app.get(&format!("/v1/policies/{name}")).await.is(200).json();
+        let again = json!({"name": format!("again-{number}"), "statements": stored["statements"]});
+        app.post("/v1/policies", again).await.is(201);
+    }
 }
 
 #[tokio::test]
@@ -73,7 +124,7 @@ async fn the_administrators_keep_their_policy() {
         };
         for weaker in [
             "Allow group administrators to read all-resources in tenancy",
-            "Allow group administrators to manage all-resources in tenancy where request.operation = 'x'",
+            "Allow group administrators to manage all-resources in tenancy where request.networkSource.ip = '10.0.0.0/8'",
         ] {
             patch(json!({"statements": [weaker]})).await.problem(409, "last_administrator");
         }

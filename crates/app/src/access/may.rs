@@ -123,6 +123,23 @@ impl App {
         by_id(found.id.as_str())
     }
 
+    /// Where a CA lies that the caller may see, or may have sign.
+    pub(crate) async fn seen_ca(
+        &self,
+        queries: &mut dyn Queries,
+        call: &Call,
+        ca: &Reference,
+    ) -> Result<CompartmentId, Error> {
+        let found = crate::cas::find(queries, ca).await?;
+        let compartment = queries.compartment_of(found.id.as_str()).await?;
+        let object = Object::ca(&found, compartment.clone());
+        let seen = [Permission::CaList, Permission::CaIssue];
+        match seen.into_iter().any(|permission| self.is_allowed(call, permission, &object)) {
+            true => Ok(compartment),
+            false => Err(Error::not_found("CA", ca)),
+        }
+    }
+
     pub(crate) async fn may_certificate(
         &self,
         call: &Call,

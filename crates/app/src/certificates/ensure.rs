@@ -81,6 +81,11 @@ impl App {
         known: Option<&ManagedCertificate>,
     ) -> Result<CompartmentId, Error> {
         let mut read = self.inner.store.read().await?;
+        // A certificate goes where its CA lies, unless the call says otherwise. A CA that may not be seen is not there.
+        let default = match &request.content {
+            Content::Wished(asked) => self.seen_ca(&mut *read, call, &asked.ca).await?,
+            Content::Imported(_) => CompartmentId::tenancy(),
+        };
         if let Some(known) = known {
             let home = read.compartment_of(known.id.as_str()).await?;
             let object = Object::certificate(known, home.clone());
@@ -89,15 +94,6 @@ impl App {
                 other => other.map(|_| home),
             };
         }
-        // A certificate goes where its CA lies, unless the call says otherwise.
-        let ca = match &request.content {
-            Content::Wished(asked) => read.ca(&asked.ca).await?,
-            Content::Imported(_) => None,
-        };
-        let default = match ca {
-            Some(ca) => read.compartment_of(ca.id.as_str()).await?,
-            None => CompartmentId::tenancy(),
-        };
         drop(read);
         self.may_make(call, Permission::CertificateManage, "certificate", default).await
     }

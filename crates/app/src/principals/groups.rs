@@ -4,8 +4,9 @@ use super::{find_group, find_user, last_administrator, refuse_without_administra
 use crate::audit::Target;
 use crate::change::{check_if_match, name_conflict, too_many};
 use crate::{App, Call, Error, Permission};
-use certwright_domain::access::{Group, MAX_GROUPS, MAX_MEMBERSHIPS, PrincipalName, PrincipalReference, User};
+use certwright_domain::access::{Group, MAX_GROUPS, MAX_MEMBERSHIPS, PrincipalReference, User};
 use certwright_domain::id::GroupId;
+use certwright_domain::principal::PrincipalName;
 use certwright_store::{Page, PageRequest};
 
 /// A group to be made.

@@ -14,8 +14,9 @@ pub use users::{NewUser, UpdateUser};
 pub use whoami::Identity;
 
 use crate::Error;
-use certwright_domain::access::{ADMIN, ADMINISTRATORS, Group, PrincipalName, PrincipalReference, User};
+use certwright_domain::access::{ADMIN, ADMINISTRATORS, Group, PrincipalReference, User};
 use certwright_domain::id::{GroupId, UserId};
+use certwright_domain::principal::PrincipalName;
 use certwright_domain::time::Timestamp;
 use certwright_store::Queries;
 

@@ -4,8 +4,9 @@ use super::{find_user, refuse_without_administrator};
 use crate::audit::Target;
 use crate::change::{check_if_match, name_conflict, too_many};
 use crate::{App, Call, Error, Permission};
-use certwright_domain::access::{Group, MAX_USERS, PrincipalName, PrincipalReference, User};
+use certwright_domain::access::{Group, MAX_USERS, PrincipalReference, User};
 use certwright_domain::id::UserId;
+use certwright_domain::principal::PrincipalName;
 use certwright_store::{Page, PageRequest};
 
 /// A user to be made.

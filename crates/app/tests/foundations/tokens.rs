@@ -3,7 +3,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use certwright_app::{Call, Caller, Error, NewToken, NewUser};
-use certwright_domain::access::PrincipalName;
+use certwright_domain::principal::PrincipalName;
 use certwright_domain::time::Span;
 use certwright_store::PageRequest;
 use certwright_testkit::faults::When;

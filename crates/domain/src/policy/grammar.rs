@@ -361,7 +361,7 @@ fn bare_name<'a>(input: &mut Input<'a>) -> Parsed<&'a str> {
 }
 
 fn parsed_name(at: usize, text: &str) -> Parsed<Name> {
-    let name = crate::access::PrincipalName::parse(text);
+    let name = crate::principal::PrincipalName::parse(text);
     name.map(|name| Name::Named(name.as_str().to_owned())).map_err(|invalid| Fault::because(at, invalid.detail))
 }
 

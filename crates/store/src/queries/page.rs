@@ -2,9 +2,9 @@
 
 use super::{Error, Result};
 use crate::{Page, PageRequest, cursor};
-use certwright_domain::access::PrincipalName;
 use certwright_domain::id::looks_like_id;
 use certwright_domain::name::ResourceName;
+use certwright_domain::principal::PrincipalName;
 
 /// Items of a page: 1 to 500.
 pub(super) fn clamp(page: &PageRequest) -> usize {

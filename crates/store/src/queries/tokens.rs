@@ -5,9 +5,9 @@ use super::{Reading, Result, Session, clamp, name_page, sql, swapped};
 use crate::documents::{read_texts, write_texts};
 use crate::{Page, PageRequest, TokenQueries, cursor};
 use async_trait::async_trait;
-use certwright_domain::access::PrincipalName;
 use certwright_domain::id::{TokenId, looks_like_id};
 use certwright_domain::name::{Reference, ResourceName};
+use certwright_domain::principal::PrincipalName;
 use certwright_domain::time::Timestamp;
 use certwright_domain::token::Token;
 

@@ -1,8 +1,9 @@
 //! Rows of groups and dynamic groups.
 
 use super::super::{Reading, Result, Row};
-use certwright_domain::access::{DynamicGroup, Group, PrincipalName};
+use certwright_domain::access::{DynamicGroup, Group};
 use certwright_domain::id::{DynamicGroupId, GroupId};
+use certwright_domain::principal::PrincipalName;
 
 macro_rules! select_group {
     ($rest:literal) => {

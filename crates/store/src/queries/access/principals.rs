@@ -6,8 +6,9 @@ use super::groups::{read_dynamic_group, read_group, select_dynamic_group, select
 use super::read_count;
 use crate::{Page, PageRequest, PrincipalQueries};
 use async_trait::async_trait;
-use certwright_domain::access::{DynamicGroup, Group, MAX_GROUPS, PrincipalName, PrincipalReference, User};
+use certwright_domain::access::{DynamicGroup, Group, MAX_GROUPS, PrincipalReference, User};
 use certwright_domain::id::{DynamicGroupId, GroupId, UserId, looks_like_id};
+use certwright_domain::principal::PrincipalName;
 
 const USERS: &str = "users";
 const GROUPS: &str = "user_groups";

@@ -1,7 +1,8 @@
 use super::{conflict, fresh, stale};
 use crate::fixtures::*;
-use certwright_domain::access::{DynamicGroup, Group, Policy, PrincipalName, PrincipalReference, User};
+use certwright_domain::access::{DynamicGroup, Group, Policy, PrincipalReference, User};
 use certwright_domain::id::{CompartmentId, DynamicGroupId, GroupId, PolicyId, UserId};
+use certwright_domain::principal::PrincipalName;
 use certwright_store::Error;
 
 pub(super) fn principal(text: &str) -> PrincipalName {

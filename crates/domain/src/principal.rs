@@ -1,0 +1,114 @@
+//! Names of principals: users, groups, dynamic groups. One canonical form, so that no two of them look alike.
+
+use crate::id::looks_like_id;
+use crate::violation::Invalid;
+use std::fmt;
+
+/// The longest name, in bytes.
+const LONGEST: usize = 255;
+
+/// The form in which names are compared: ASCII lower-case.
+pub fn canonical(name: &str) -> String {
+    name.to_ascii_lowercase()
+}
+
+pub(crate) fn is_bare(symbol: char) -> bool {
+    symbol.is_ascii_alphanumeric() || matches!(symbol, '.' | '_' | '@' | '+' | '-')
+}
+
+/// The canonical name of a principal: 1 to 255 of `a-z 0-9 . _ @ + -`; federated ones have `/`, `:` and `%` too.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct PrincipalName(String);
+
+impl PrincipalName {
+    /// Reads a name that is given to a user, a group or a dynamic group of ours.
+    pub fn parse(text: &str) -> Result<Self, Invalid> {
+        // A text of dots is a step in a path, one that is shaped like an id is taken for one.
+        if matches!(text, "." | "..") || looks_like_id(text) {
+            return Err(Invalid::new(
+                "invalid_principal_name",
+                format!("`{text}` means something else and cannot be a name."),
+                "Choose a name that is not `.` or `..` and does not look like `kind_01JD8XK4M2W7Z3T5V9YQ6B1C0D`.",
+            ));
+        }
+        Self::checked(text, is_bare)
+    }
+
+    /// Reads a name that refers to a principal, federated or not.
+    pub fn reference(text: &str) -> Result<Self, Invalid> {
+        Self::checked(text, |symbol| is_bare(symbol) || matches!(symbol, '/' | ':' | '%'))
+    }
+
+    /// The name of somebody whom an identity provider vouches for: `provider:subject`. Everything in the subject but
+    /// lower-case letters, digits and `. _ @ + - /` is percent-escaped, upper-case letters too: an issuer's subjects
+    /// differ by case, and two of them never become one name.
+    pub fn federated(provider: &PrincipalName, subject: &str) -> Result<Self, Invalid> {
+        let mut name = format!("{}:", provider.0);
+        for byte in subject.bytes() {
+            let symbol = char::from(byte);
+            if (is_bare(symbol) && !symbol.is_ascii_uppercase()) || symbol == '/' {
+                name.push(symbol);
+            } else {
+                name.push_str(&format!("%{byte:02x}"));
+            }
+        }
+        if subject.is_empty() { Self::checked("", is_bare) } else { Self::reference(&name) }
+    }
+
+    /// The canonical form.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    fn checked(text: &str, may: impl Fn(char) -> bool) -> Result<Self, Invalid> {
+        if (1..=LONGEST).contains(&text.len()) && text.chars().all(may) {
+            return Ok(Self(canonical(text)));
+        }
+        let shown: String = text.chars().take(64).collect();
+        Err(Invalid::new(
+            "invalid_principal_name",
+            format!("`{}` is not the name of a user or group ({} bytes long).", shown.escape_debug(), text.len()),
+            format!(
+                "A name is 1 to {LONGEST} of the letters `A-Z a-z 0-9 . _ @ + -`; upper and lower case are the same."
+            ),
+        ))
+    }
+}
+
+impl fmt::Display for PrincipalName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    //! Names that are one, and names that are none.
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn names_that_differ_by_case_are_one_and_odd_ones_are_none() {
+        assert_eq!(PrincipalName::parse("NetAdmins").unwrap(), PrincipalName::parse("netadmins").unwrap());
+        for odd in
+            ["", " a", "a ", "a b", "a\u{0}", "ａdmin", "аdmin", "e\u{301}", "a/b", "a:b", "a%b", &"a".repeat(256)]
+        {
+            assert!(PrincipalName::parse(odd).is_err(), "{odd:?}");
+        }
+        let provider = PrincipalName::parse("GitHub").unwrap();
+        let name = PrincipalName::federated(&provider, "repo:Org/app").unwrap();
+        assert_eq!(name.as_str(), "github:repo%3a%4frg/app");
+        assert!(PrincipalName::federated(&provider, "").is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn federated_names_never_collide(a in "\\PC{1,12}", b in "\\PC{1,12}") {
+            let provider = PrincipalName::parse("p").unwrap();
+            let (one, other) = (PrincipalName::federated(&provider, &a).unwrap(), PrincipalName::federated(&provider, &b).unwrap());
+            prop_assert_eq!(one == other, a == b);
+        }
+    }
+}
