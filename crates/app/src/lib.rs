@@ -64,6 +64,7 @@ pub use compartments::{NewCompartment, UpdateCompartment};
 pub use crls::{CrlReport, CrlView, CrlWarnings, ServedCrl, UploadedCrl};
 pub use error::{Error, Pointed};
 pub use idempotency::{IdempotencyStart, StoredResponse};
+pub use identity::{Exchange, NewIdentityProvider, RuleOutcome, TokenTrial};
 pub use issuance::{CaChain, IssueRequest, Issued, SignRequest, Subject, Trial};
 pub use jobs::JobReport;
 pub use keys::{KeyView, NewKey};
@@ -162,6 +163,7 @@ pub(crate) struct Inner {
     pub(crate) targets: Targets,
     pub(crate) publications: publication::Publications,
     pub(crate) delivering: webhooks::Delivering,
+    pub(crate) identities: identity::Identities,
     pub(crate) settings: Settings,
     pub(crate) context: context::Context,
     pub(crate) access: access::AccessCache,
@@ -187,6 +189,7 @@ impl App {
                 targets,
                 publications: publication::Publications::default(),
                 delivering: webhooks::Delivering::default(),
+                identities: identity::Identities::default(),
                 settings,
                 context: context::Context::new(),
                 access: access::AccessCache::default(),

@@ -12,6 +12,7 @@ mod certificate;
 mod common;
 mod crl;
 mod event;
+mod identity;
 mod issue;
 mod issued;
 mod key;
@@ -26,8 +27,8 @@ mod vault;
 
 pub use access::{
     Compartment, DynamicGroup, Group, Membership, MoveResource, NewCompartment, NewDynamicGroup, NewGroup, NewPolicy,
-    NewUser, PlacedResource, Policy, PolicyAnswer, PolicyGround, PolicyNotice, PolicyQuestion, PolicyTarget, PolicyVerdict,
-    UpdateCompartment, UpdateDynamicGroup, UpdateGroup, UpdatePolicy, UpdateUser, User,
+    NewUser, PlacedResource, Policy, PolicyAnswer, PolicyGround, PolicyNotice, PolicyQuestion, PolicyTarget,
+    PolicyVerdict, UpdateCompartment, UpdateDynamicGroup, UpdateGroup, UpdatePolicy, UpdateUser, User,
 };
 pub use audit::{AuditEvent, AuditTarget};
 pub use ca::{
@@ -44,6 +45,10 @@ pub use common::{DryRun, Empty, List, Name, Revoke, RuleVerdict, ScheduleDeletio
 pub use crl::{PublishedList, RevocationList, RevokeCertificate, RevokeNamed, RevokedCertificate, UploadedList};
 pub use event::{
     Delivery, Event, EventSubject, EventWithDeliveries, NewWebhook, UpdateWebhook, Webhook, WebhookWithSecret,
+};
+pub use identity::{
+    ExchangeToken, ExchangedToken, IdentityProvider, NewIdentityProvider, ReplaceIdentityProvider, RuleOutcome,
+    TestToken, TokenTrial, TrustRule,
 };
 pub use issue::{Issue, IssuedAnswer, Sign, Trial};
 pub use issued::IssuedCertificate;

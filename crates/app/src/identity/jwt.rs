@@ -48,15 +48,8 @@ pub(super) struct Unverified<'t> {
     claims: Claims,
 }
 
-/// What a token says whose signature was verified.
-#[derive(Debug)]
-pub(super) struct Verified {
-    pub(super) registered: Registered,
-    pub(super) claims: Claims,
-}
-
 /// Does the text have the form of a token: three parts of base64url, none of them empty?
-pub(super) fn is_jwt(text: &str) -> bool {
+pub(crate) fn is_jwt(text: &str) -> bool {
     let part =
         |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
     text.bytes().filter(|byte| *byte == b'.').count() == 2 && text.split('.').all(part)
@@ -97,10 +90,20 @@ impl<'t> Unverified<'t> {
         self.algorithm
     }
 
-    /// Would the set know whose signature it is? Anything but [`KeyError::Unknown`] would not change with newer keys.
-    pub(super) fn verify(&self, keys: &KeySet) -> Result<Verified, KeyError> {
+    /// What it claims, unproven.
+    pub(super) fn claims(&self) -> &Claims {
+        &self.claims
+    }
+
+    /// Does the set have a key that it could be from? If not, a newer one may.
+    pub(super) fn is_known_to(&self, keys: &KeySet) -> bool {
+        !matches!(keys.find(self.algorithm, self.key_id.as_deref()), Err(KeyError::Unknown))
+    }
+
+    /// Verifies the signature; only now its claims are worth anything.
+    pub(super) fn verify(&self, keys: &KeySet) -> Result<&Claims, KeyError> {
         keys.verify(self.algorithm, self.key_id.as_deref(), self.message, &self.signature)?;
-        Ok(Verified { registered: self.registered.clone(), claims: self.claims.clone() })
+        Ok(&self.claims)
     }
 }
 

@@ -28,7 +28,7 @@ enum Material {
 }
 
 /// A key that may verify tokens.
-struct Key {
+pub(super) struct Key {
     id: Option<String>,
     algorithm: Option<JwsAlgorithm>,
     material: Material,
@@ -86,6 +86,12 @@ impl KeySet {
         message: &[u8],
         signature: &[u8],
     ) -> Result<(), KeyError> {
+        let key = self.find(algorithm, key_id)?;
+        key.verify(algorithm, message, signature).ok_or(KeyError::Signature)
+    }
+
+    /// The one key that a signature must be from.
+    pub(super) fn find(&self, algorithm: JwsAlgorithm, key_id: Option<&str>) -> Result<&Key, KeyError> {
         let mut named = self.0.iter().filter(|key| key_id.is_none() || key.id.as_deref() == key_id).peekable();
         if named.peek().is_none() {
             return Err(KeyError::Unknown);
@@ -96,7 +102,7 @@ impl KeySet {
             (None, _) if key_id.is_none() => Err(KeyError::Unknown),
             (None, _) => Err(KeyError::Unfit),
             (Some(_), Some(_)) => Err(KeyError::Ambiguous),
-            (Some(key), None) => key.verify(algorithm, message, signature).ok_or(KeyError::Signature),
+            (Some(key), None) => Ok(key),
         }
     }
 }

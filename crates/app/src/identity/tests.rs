@@ -460,20 +460,20 @@ fn what_is_not_a_token_is_none() {
         assert!(matches!(ask(&every_key(), &bad), Said::None(_)), "{bad:.60}");
     }
     assert!(is_jwt(&good) && !is_jwt("cwt_01JD8XK4M2W7Z3T5V9YQ6B1C0D_x") && !is_jwt("a..b"));
-    // Another spelling of the same bytes is not taken for them.
+    // Another spelling of the same bytes is not taken for them: the last character has bits to spare.
     let mut bytes = good.clone().into_bytes();
-    let last = bytes.last_mut().unwrap();
-    *last = if *last == b'g' { b'h' } else { b'B' };
-    assert_ne!(ask(&every_key(), &String::from_utf8(bytes).unwrap()), Said::Yes);
+    *bytes.last_mut().unwrap() += 1;
+    assert_eq!(ask(&every_key(), &String::from_utf8(bytes).unwrap()), Said::None(Malformed::Form));
 }
 
 #[test]
 fn what_a_verified_token_says_comes_out() {
     let payload = r#"{"iss":"https://idp.example","aud":["a","b"],"exp":1800000000.5,"nbf":1,"iat":2,"sub":"s","x":{"y":[1,"z"]}}"#;
     let text = token(&ISSUER.ed, "EdDSA", r#"{"alg":"EdDSA","kid":"ed"}"#, payload);
-    let verified = Unverified::parse(&text).unwrap().verify(&every_key()).unwrap();
-    assert_eq!(verified.registered.expires, Some(1_800_000_000));
-    assert_eq!(verified.registered.audiences, ["a", "b"]);
-    assert_eq!(verified.claims.get("x.y"), ["1", "z"]);
-    assert_eq!(json::flatten(&json::object(payload.as_bytes()).unwrap()), Some(verified.claims));
+    let parsed = Unverified::parse(&text).unwrap();
+    let claims = parsed.verify(&every_key()).unwrap();
+    assert_eq!(parsed.claimed().expires, Some(1_800_000_000));
+    assert_eq!(parsed.claimed().audiences, ["a", "b"]);
+    assert_eq!(claims.get("x.y"), ["1", "z"]);
+    assert_eq!(json::flatten(&json::object(payload.as_bytes()).unwrap()), Some(claims.clone()));
 }

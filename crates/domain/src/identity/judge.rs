@@ -1,7 +1,7 @@
 //! May a token come in, and as what?
 
 use super::{AllowedNames, Claims, ProviderSettings, TrustRule};
-use crate::access::PrincipalName;
+use crate::principal::PrincipalName;
 use crate::time::Timestamp;
 
 /// Latest instant that a token can name, in seconds: the year 9999. What is later is that.

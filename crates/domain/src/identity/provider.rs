@@ -1,11 +1,11 @@
 //! What an identity provider is.
 
 use super::{Glob, NameTemplate, SubjectTemplate};
-use crate::access::PrincipalName;
 use crate::algorithm::named_enum;
 use crate::http_url::HttpUrl;
 use crate::id::IdentityProviderId;
 use crate::name::ResourceName;
+use crate::principal::PrincipalName;
 use crate::time::{Span, Timestamp};
 
 named_enum! {

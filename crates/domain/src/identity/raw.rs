@@ -2,9 +2,9 @@
 
 use super::provider::{JwsAlgorithm, KeySource, ProviderKind, ProviderSettings, TrustRule};
 use super::{Glob, MAX_KEY_SET, NameTemplate, SubjectTemplate};
-use crate::access::PrincipalName;
 use crate::http_url::HttpUrl;
 use crate::name::ResourceName;
+use crate::principal::PrincipalName;
 use crate::profile::description;
 use crate::time::Span;
 use crate::violation::Invalid;

@@ -98,6 +98,7 @@ pub(super) const MIGRATIONS: &[Step] = &[
     },
     Step { number: 11, name: "0011_issuing", sql: include_str!("../../../../migrations/postgres/0011_issuing.sql") },
     Step { number: 12, name: "0012_access", sql: include_str!("../../../../migrations/postgres/0012_access.sql") },
+    Step { number: 14, name: "0014_identity", sql: include_str!("../../../../migrations/postgres/0014_identity.sql") },
 ];
 
 /// Getting a connection longer than this is [`Error::Unavailable`].
