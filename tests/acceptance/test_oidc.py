@@ -4,16 +4,20 @@ import base64
 import hashlib
 import hmac
 import json
+import shutil
 import ssl
+import tempfile
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 from harness.case import ServerCase, on_both
+from harness.tools import openssl
 
 AUDIENCE = "https://ca.example.com"
 
@@ -113,15 +117,21 @@ class IdentityProviders(ServerCase):
 
     @classmethod
     def setUpClass(cls) -> None:
-        super().setUpClass()
-        # Whoever has a certificate of a CA of ours is trusted on the way out.
-        cls.house.root("inside")
-        wish = {"names": ["127.0.0.1"], "subject": {"commonName": "issuer"}}
-        issued = cls.house.made(cls.curl.post("/v1/certificate-authorities/inside/issue", wish))
-        pem = cls.scratch / "issuer.pem"
-        pem.write_text(issued["privateKey"] + issued["chain"])
+        folder = Path(tempfile.mkdtemp(prefix="certwright-issuer-"))
+        cls.addClassCleanup(shutil.rmtree, folder)
+        ca, pem = folder / "ca.pem", folder / "issuer.pem"
+        ca_key = folder / "ca.key"
+        options = ["-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]
+        openssl("req", *options, "-subj", "/CN=Outside", "-keyout", ca_key, "-out", ca)
+        more = ["-CA", ca, "-CAkey", ca_key, "-subj", "/CN=issuer", "-addext", "subjectAltName=IP:127.0.0.1"]
+        leaf = ["-addext", "basicConstraints=critical,CA:false"]
+        openssl("req", *options, *more, *leaf, "-keyout", folder / "issuer.key", "-out", folder / "issuer.crt")
+        pem.write_bytes((folder / "issuer.key").read_bytes() + (folder / "issuer.crt").read_bytes())
+        cls.config = cls.config.replace("[egress]", f'[egress]\nca_file = "{ca}"')
         cls.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         cls.context.load_cert_chain(pem)
+        super().setUpClass()
+        cls.house.root("inside")
         cls.house.made(cls.curl.post("/v1/groups", {"name": "machines"}))
         statement = "Allow group machines to use certificate-authority-delegates in tenancy"
         cls.house.made(cls.curl.post("/v1/policies", {"name": "machines", "statements": [statement]}))

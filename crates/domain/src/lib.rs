@@ -15,6 +15,7 @@ pub mod crl;
 pub mod dn;
 pub mod egress;
 pub mod event;
+mod faults;
 pub mod http_url;
 pub mod id;
 pub mod identity;

@@ -122,7 +122,9 @@ async fn test(
 /// tokens that are too long for a header. The other one is taken in `Authorization`, too.
 #[utoipa::path(post, path = "/v1/auth/oidc", operation_id = "exchangeToken", tag = "open",
     request_body = wire::ExchangeToken,
-    responses((status = 200, description = "A token", body = wire::ExchangedToken)))]
+    responses((status = 200, description = "A token", body = wire::ExchangedToken),
+    (status = 401, description = "No identity provider lets the token in", body = wire::Problem,
+        content_type = "application/problem+json")))]
 async fn exchange(
     State(app): State<App>,
     Extension(RequestId(request_id)): Extension<RequestId>,

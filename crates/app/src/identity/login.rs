@@ -7,7 +7,7 @@ use crate::access::{Door, Workload};
 use crate::audit::Target;
 use crate::{App, Call, Caller, Error};
 use certwright_domain::id::TokenId;
-use certwright_domain::identity::{IdentityProvider, Refusal, Registered, Verdict};
+use certwright_domain::identity::{IdentityProvider, PROVIDER_CLAIM, Refusal, Registered, Verdict};
 use certwright_domain::name::Reference;
 use certwright_domain::secret::SecretText;
 use certwright_domain::time::{Span, Timestamp};
@@ -156,12 +156,14 @@ impl App {
             Some(Verdict::Unusable(why)) => return Err(Turned::Unusable(why)),
             Some(Verdict::NoMatch(_)) | None => return Err(Turned::NoRule),
         };
+        let mut claims = claims.clone().into_map();
+        claims.insert(PROVIDER_CLAIM.to_owned(), vec![settings.name().to_string()]);
         let id = format!("oidc:{}:{}", settings.name(), identity.subject);
         let workload = Workload {
             provider: Some(provider.id.clone()),
             subject: identity.subject,
             groups: identity.groups.iter().map(ToString::to_string).collect(),
-            claims: claims.clone().into_map(),
+            claims,
             names: identity.names.map(|names| names.texts().to_vec()),
         };
         Ok(Admitted { id, workload, ends, epoch })

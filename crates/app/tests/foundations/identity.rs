@@ -52,7 +52,7 @@ impl Key {
 fn claims(app: &TestApp, namespace: &str) -> Value {
     let now = app.clock_now().unix_s();
     json!({"iss": ISSUER, "aud": ["https://ca.example.com"], "iat": now, "nbf": now, "exp": now + 600,
-        "sub": format!("system:serviceaccount:{namespace}:web"),
+        "sub": format!("system:serviceaccount:{namespace}:web"), "certwright_provider": "github",
         "kubernetes.io": {"namespace": namespace, "serviceaccount": {"name": "web"}}})
 }
 
@@ -166,6 +166,11 @@ async fn a_service_account_gets_the_names_of_its_namespace_and_no_others() {
                     Err(error) => panic!("{names:?} {common_name:?}: {error:?}"),
                 }
             }
+        }
+        for caller in [&of_jwt, &of_token] {
+            let claims = &caller.as_workload().unwrap().claims;
+            assert_eq!(claims["certwright_provider"], ["k8s"], "whatever the token says");
+            assert_eq!(claims["kubernetes.io.namespace"], ["team-a"]);
         }
         // What the group may not, its members may not, and they are told so.
         let call = Call::new(of_jwt, "r");

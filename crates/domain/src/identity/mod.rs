@@ -22,6 +22,8 @@ pub use template::{NameTemplate, SubjectTemplate};
 
 /// Most identity providers.
 pub const MAX_PROVIDERS: u64 = 100;
+/// The claim that tells policies whose token it was: the provider's name. What a token says under this name is thrown away.
+pub const PROVIDER_CLAIM: &str = "certwright_provider";
 /// Largest token, in bytes.
 pub const MAX_TOKEN: usize = 16 << 10;
 /// Largest set of keys (JWKS, RFC 7517), in bytes.

@@ -2,6 +2,7 @@
 
 use super::provider::{JwsAlgorithm, KeySource, ProviderKind, ProviderSettings, TrustRule};
 use super::{Glob, MAX_KEY_SET, NameTemplate, SubjectTemplate};
+use crate::faults::Faults;
 use crate::http_url::HttpUrl;
 use crate::name::ResourceName;
 use crate::principal::PrincipalName;
@@ -67,43 +68,6 @@ pub struct RawRule {
     pub names: Option<Vec<String>>,
 }
 
-#[derive(Default)]
-struct Faults(Vec<(String, Invalid)>);
-
-impl Faults {
-    fn add(&mut self, pointer: impl Into<String>, fault: Invalid) {
-        self.0.push((pointer.into(), fault));
-    }
-
-    fn keep<T>(&mut self, pointer: &str, result: Result<T, Invalid>) -> Option<T> {
-        result.map_err(|fault| self.add(pointer, fault)).ok()
-    }
-
-    fn each<T: PartialEq>(
-        &mut self,
-        pointer: &str,
-        texts: &[String],
-        read: impl Fn(&str) -> Result<T, Invalid>,
-    ) -> Vec<T> {
-        let mut values = Vec::new();
-        if texts.len() > MAX_ENTRIES {
-            self.add(pointer, too_many(texts.len(), MAX_ENTRIES));
-            return values;
-        }
-        for (index, text) in texts.iter().enumerate() {
-            match self.keep(&format!("{pointer}/{index}"), read(text)) {
-                Some(value) if !values.contains(&value) => values.push(value),
-                _ => {}
-            }
-        }
-        values
-    }
-}
-
-fn too_many(count: usize, most: usize) -> Invalid {
-    Invalid::new("too_many_entries", format!("The list has {count} entries, {most} are allowed."), "Use fewer.")
-}
-
 impl ProviderSettings {
     /// Reads a provider; every fault is listed with the JSON pointer of the field.
     pub fn new(raw: RawProvider) -> Result<Self, Vec<(String, Invalid)>> {
@@ -115,7 +79,7 @@ impl ProviderSettings {
             None => Some(ProviderKind::Oidc),
         };
         let issuer = kind.and_then(|kind| faults.keep("/issuer", issuer(raw.issuer.as_deref(), kind)));
-        let audiences = faults.each("/audiences", &raw.audiences, audience);
+        let audiences = faults.each("/audiences", &raw.audiences, MAX_ENTRIES, audience);
         if raw.audiences.is_empty() {
             let hint = "Name the audience that tokens for this server are made with, for example its public URL.";
             faults.add("/audiences", Invalid::new("audience_required", "The provider has no audience.", hint));
@@ -123,7 +87,7 @@ impl ProviderSettings {
         let keys = issuer.as_deref().and_then(|issuer| key_source(issuer, raw.jwks_uri, raw.jwks, &mut faults));
         let algorithms = match raw.algorithms.as_slice() {
             [] => JwsAlgorithm::ALL.to_vec(),
-            texts => faults.each("/algorithms", texts, JwsAlgorithm::parse),
+            texts => faults.each("/algorithms", texts, MAX_ENTRIES, JwsAlgorithm::parse),
         };
         let rules = kind.map(|kind| rules(raw.rules, kind, &mut faults));
         let clock_skew = match &raw.clock_skew {
@@ -273,7 +237,7 @@ fn rules(raw: Vec<RawRule>, kind: ProviderKind, faults: &mut Faults) -> Vec<Trus
         faults.add("/rules", Invalid::new("rule_required", "The provider has no rule; it would let nobody in.", hint));
     }
     if raw.len() > MAX_RULES {
-        faults.add("/rules", too_many(raw.len(), MAX_RULES));
+        faults.too_many("/rules", raw.len(), MAX_RULES);
         return Vec::new();
     }
     raw.into_iter().enumerate().filter_map(|(index, raw)| rule(&format!("/rules/{index}"), raw, kind, faults)).collect()
@@ -282,7 +246,7 @@ fn rules(raw: Vec<RawRule>, kind: ProviderKind, faults: &mut Faults) -> Vec<Trus
 fn rule(at: &str, raw: RawRule, kind: ProviderKind, faults: &mut Faults) -> Option<TrustRule> {
     let pointer = format!("{at}/claims");
     if raw.claims.len() > MAX_ENTRIES {
-        faults.add(&pointer, too_many(raw.claims.len(), MAX_ENTRIES));
+        faults.too_many(&pointer, raw.claims.len(), MAX_ENTRIES);
         return None;
     }
     let mut claims = Vec::new();
@@ -293,7 +257,7 @@ fn rule(at: &str, raw: RawRule, kind: ProviderKind, faults: &mut Faults) -> Opti
             let hint = "Give a pattern; `*` alone: the claim must be there, whatever it says.";
             faults.add(&here, Invalid::new("invalid_claim_pattern", "The claim has no pattern.", hint));
         }
-        let patterns = faults.each(&here, patterns, Glob::parse);
+        let patterns = faults.each(&here, patterns, MAX_ENTRIES, Glob::parse);
         claims.extend(claim.map(|claim| (claim, patterns)));
     }
     if let Err(fault) = narrow(&claims, kind) {
@@ -301,8 +265,8 @@ fn rule(at: &str, raw: RawRule, kind: ProviderKind, faults: &mut Faults) -> Opti
     }
     let subject = raw.subject.as_deref().unwrap_or(SUBJECT);
     let subject = faults.keep(&format!("{at}/subject"), SubjectTemplate::parse(subject));
-    let groups = faults.each(&format!("{at}/groups"), &raw.groups, PrincipalName::parse);
-    let names = raw.names.map(|names| faults.each(&format!("{at}/names"), &names, NameTemplate::parse));
+    let groups = faults.each(&format!("{at}/groups"), &raw.groups, MAX_ENTRIES, PrincipalName::parse);
+    let names = raw.names.map(|names| faults.each(&format!("{at}/names"), &names, MAX_ENTRIES, NameTemplate::parse));
     Some(TrustRule { claims, subject: subject?, groups, names })
 }
 

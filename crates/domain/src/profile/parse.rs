@@ -3,6 +3,7 @@
 use super::{Allowed, ExtendedKeyUsage, KeyHolder, NameLimits, NamePattern, Profile, RawNameLimits, RawProfile};
 use crate::algorithm::KeyAlgorithm;
 use crate::dn::AttributeType;
+use crate::faults::Faults;
 use crate::name::ResourceName;
 use crate::san::{DnsName, EmailAddress, Uri};
 use crate::time::Span;
@@ -15,41 +16,7 @@ const MAX_PATTERNS: usize = 200;
 /// Most characters of a description.
 const MAX_DESCRIPTION: usize = 500;
 
-/// Collects faults; a part that has one is left out of the result, which is then never made.
-#[derive(Default)]
-struct Faults(Vec<(String, Invalid)>);
-
 impl Faults {
-    fn add(&mut self, pointer: impl Into<String>, fault: Invalid) {
-        self.0.push((pointer.into(), fault));
-    }
-
-    fn keep<T>(&mut self, pointer: &str, result: Result<T, Invalid>) -> Option<T> {
-        result.map_err(|fault| self.add(pointer, fault)).ok()
-    }
-
-    /// Every text of a list; repeats fall away, order stays.
-    fn each<T: PartialEq>(
-        &mut self,
-        pointer: &str,
-        texts: &[String],
-        read: impl Fn(&str) -> Result<T, Invalid>,
-    ) -> Vec<T> {
-        let mut values = Vec::new();
-        if texts.len() > MAX_PATTERNS {
-            let detail = format!("The list has {} entries, {MAX_PATTERNS} are allowed.", texts.len());
-            self.add(pointer, Invalid::new("too_many_entries", detail, "Use fewer and wider patterns."));
-            return values;
-        }
-        for (index, text) in texts.iter().enumerate() {
-            match self.keep(&format!("{pointer}/{index}"), read(text)) {
-                Some(value) if !values.contains(&value) => values.push(value),
-                _ => {}
-            }
-        }
-        values
-    }
-
     /// `None` or an empty list: nothing; `["*"]`: anything; else patterns.
     fn allowed<T: PartialEq>(
         &mut self,
@@ -60,7 +27,7 @@ impl Faults {
         match texts.unwrap_or_default().as_slice() {
             [] => Allowed::Nothing,
             [star] if star == "*" => Allowed::Anything,
-            texts => Allowed::Matching(self.each(pointer, texts, read)),
+            texts => Allowed::Matching(self.each(pointer, texts, MAX_PATTERNS, read)),
         }
     }
 }
@@ -69,18 +36,18 @@ pub(super) fn profile(raw: RawProfile) -> Result<Profile, Vec<(String, Invalid)>
     let mut faults = Faults::default();
     let name = faults.keep("/name", ResourceName::parse(&raw.name));
     let description = faults.keep("/description", description(&raw.description));
-    let usages = faults.each("/usages", &raw.usages, ExtendedKeyUsage::parse);
+    let usages = faults.each("/usages", &raw.usages, MAX_PATTERNS, ExtendedKeyUsage::parse);
     if raw.usages.is_empty() {
         let hint = "Give at least one of: serverAuth clientAuth codeSigning emailProtection";
         faults.add("/usages", Invalid::new("invalid_extended_key_usage", "The profile has no usage.", hint));
     }
     let key_algorithms = match raw.key_algorithms.as_slice() {
         [] => asymmetric().collect(),
-        texts => faults.each("/keyAlgorithms", texts, key_algorithm),
+        texts => faults.each("/keyAlgorithms", texts, MAX_PATTERNS, key_algorithm),
     };
     let key_holders = match raw.key_holders.as_slice() {
         [] => KeyHolder::ALL.to_vec(),
-        texts => faults.each("/keyHolders", texts, KeyHolder::parse),
+        texts => faults.each("/keyHolders", texts, MAX_PATTERNS, KeyHolder::parse),
     };
     let max_validity = raw.max_validity.as_deref().and_then(|text| faults.keep("/maxValidity", lifetime(text)));
     let names = name_limits(raw.names, &mut faults);

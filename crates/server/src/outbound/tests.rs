@@ -330,6 +330,12 @@ async fn a_receivers_certificate_is_checked_against_name_and_trust() {
     let receiver = tokio::spawn(tls_receiver(socket));
     assert_eq!(post(&guarded, &format!("https://localhost:{port}/")).await.unwrap().status, 200, "a root of our own");
     receiver.await.unwrap();
+    let (socket, port) = listener().await;
+    let receiver = tokio::spawn(tls_receiver(socket));
+    let fetched = guarded.get(&url(format!("https://localhost:{port}/")), 100).await;
+    let unknown = OutboundError::Tls("the issuer of the certificate is not trusted");
+    assert_eq!(fetched, Err(unknown), "a root of our own says nothing of others' keys");
+    receiver.await.unwrap();
     let plain = answering_at_once().await;
     let answer = post(&guarded, &format!("https://localhost:{plain}/")).await;
     assert_eq!(answer, Err(OutboundError::Tls("the handshake failed")));
