@@ -14,6 +14,7 @@ use axum::http::{HeaderMap, Method, Response, StatusCode};
 use axum::middleware::Next;
 use axum::response::IntoResponse;
 use certwright_app::{App, Call, Caller, IdempotencyStart, Operation, StoredResponse, sha256};
+use certwright_domain::identity::MAX_TOKEN;
 use certwright_domain::secret::SecretBytes;
 use certwright_domain::serial::Sha256;
 use std::collections::HashMap;
@@ -155,7 +156,9 @@ fn bearer(headers: &HeaderMap) -> Result<&str, Problem> {
     };
     let text = value.to_str().map_err(|_| missing("The header `Authorization` cannot be read."))?;
     match text.split_once(' ') {
-        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") && (1..=512).contains(&token.trim().len()) => {
+        Some((scheme, token))
+            if scheme.eq_ignore_ascii_case("bearer") && (1..=MAX_TOKEN).contains(&token.trim().len()) =>
+        {
             Ok(token.trim())
         }
         _ => Err(missing("The header `Authorization` is not `Bearer <token>`.")),

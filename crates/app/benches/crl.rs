@@ -11,8 +11,8 @@
 )]
 
 use certwright_app::{
-    App, Call, Dependencies, EventSettings, IssueRequest, NewCa, NewCaKind, NewKey, NewRules, OcspSettings, Outbound,
-    OutboundAnswer, OutboundError, OwnKey, RevocationTarget, Revoke, Settings, Subject, UpdateCa,
+    App, Call, Dependencies, EventSettings, Fetched, IssueRequest, NewCa, NewCaKind, NewKey, NewRules, OcspSettings,
+    Outbound, OutboundAnswer, OutboundError, OwnKey, RevocationTarget, Revoke, Settings, Subject, UpdateCa,
 };
 use certwright_domain::algorithm::KeyAlgorithm;
 use certwright_domain::ambient::{Clock, Entropy};
@@ -88,6 +88,10 @@ impl Outbound for Nobody {
         _: &[(&'static str, String)],
         _: Vec<u8>,
     ) -> Result<OutboundAnswer, OutboundError> {
+        Err(OutboundError::Unreachable)
+    }
+
+    async fn get(&self, _: &HttpUrl, _: usize) -> Result<Fetched, OutboundError> {
         Err(OutboundError::Unreachable)
     }
 }

@@ -19,6 +19,7 @@ mod crls;
 mod error;
 mod events;
 mod idempotency;
+mod identity;
 pub mod issuance;
 mod issued;
 mod jobs;
@@ -64,11 +65,12 @@ pub use compartments::{NewCompartment, UpdateCompartment};
 pub use crls::{CrlReport, CrlView, CrlWarnings, ServedCrl, UploadedCrl};
 pub use error::{Error, Pointed};
 pub use idempotency::{IdempotencyStart, StoredResponse};
+pub use identity::{Exchange, NewIdentityProvider, RuleOutcome, TokenTrial};
 pub use issuance::{CaChain, IssueRequest, Issued, SignRequest, Subject, Trial};
 pub use jobs::JobReport;
 pub use keys::{KeyView, NewKey};
 pub use ocsp::{OcspAnswer, OcspSettings};
-pub use outbound::{Outbound, OutboundAnswer, OutboundError};
+pub use outbound::{Fetched, Outbound, OutboundAnswer, OutboundError};
 pub use placements::{MoveResource, MovedResource};
 pub use policies::{NewPolicy, UpdatePolicy};
 pub use principals::{Identity, NewDynamicGroup, NewGroup, NewUser, UpdateDynamicGroup, UpdateGroup, UpdateUser};
@@ -164,6 +166,7 @@ pub(crate) struct Inner {
     pub(crate) targets: Targets,
     pub(crate) publications: publication::Publications,
     pub(crate) delivering: webhooks::Delivering,
+    pub(crate) identities: identity::Identities,
     pub(crate) settings: Settings,
     pub(crate) context: context::Context,
     pub(crate) access: access::AccessCache,
@@ -190,6 +193,7 @@ impl App {
                 targets,
                 publications: publication::Publications::default(),
                 delivering: webhooks::Delivering::default(),
+                identities: identity::Identities::default(),
                 settings,
                 context: context::Context::new(),
                 access: access::AccessCache::default(),

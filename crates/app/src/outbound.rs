@@ -6,13 +6,24 @@ use certwright_domain::egress::Denied;
 use certwright_domain::http_url::HttpUrl;
 use certwright_domain::time::Span;
 
-/// What is worth knowing of an answer. Its body is never looked at.
+/// What is worth knowing of an answer whose body is not looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OutboundAnswer {
     /// HTTP status.
     pub status: u16,
     /// `Retry-After` in seconds, where it was given that way.
     pub retry_after: Option<Span>,
+}
+
+/// An answer whose body is wanted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fetched {
+    /// HTTP status.
+    pub status: u16,
+    /// `max-age` of `Cache-Control`, where it is there (RFC 9111 section 5.2.2.1).
+    pub max_age: Option<Span>,
+    /// The body.
+    pub body: Vec<u8>,
 }
 
 /// Why there was no answer. The texts are ours; nothing of what the other side said is in them.
@@ -51,4 +62,8 @@ pub trait Outbound: Send + Sync {
         headers: &[(&'static str, String)],
         body: Vec<u8>,
     ) -> Result<OutboundAnswer, OutboundError>;
+
+    /// Gets a document of at most `most` bytes within the implementation's deadline; a larger one is
+    /// [`OutboundError::Malformed`]. No redirect is followed.
+    async fn get(&self, url: &HttpUrl, most: usize) -> Result<Fetched, OutboundError>;
 }

@@ -9,8 +9,10 @@ mod text;
 
 pub(crate) use cache::TokenCache;
 
+use crate::access::Workload;
 use crate::audit::Target;
 use crate::change::name_conflict;
+use crate::identity::is_jwt;
 use crate::policies::unreadable;
 use crate::{App, Call, Caller, Error, Inner, Permission, Pointed};
 use aws_lc_rs::constant_time::verify_slices_are_equal;
@@ -51,9 +53,12 @@ pub struct NewToken {
 }
 
 impl App {
-    /// Who is behind this bearer token? Constant-time comparison; unknown, expired, revoked, and those of users that are
+    /// Who is behind this bearer token, one of ours or of an identity provider's: its form tells. Constant-time comparison; unknown, expired, revoked, and those of users that are
     /// disabled all answer the same 401.
     pub async fn authenticate(&self, bearer: &str) -> Result<Caller, Error> {
+        if is_jwt(bearer) {
+            return self.authenticate_jwt(bearer).await;
+        }
         let Some((id, secret)) = text::parse(bearer) else {
             return Err(unauthenticated());
         };
@@ -67,6 +72,9 @@ impl App {
         };
         self.touch(&entry, now);
         let token = &entry.token;
+        if let Some(workload) = &token.workload {
+            return self.workload_caller(token, workload, entry.epoch).await?.ok_or_else(unauthenticated);
+        }
         let scopes = Arc::clone(&entry.scopes);
         let (id, name, user) = (token.id.clone(), token.name.as_str().to_owned(), token.user.clone());
         let caller = Caller::token(id, name, user, scopes, entry.epoch);
@@ -189,6 +197,21 @@ impl Inner {
         expires_at: Option<Timestamp>,
     ) -> (Token, SecretText) {
         text::mint(self.clock.now(), self.id_entropy(), &*self.entropy, name, user.as_str().to_owned(), expires_at)
+    }
+
+    /// Makes a token for a machine and its text; storing it is the caller's part. `id` is what the audit trail calls the
+    /// machine.
+    pub(crate) fn mint_workload_token(
+        &self,
+        id: String,
+        workload: Workload,
+        expires_at: Timestamp,
+    ) -> Result<(Token, SecretText), Error> {
+        let name = format!("workload-{}", hex::encode(self.id_entropy()));
+        let name = ResourceName::parse(&name).map_err(|invalid| Error::Internal(invalid.detail))?;
+        let (now, end) = (self.clock.now(), Some(expires_at));
+        let (token, text) = text::mint(now, self.id_entropy(), &*self.entropy, name, id, end);
+        Ok((Token { workload: Some(workload), ..token }, text))
     }
 
     /// The audit event of what was done to a token.

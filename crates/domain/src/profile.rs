@@ -7,7 +7,7 @@ mod built_in;
 mod matching;
 mod parse;
 
-pub(crate) use parse::description;
+pub(crate) use parse::{description, dns_pattern, email_pattern, ip_range, uri_pattern};
 
 use crate::algorithm::{KeyAlgorithm, named_enum};
 use crate::dn::AttributeType;

@@ -1,9 +1,10 @@
 //! API tokens as they are stored: never the token itself, only its hash.
 
-use crate::id::TokenId;
+use crate::id::{IdentityProviderId, TokenId};
 use crate::name::ResourceName;
 use crate::serial::Sha256;
 use crate::time::Timestamp;
+use std::collections::BTreeMap;
 
 /// A token's record.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,8 +13,10 @@ pub struct Token {
     pub id: TokenId,
     /// Name, unique among tokens that are not revoked.
     pub name: ResourceName,
-    /// Whom it speaks for.
+    /// Whom it speaks for: a user, or what the audit trail calls a machine, which is never a name of a user.
     pub user: String,
+    /// The machine that it speaks for; `None`: it is a user's.
+    pub workload: Option<Workload>,
     /// What it is narrowed to, as written; empty: all that its user may do.
     pub scopes: Vec<String>,
     /// SHA-256 of the secret part.
@@ -26,6 +29,21 @@ pub struct Token {
     pub revoked_at: Option<Timestamp>,
     /// When it was last used, to the minute or so.
     pub last_used_at: Option<Timestamp>,
+}
+
+/// A machine, as the one that vouches for it tells of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Workload {
+    /// Who vouches for it.
+    pub provider: Option<IdentityProviderId>,
+    /// What it is called, for people.
+    pub subject: String,
+    /// Canonical names of the groups that the trust puts it into.
+    pub groups: Vec<String>,
+    /// What is known of it, for `request.claim.*`.
+    pub claims: BTreeMap<String, Vec<String>>,
+    /// Patterns of the names that it may ask for, on top of all policies; `None`: policies alone decide.
+    pub names: Option<Vec<String>>,
 }
 
 impl Token {
@@ -46,6 +64,7 @@ mod tests {
             id: TokenId::new(at(0), [0; 10]),
             name: ResourceName::parse("ci").unwrap(),
             user: "deployer".into(),
+            workload: None,
             scopes: Vec::new(),
             secret_sha256: Sha256([0; 32]),
             created_at: at(0),

@@ -19,6 +19,7 @@ mod cursor;
 mod documents;
 mod error;
 mod faults;
+mod identity_queries;
 mod migrations;
 mod model;
 #[cfg(test)]
@@ -35,6 +36,7 @@ pub use access_queries::{AccessQueries, AccessSnapshot, CompartmentQueries, Poli
 pub use crl_queries::{CrlQueries, ListedEntries, RevocationQueries};
 pub use error::Error;
 pub use faults::{CommitFaults, NoFaults};
+pub use identity_queries::IdentityQueries;
 pub use model::*;
 pub use publication_queries::PublicationQueries;
 pub use queries_trait::*;

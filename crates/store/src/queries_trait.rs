@@ -2,8 +2,8 @@
 
 use crate::{
     AccessQueries, AuditFilter, CaFilter, CertificateFilter, CompartmentQueries, CrlQueries, Error, EventFilter,
-    IdempotencyRecord, Intent, IssuedFilter, KeyFilter, KeyVersionToRewrap, Page, PageRequest, PolicyQueries,
-    PrincipalQueries, PublicationQueries, RevocationQueries, VersionSelector,
+    IdempotencyRecord, IdentityQueries, Intent, IssuedFilter, KeyFilter, KeyVersionToRewrap, Page, PageRequest,
+    PolicyQueries, PrincipalQueries, PublicationQueries, RevocationQueries, VersionSelector,
 };
 use async_trait::async_trait;
 use certwright_domain::audit::chain::Head;
@@ -55,6 +55,7 @@ pub trait Queries:
     + CompartmentQueries
     + PrincipalQueries
     + PolicyQueries
+    + IdentityQueries
 {
 }
 impl<T> Queries for T where
@@ -80,6 +81,8 @@ impl<T> Queries for T where
         + CompartmentQueries
         + PrincipalQueries
         + PolicyQueries
+        + IdentityQueries
+        + IdentityQueries
 {
 }
 

@@ -12,6 +12,7 @@ mod certificate;
 mod common;
 mod crl;
 mod event;
+mod identity;
 mod issue;
 mod issued;
 mod key;
@@ -44,6 +45,10 @@ pub use common::{DryRun, Empty, List, Name, Revoke, RuleVerdict, ScheduleDeletio
 pub use crl::{PublishedList, RevocationList, RevokeCertificate, RevokeNamed, RevokedCertificate, UploadedList};
 pub use event::{
     Delivery, Event, EventSubject, EventWithDeliveries, NewWebhook, UpdateWebhook, Webhook, WebhookWithSecret,
+};
+pub use identity::{
+    ExchangeToken, ExchangedToken, IdentityProvider, NewIdentityProvider, ReplaceIdentityProvider, RuleOutcome,
+    TestToken, TokenTrial, TrustRule,
 };
 pub use issue::{Issue, IssuedAnswer, Sign, Trial};
 pub use issued::IssuedCertificate;

@@ -9,6 +9,7 @@ mod dynamic_groups;
 mod events;
 mod groups;
 mod health;
+mod identity_providers;
 mod issue;
 mod issued;
 mod keys;
@@ -49,6 +50,7 @@ pub(crate) fn guarded() -> OpenApiRouter<Api> {
         .merge(dynamic_groups::routes())
         .merge(policies::routes())
         .merge(policy_test::routes())
+        .merge(identity_providers::routes())
         .merge(audit::routes())
         .merge(events::routes())
         .merge(webhooks::routes())
@@ -57,7 +59,7 @@ pub(crate) fn guarded() -> OpenApiRouter<Api> {
 
 /// Routes open to all.
 pub(crate) fn open() -> OpenApiRouter<Api> {
-    plain().merge(trust::routes()).merge(health::openapi_route())
+    plain().merge(trust::routes()).merge(identity_providers::open_routes()).merge(health::openapi_route())
 }
 
 /// Routes open to all that also stand on the plain listener.

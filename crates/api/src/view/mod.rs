@@ -6,6 +6,7 @@ mod ca_bundle;
 mod certificate;
 mod crl;
 mod events;
+mod identity;
 mod issued;
 
 pub(crate) use access::{
@@ -16,6 +17,7 @@ pub(crate) use ca_bundle::{ca_bundle, ca_bundle_in_list};
 pub(crate) use certificate::{attempt, bundle, certificate, certificate_version, ensured};
 pub(crate) use crl::{revocation_list, revoked};
 pub(crate) use events::{delivery, event, event_with, webhook, webhook_with_secret};
+pub(crate) use identity::{exchanged_token, identity_provider, token_trial};
 pub(crate) use issued::{answer, inventory, trial};
 
 use certwright_app::{AuditVerification, KeyView, RootKeyStatus, TrustedRoot, to_pem};

@@ -5,7 +5,7 @@ use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request, StatusCode};
 use certwright_api::{ApiSettings, plain_router, router};
 use certwright_app::{
-    App, Dependencies, EventSettings, OcspSettings, Outbound, OutboundAnswer, OutboundError, Settings, Target,
+    App, Dependencies, EventSettings, Fetched, OcspSettings, Outbound, OutboundAnswer, OutboundError, Settings, Target,
     TargetError, TargetObject, Targets,
 };
 use certwright_domain::ambient::Clock;
@@ -339,6 +339,10 @@ impl Outbound for EveryReceiver {
         _: Vec<u8>,
     ) -> Result<OutboundAnswer, OutboundError> {
         Ok(OutboundAnswer { status: 204, retry_after: None })
+    }
+
+    async fn get(&self, _: &HttpUrl, _: usize) -> Result<Fetched, OutboundError> {
+        Err(OutboundError::Unreachable)
     }
 }
 

@@ -16,6 +16,7 @@ mod compartments;
 mod conventions;
 mod crl;
 mod formats;
+mod identity;
 mod matrix;
 mod ocsp;
 mod policies;

@@ -63,9 +63,19 @@ fn is_of_the_tenancy(route: &Route) -> bool {
         return true;
     }
     let prefix = |word: &str| route.path.starts_with(&format!("/v1/{word}"));
-    ["tokens", "events", "webhooks", "audit-events", "root-key", "users", "groups", "dynamic-groups"]
-        .into_iter()
-        .any(prefix)
+    [
+        "tokens",
+        "events",
+        "webhooks",
+        "audit-events",
+        "root-key",
+        "users",
+        "groups",
+        "dynamic-groups",
+        "identity-providers",
+    ]
+    .into_iter()
+    .any(prefix)
 }
 
 /// What somebody must be able to list to know that the object is there.
@@ -217,6 +227,10 @@ fn body(id: &str, side: &str, serial: &str) -> Option<Value> {
         "createCaBundle" => json!({"name": "new", "certificates": "x", "compartment": side}),
         "replaceCaBundle" => json!({"name": named("bundle"), "certificates": "x"}),
         "createToken" => json!({"name": "new"}),
+        "createIdentityProvider" => json!({"name": "new", "issuer": "https://idp.example.com", "audiences": ["x"],
+            "rules": [{"claims": {"sub": ["job"]}}]}),
+        "replaceIdentityProvider" => json!({"audiences": ["x"], "rules": [{"claims": {"sub": ["job"]}}]}),
+        "testIdentityProvider" => json!({"token": "x"}),
         "createWebhook" => json!({"name": "new", "url": "https://hooks.example.com/"}),
         "updateWebhook" => json!({"enabled": true}),
         "createUser" | "createGroup" => json!({"name": "new"}),

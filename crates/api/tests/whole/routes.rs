@@ -4,7 +4,7 @@ use crate::common::TestApp;
 use std::collections::BTreeMap;
 
 /// Open to all.
-const OPEN: [&str; 4] = ["/healthz", "/readyz", "/openapi.yaml", "/v1/trust"];
+const OPEN: [&str; 5] = ["/healthz", "/readyz", "/openapi.yaml", "/v1/trust", "/v1/auth/oidc"];
 
 /// Open to all: these, and what certificates point to.
 fn is_open(path: &str) -> bool {

@@ -1,10 +1,10 @@
 //! Who calls.
 
 use super::{Background, Operation};
-use certwright_domain::id::{IdentityProviderId, TokenId};
+use certwright_domain::id::TokenId;
 use certwright_domain::name::Reference;
 use certwright_domain::policy::Narrowing;
-use std::collections::BTreeMap;
+pub use certwright_domain::token::Workload;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -56,19 +56,6 @@ impl Principal {
             Self::Workload(_) => "workload",
         }
     }
-}
-
-/// A machine, as the one that vouches for it tells of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Workload {
-    /// Who vouches for it.
-    pub provider: Option<IdentityProviderId>,
-    /// Canonical names of the groups that the trust puts it into.
-    pub groups: Vec<String>,
-    /// What is known of it, for `request.claim.*`.
-    pub claims: BTreeMap<String, Vec<String>>,
-    /// Patterns of the names that it may ask for, on top of all policies; `None`: policies alone decide.
-    pub names: Option<Vec<String>>,
 }
 
 /// Who calls. Every way in ends here.
@@ -133,6 +120,20 @@ impl Caller {
         }
     }
 
+    /// A machine that somebody vouches for: `id` is what the audit trail calls it. It came with `token`, or with proof of its
+    /// own.
+    pub(crate) fn workload(
+        id: String,
+        door: Door,
+        workload: Workload,
+        token: Option<TokenId>,
+        scopes: Arc<[Narrowing]>,
+        epoch: i64,
+    ) -> Self {
+        let name = workload.subject.clone();
+        Self { id, name, door, principal: Arc::new(Principal::Workload(workload)), token, scopes, epoch }
+    }
+
     /// Is it the server itself?
     pub(crate) fn is_system(&self) -> bool {
         matches!(*self.principal, Principal::System(_))
@@ -151,6 +152,14 @@ impl Caller {
     /// Name for people.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// The machine that it is.
+    pub fn as_workload(&self) -> Option<&Workload> {
+        match &*self.principal {
+            Principal::Workload(workload) => Some(workload),
+            Principal::User(_) | Principal::System(_) => None,
+        }
     }
 
     /// By which door it came.

@@ -96,6 +96,10 @@ permissions! {
     PolicyRead = "policies:read",
     /// Make, change, delete policies.
     PolicyManage = "policies:manage",
+    /// List and read identity providers.
+    IdentityProviderRead = "identity-providers:inspect",
+    /// Make, change, delete identity providers, and see what they say to tokens.
+    IdentityProviderManage = "identity-providers:manage",
     /// List and read tokens.
     TokenRead = "tokens:inspect",
     /// Make and revoke tokens.

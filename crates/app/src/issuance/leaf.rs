@@ -4,6 +4,7 @@ use super::{IssueRequest, Issued, SignRequest, Subject, Trial};
 use crate::access::{Leave, Object};
 use crate::audit::Target;
 use crate::context::IssuerContext;
+use crate::identity::check_names;
 use crate::{App, Call, Error, Permission};
 use certwright_domain::algorithm::{KeyAlgorithm, KeyFamily};
 use certwright_domain::audit::AuditEvent;
@@ -213,6 +214,7 @@ impl App {
                 let names = asked_names(&request);
                 let object = Object::signing(&issuer, profile.1.name().as_str(), &names).called(ca);
                 let leave = self.authorize(call, Permission::CaIssue, &object)?;
+                check_names(call, &request)?;
                 return Ok(Work { request, profile, issuer, standing, epoch, leave });
             }
         }
@@ -356,6 +358,12 @@ impl App {
 
     /// A caller that was authenticated under an older epoch than the one decided under is looked up again.
     async fn recheck_caller(&self, call: &Call, epoch: i64) -> Result<(), Error> {
+        if let Some(workload) = call.caller.as_workload()
+            && call.caller.epoch() != epoch
+            && !self.is_vouched_for(workload).await?
+        {
+            return Err(Error::Unauthenticated { detail: "The identity provider is gone or disabled.".into() });
+        }
         let Some(id) = call.caller.token_id().filter(|_| call.caller.epoch() != epoch) else { return Ok(()) };
         let token = self.inner.store.read().await?.token(id).await?;
         if token.is_some_and(|token| token.is_live(self.inner.clock.now())) {

@@ -13,7 +13,7 @@ pub struct Identity {
     pub name: String,
     /// The user it speaks for.
     pub user: Option<User>,
-    /// The user's groups.
+    /// Groups of the user, or of the machine.
     pub groups: Vec<Group>,
     /// The token it came with.
     pub token: Option<Token>,
@@ -30,7 +30,15 @@ impl App {
         };
         let groups = match &user {
             Some(user) => read.groups_of(&user.id).await?,
-            None => Vec::new(),
+            None => {
+                let mut groups = Vec::new();
+                for name in caller.as_workload().map(|workload| workload.groups.as_slice()).unwrap_or_default() {
+                    if let Ok(reference) = PrincipalReference::parse(name) {
+                        groups.extend(read.group(&reference).await?);
+                    }
+                }
+                groups
+            }
         };
         let token = match caller.token_id() {
             Some(id) => read.token(id).await?,

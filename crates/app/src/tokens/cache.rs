@@ -26,9 +26,10 @@ pub(crate) struct Entry {
 }
 
 impl Entry {
-    /// May the token be used at `now`? Nobody speaks for a user that is disabled or not there.
+    /// May the token be used at `now`? Nobody speaks for a user that is disabled or not there; machines are no users.
     pub(super) fn is_let_in(&self, now: Timestamp) -> bool {
-        self.token.is_live(now) && self.user.as_ref().is_some_and(|user| user.enabled)
+        self.token.is_live(now)
+            && (self.token.workload.is_some() || self.user.as_ref().is_some_and(|user| user.enabled))
     }
 }
 

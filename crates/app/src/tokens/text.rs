@@ -38,6 +38,7 @@ pub(super) fn mint(
         id,
         name,
         user,
+        workload: None,
         scopes: Vec::new(),
         secret_sha256,
         created_at,

@@ -270,6 +270,7 @@ const _: fn() = || {
     let _ = (TestApp::audited, TestApp::clock_now);
     let _ = async |app: &TestApp| app.revoke(&call(), "", RevocationReason::Unspecified).await.is_ok();
     let _ = |app: &TestApp| (app.store.clone(), Arc::clone(&app.keys), Arc::clone(&app.faults));
+    let _ = |app: &TestApp| (app.receivers.serve("", None), app.receivers.fetched());
     let _ = |app: &TestApp| (app.receivers.posts(), app.receivers.release(), app.receivers.will_answer([]));
     let _ = |app: &TestApp| (app.bucket.get(""), app.bucket.names(), app.bucket.puts(), app.bucket.clear());
     let _ = |app: &TestApp| (app.bucket.will_fail([]), app.bucket.hold_next(), app.bucket.release());

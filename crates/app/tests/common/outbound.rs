@@ -1,10 +1,10 @@
 //! Receivers that exist in memory: they remember what they got, and answer what a test wants.
 
 use async_trait::async_trait;
-use certwright_app::{Outbound, OutboundAnswer, OutboundError};
+use certwright_app::{Fetched, Outbound, OutboundAnswer, OutboundError};
 use certwright_domain::egress::EgressRules;
 use certwright_domain::http_url::{Host, HttpUrl};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::Semaphore;
 
@@ -27,11 +27,19 @@ pub(crate) struct Receivers {
     posts: Mutex<Vec<Post>>,
     answers: Mutex<VecDeque<Result<u16, OutboundError>>>,
     slow: Semaphore,
+    documents: Mutex<BTreeMap<String, Vec<u8>>>,
+    fetched: Mutex<Vec<String>>,
 }
 
 impl Default for Receivers {
     fn default() -> Self {
-        Self { posts: Mutex::default(), answers: Mutex::default(), slow: Semaphore::new(0) }
+        Self {
+            posts: Mutex::default(),
+            answers: Mutex::default(),
+            slow: Semaphore::new(0),
+            documents: Mutex::default(),
+            fetched: Mutex::default(),
+        }
     }
 }
 
@@ -44,6 +52,19 @@ impl Receivers {
     /// What was got so far.
     pub(crate) fn posts(&self) -> Vec<Post> {
         lock(&self.posts).clone()
+    }
+
+    /// What stands at this URL from now on; `None`: nobody is there any more.
+    pub(crate) fn serve(&self, url: &str, document: Option<Vec<u8>>) {
+        match document {
+            Some(document) => lock(&self.documents).insert(url.to_owned(), document),
+            None => lock(&self.documents).remove(url),
+        };
+    }
+
+    /// Every URL that was fetched, in order.
+    pub(crate) fn fetched(&self) -> Vec<String> {
+        lock(&self.fetched).clone()
     }
 
     /// Lets a slow receiver answer once.
@@ -77,5 +98,14 @@ impl Outbound for Receivers {
         }
         let status = lock(&self.answers).pop_front().unwrap_or(Ok(204))?;
         Ok(OutboundAnswer { status, retry_after: None })
+    }
+
+    async fn get(&self, url: &HttpUrl, most: usize) -> Result<Fetched, OutboundError> {
+        lock(&self.fetched).push(url.to_string());
+        let body = lock(&self.documents).get(&url.to_string()).cloned().ok_or(OutboundError::Unreachable)?;
+        if body.len() > most {
+            return Err(OutboundError::Malformed);
+        }
+        Ok(Fetched { status: 200, max_age: None, body })
     }
 }

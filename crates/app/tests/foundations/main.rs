@@ -19,6 +19,7 @@ mod cas;
 mod deliveries;
 mod events;
 mod idempotency;
+mod identity;
 mod issued;
 mod jobs;
 mod keys;

@@ -3,6 +3,7 @@
 use super::{Allowed, ExtendedKeyUsage, KeyHolder, NameLimits, NamePattern, Profile, RawNameLimits, RawProfile};
 use crate::algorithm::KeyAlgorithm;
 use crate::dn::AttributeType;
+use crate::faults::Faults;
 use crate::name::ResourceName;
 use crate::san::{DnsName, EmailAddress, Uri};
 use crate::time::Span;
@@ -15,41 +16,7 @@ const MAX_PATTERNS: usize = 200;
 /// Most characters of a description.
 const MAX_DESCRIPTION: usize = 500;
 
-/// Collects faults; a part that has one is left out of the result, which is then never made.
-#[derive(Default)]
-struct Faults(Vec<(String, Invalid)>);
-
 impl Faults {
-    fn add(&mut self, pointer: impl Into<String>, fault: Invalid) {
-        self.0.push((pointer.into(), fault));
-    }
-
-    fn keep<T>(&mut self, pointer: &str, result: Result<T, Invalid>) -> Option<T> {
-        result.map_err(|fault| self.add(pointer, fault)).ok()
-    }
-
-    /// Every text of a list; repeats fall away, order stays.
-    fn each<T: PartialEq>(
-        &mut self,
-        pointer: &str,
-        texts: &[String],
-        read: impl Fn(&str) -> Result<T, Invalid>,
-    ) -> Vec<T> {
-        let mut values = Vec::new();
-        if texts.len() > MAX_PATTERNS {
-            let detail = format!("The list has {} entries, {MAX_PATTERNS} are allowed.", texts.len());
-            self.add(pointer, Invalid::new("too_many_entries", detail, "Use fewer and wider patterns."));
-            return values;
-        }
-        for (index, text) in texts.iter().enumerate() {
-            match self.keep(&format!("{pointer}/{index}"), read(text)) {
-                Some(value) if !values.contains(&value) => values.push(value),
-                _ => {}
-            }
-        }
-        values
-    }
-
     /// `None` or an empty list: nothing; `["*"]`: anything; else patterns.
     fn allowed<T: PartialEq>(
         &mut self,
@@ -60,7 +27,7 @@ impl Faults {
         match texts.unwrap_or_default().as_slice() {
             [] => Allowed::Nothing,
             [star] if star == "*" => Allowed::Anything,
-            texts => Allowed::Matching(self.each(pointer, texts, read)),
+            texts => Allowed::Matching(self.each(pointer, texts, MAX_PATTERNS, read)),
         }
     }
 }
@@ -69,18 +36,18 @@ pub(super) fn profile(raw: RawProfile) -> Result<Profile, Vec<(String, Invalid)>
     let mut faults = Faults::default();
     let name = faults.keep("/name", ResourceName::parse(&raw.name));
     let description = faults.keep("/description", description(&raw.description));
-    let usages = faults.each("/usages", &raw.usages, ExtendedKeyUsage::parse);
+    let usages = faults.each("/usages", &raw.usages, MAX_PATTERNS, ExtendedKeyUsage::parse);
     if raw.usages.is_empty() {
         let hint = "Give at least one of: serverAuth clientAuth codeSigning emailProtection";
         faults.add("/usages", Invalid::new("invalid_extended_key_usage", "The profile has no usage.", hint));
     }
     let key_algorithms = match raw.key_algorithms.as_slice() {
         [] => asymmetric().collect(),
-        texts => faults.each("/keyAlgorithms", texts, key_algorithm),
+        texts => faults.each("/keyAlgorithms", texts, MAX_PATTERNS, key_algorithm),
     };
     let key_holders = match raw.key_holders.as_slice() {
         [] => KeyHolder::ALL.to_vec(),
-        texts => faults.each("/keyHolders", texts, KeyHolder::parse),
+        texts => faults.each("/keyHolders", texts, MAX_PATTERNS, KeyHolder::parse),
     };
     let max_validity = raw.max_validity.as_deref().and_then(|text| faults.keep("/maxValidity", lifetime(text)));
     let names = name_limits(raw.names, &mut faults);
@@ -169,21 +136,24 @@ fn pattern_fault(text: &str, hint: &str) -> Invalid {
     Invalid::new("invalid_pattern", format!("`{}` is not a usable pattern.", shown.escape_debug()), hint)
 }
 
-fn dns_pattern(text: &str) -> Result<NamePattern, Invalid> {
+/// Reads a pattern of names of this kind.
+pub(crate) fn dns_pattern(text: &str) -> Result<NamePattern, Invalid> {
     const HINT: &str = "Write a DNS name, `*.example.com` for everything below it, or `*` alone for any.";
     let name = DnsName::parse(text).map_err(|_| pattern_fault(text, HINT))?;
     let base = name.base().to_owned();
     Ok(if name.is_wildcard() { NamePattern::Below(base) } else { NamePattern::Exact(base) })
 }
 
-fn ip_range(text: &str) -> Result<IpNet, Invalid> {
+/// Reads a pattern of names of this kind.
+pub(crate) fn ip_range(text: &str) -> Result<IpNet, Invalid> {
     let net = text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
     net.map(|net| net.trunc()).map_err(|_| {
         pattern_fault(text, "Write a range such as `10.0.0.0/8` or `2001:db8::/32`, or `*` alone for any.")
     })
 }
 
-fn email_pattern(text: &str) -> Result<NamePattern, Invalid> {
+/// Reads a pattern of names of this kind.
+pub(crate) fn email_pattern(text: &str) -> Result<NamePattern, Invalid> {
     const HINT: &str = "Write `a@example.com`, `*@example.com`, `*@*.example.com`, or `*` alone for any.";
     let fault = || pattern_fault(text, HINT);
     match text.strip_prefix("*@") {
@@ -198,7 +168,8 @@ fn email_pattern(text: &str) -> Result<NamePattern, Invalid> {
     }
 }
 
-fn uri_pattern(text: &str) -> Result<NamePattern, Invalid> {
+/// Reads a pattern of names of this kind.
+pub(crate) fn uri_pattern(text: &str) -> Result<NamePattern, Invalid> {
     const HINT: &str = "Write a whole URI, or a beginning with whole host and a trailing `*`: `spiffe://corp/*`.";
     let fault = || pattern_fault(text, HINT);
     let (body, open) = match text.strip_suffix('*') {

@@ -1,9 +1,10 @@
-//! The way out, guarded: requests to addresses that somebody else named (receivers of webhooks; later the validation of
-//! challenges).
+//! The way out, guarded: requests to addresses that somebody else named (receivers of webhooks, issuers of tokens; later
+//! the validation of challenges).
 //!
 //! A name is looked up once; every address it has is judged by [`EgressRules`], and one that is refused refuses the name;
 //! the connection goes to an address that was judged, with the name in `Host` and in the TLS handshake. There is no second
-//! look-up that could answer otherwise. Redirects are not followed, a proxy is not used, an answer's body is thrown away.
+//! look-up that could answer otherwise. Redirects are not followed, a proxy is not used, the body of an answer to a
+//! POST is thrown away.
 
 mod trust;
 
@@ -11,7 +12,7 @@ pub(crate) use trust::Trust;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use certwright_app::{Outbound, OutboundAnswer, OutboundError};
+use certwright_app::{Fetched, Outbound, OutboundAnswer, OutboundError};
 use certwright_domain::egress::EgressRules;
 use certwright_domain::http_url::{Host, HttpUrl};
 use certwright_domain::time::Span;
@@ -21,6 +22,7 @@ use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::{Body, Incoming};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
+use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -31,6 +33,7 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 
 /// From the look-up to the answer's head.
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -42,10 +45,13 @@ const ADDRESSES: usize = 4;
 const HEAD: usize = 16 << 10;
 /// Header lines of an answer.
 const HEADERS: usize = 64;
-/// Largest body of an answer that is read.
+/// Largest body of an answer from an address that the operator chose.
 const ANSWER: usize = 64 << 10;
 /// How much of an answer's body is read, and how long, so that its sender can finish in peace.
 const BODY: (usize, Duration) = (16 << 10, Duration::from_secs(1));
+
+/// What we call ourselves.
+const USER_AGENT: &str = concat!("certwright/", env!("CARGO_PKG_VERSION"));
 
 /// Looks names up.
 #[async_trait]
@@ -102,14 +108,25 @@ impl Guarded {
     ) -> Result<OutboundAnswer, OutboundError> {
         let addresses = self.addresses(url).await?;
         let stream = connect(&addresses).await?;
-        let request = request(url, headers, body)?;
+        let request = request(Request::post(url.target()), url, headers, body)?;
         if !url.is_https() {
             return send(stream, request).await;
         }
-        let name = server_name(url.host())?;
-        let connector = TlsConnector::from(self.trust.config());
-        let stream = connector.connect(name, stream).await.map_err(|error| OutboundError::Tls(trust::why(&error)))?;
-        send(stream, request).await
+        send(encrypted(self.trust.config(), url, stream).await?, request).await
+    }
+
+    async fn fetch(&self, url: &HttpUrl, most: usize) -> Result<Fetched, OutboundError> {
+        let addresses = self.addresses(url).await?;
+        let stream = connect(&addresses).await?;
+        let headers = [("accept", "application/json".to_owned()), ("user-agent", USER_AGENT.to_owned())];
+        let request = request(Request::get(url.target()), url, &headers, Vec::new())?;
+        let (head, body) = if url.is_https() {
+            // What is fetched decides who comes in: whoever may have our CAs sign for the issuer's name must not.
+            ask(encrypted(self.trust.others(), url, stream).await?, request, most).await?
+        } else {
+            ask(stream, request, most).await?
+        };
+        Ok(Fetched { status: head.status.as_u16(), max_age: max_age(&head.headers), body: body.to_vec() })
     }
 }
 
@@ -133,6 +150,24 @@ impl Outbound for Guarded {
             Err(_) => Err(OutboundError::Timeout),
         }
     }
+
+    async fn get(&self, url: &HttpUrl, most: usize) -> Result<Fetched, OutboundError> {
+        match timeout(DEADLINE, self.fetch(url, most)).await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(OutboundError::Timeout),
+        }
+    }
+}
+
+/// Speaks TLS with the URL's host.
+async fn encrypted(
+    trust: Arc<ClientConfig>,
+    url: &HttpUrl,
+    stream: TcpStream,
+) -> Result<TlsStream<TcpStream>, OutboundError> {
+    let name = server_name(url.host())?;
+    let connector = TlsConnector::from(trust);
+    connector.connect(name, stream).await.map_err(|error| OutboundError::Tls(trust::why(&error)))
 }
 
 /// Connects to the first of the addresses that accepts.
@@ -146,11 +181,12 @@ async fn connect(addresses: &[SocketAddr]) -> Result<TcpStream, OutboundError> {
 }
 
 fn request(
+    request: http::request::Builder,
     url: &HttpUrl,
     headers: &[(&'static str, String)],
     body: Vec<u8>,
 ) -> Result<Request<Full<Bytes>>, OutboundError> {
-    let mut request = Request::post(url.target()).header(header::HOST, url.authority());
+    let mut request = request.header(header::HOST, url.authority());
     for (name, value) in headers {
         request = request.header(*name, value);
     }
@@ -188,11 +224,9 @@ where
     request.headers_mut().insert(header::HOST, host);
     request.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     if !url.is_https() {
-        return ask(stream, request).await;
+        return ask(stream, request, ANSWER).await;
     }
-    let connector = TlsConnector::from(trust.config());
-    let stream = connector.connect(server_name(url.host())?, stream).await;
-    ask(stream.map_err(|error| OutboundError::Tls(trust::why(&error)))?, request).await
+    ask(encrypted(trust.config(), url, stream).await?, request, ANSWER).await
 }
 
 /// Sends the request. The body of the answer can be read as long as the last part is held: the connection ends with it,
@@ -216,14 +250,14 @@ where
     Ok((head, body, driver))
 }
 
-async fn ask<S, B>(stream: S, request: Request<B>) -> Result<(Parts, Bytes), OutboundError>
+async fn ask<S, B>(stream: S, request: Request<B>, most: usize) -> Result<(Parts, Bytes), OutboundError>
 where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     B: Body<Data = Bytes> + Send + Unpin + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     let (head, body, _driver) = begin(stream, request).await?;
-    let body = Limited::new(body, ANSWER).collect().await.map_err(|_| OutboundError::Malformed)?;
+    let body = Limited::new(body, most).collect().await.map_err(|_| OutboundError::Malformed)?;
     Ok((head, body.to_bytes()))
 }
 
@@ -245,6 +279,17 @@ async fn drain(body: Incoming) {
 /// `Retry-After` in seconds; a date is not understood.
 fn retry_after(headers: &HeaderMap) -> Option<Span> {
     let seconds: u32 = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
+    Some(Span::from_s(i64::from(seconds)))
+}
+
+/// How long the answer may be kept; nothing where it may not be.
+fn max_age(headers: &HeaderMap) -> Option<Span> {
+    let directives = headers.get_all(header::CACHE_CONTROL).iter().filter_map(|value| value.to_str().ok());
+    let mut directives = directives.flat_map(|value| value.split(',')).map(str::trim);
+    let seconds: u32 = directives.find_map(|directive| {
+        let (name, value) = directive.split_once('=')?;
+        name.eq_ignore_ascii_case("max-age").then(|| value.trim_matches('"').parse().ok())?
+    })?;
     Some(Span::from_s(i64::from(seconds)))
 }
 

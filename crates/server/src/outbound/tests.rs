@@ -63,7 +63,7 @@ fn answering(listener: TcpListener, answer: impl Into<Vec<u8>>) -> JoinHandle<St
     tokio::spawn(async move {
         let (mut stream, _) = listener.accept().await.unwrap();
         let mut got = Vec::new();
-        while !got.ends_with(b"END") {
+        while !got.ends_with(b"END") && !(got.starts_with(b"GET") && got.ends_with(b"\r\n\r\n")) {
             let mut chunk = [0; 1024];
             match stream.read(&mut chunk).await {
                 Ok(count) if count > 0 => got.extend_from_slice(&chunk[..count]),
@@ -209,6 +209,38 @@ async fn redirects_are_not_followed_and_bodies_not_kept() {
 }
 
 #[tokio::test]
+async fn documents_are_fetched_up_to_their_limit_and_through_the_guard() {
+    let guarded = guarded(&["127.0.0.0/8"], Scripted::new(&[&["127.0.0.1"], &["127.0.0.1"], &["10.0.0.1"]]));
+    let answer = |most, head: &'static str, body: usize| {
+        let guarded = &guarded;
+        async move {
+            let (socket, port) = listener().await;
+            let bytes = [format!("HTTP/1.1 {head}\r\n\r\n").into_bytes(), vec![b'x'; body]].concat();
+            let receiver = answering(socket, bytes);
+            let fetched = guarded.get(&url(format!("http://127.0.0.1:{port}/keys?a")), most).await;
+            (fetched, receiver.await.unwrap().to_ascii_lowercase())
+        }
+    };
+    let (fetched, got) = answer(100, "200 OK\r\ncache-control: public, Max-Age=600, x", 100).await;
+    let expected = Fetched { status: 200, max_age: Some(Span::from_s(600)), body: vec![b'x'; 100] };
+    assert_eq!(fetched, Ok(expected));
+    assert!(got.starts_with("get /keys?a http/1.1\r\n") && got.contains("\r\naccept: application/json\r\n"), "{got}");
+    assert_eq!(answer(100, "200 OK", 101).await.0, Err(OutboundError::Malformed));
+    // A redirect is an answer, and nobody goes there.
+    let (canary, inside) = listener().await;
+    let (socket, port) = listener().await;
+    let moved = format!("HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:{inside}/\r\ncontent-length: 0\r\n\r\n");
+    let receiver = answering(socket, moved);
+    assert_eq!(guarded.get(&url(format!("http://127.0.0.1:{port}/")), 100).await.unwrap().status, 302);
+    receiver.await.unwrap();
+    for host in ["10.0.0.1", "[::1]", "169.254.169.254"] {
+        let fetched = guarded.get(&url(format!("http://{host}:{inside}/")), 100).await;
+        assert!(matches!(fetched, Err(OutboundError::Denied(_))), "{host}: {fetched:?}");
+    }
+    assert!(!was_connected(&canary).await);
+}
+
+#[tokio::test]
 async fn the_wish_to_wait_is_read_where_it_is_a_number() {
     let guarded = guarded(&["127.0.0.0/8"], Arc::new(Silent));
     for (line, expected) in [
@@ -297,6 +329,12 @@ async fn a_receivers_certificate_is_checked_against_name_and_trust() {
     let (socket, port) = listener().await;
     let receiver = tokio::spawn(tls_receiver(socket));
     assert_eq!(post(&guarded, &format!("https://localhost:{port}/")).await.unwrap().status, 200, "a root of our own");
+    receiver.await.unwrap();
+    let (socket, port) = listener().await;
+    let receiver = tokio::spawn(tls_receiver(socket));
+    let fetched = guarded.get(&url(format!("https://localhost:{port}/")), 100).await;
+    let unknown = OutboundError::Tls("the issuer of the certificate is not trusted");
+    assert_eq!(fetched, Err(unknown), "a root of our own says nothing of others' keys");
     receiver.await.unwrap();
     let plain = answering_at_once().await;
     let answer = post(&guarded, &format!("https://localhost:{plain}/")).await;

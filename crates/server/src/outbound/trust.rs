@@ -19,6 +19,7 @@ const SYSTEM: [&str; 4] = [
 /// The TLS settings of the way out; our own roots may change while we run.
 pub(crate) struct Trust {
     fixed: RootCertStore,
+    others: Arc<ClientConfig>,
     current: RwLock<Current>,
 }
 
@@ -53,7 +54,8 @@ impl Trust {
 
     fn with(fixed: RootCertStore) -> Result<Self, Error> {
         let config = client_config(&fixed, &[])?;
-        Ok(Self { fixed, current: RwLock::new(Current { own: Vec::new(), config }) })
+        let current = RwLock::new(Current { own: Vec::new(), config: Arc::clone(&config) });
+        Ok(Self { fixed, others: config, current })
     }
 
     /// Trusts nobody until roots of our own come.
@@ -70,6 +72,11 @@ impl Trust {
         let config = client_config(&self.fixed, &own)?;
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = Current { own, config };
         Ok(())
+    }
+
+    /// The settings for a connection on which our own CAs count for nothing.
+    pub(super) fn others(&self) -> Arc<ClientConfig> {
+        Arc::clone(&self.others)
     }
 
     /// The settings for the next connection.

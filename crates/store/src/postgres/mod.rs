@@ -108,6 +108,7 @@ pub(super) const MIGRATIONS: &[Step] = &[
     Step { number: 11, name: "0011_issuing", sql: include_str!("../../../../migrations/postgres/0011_issuing.sql") },
     Step { number: 12, name: "0012_access", sql: include_str!("../../../../migrations/postgres/0012_access.sql") },
     Step { number: 13, name: "0013_audit", sql: include_str!("../../../../migrations/postgres/0013_audit.sql") },
+    Step { number: 14, name: "0014_identity", sql: include_str!("../../../../migrations/postgres/0014_identity.sql") },
 ];
 
 /// Getting a connection longer than this is [`Error::Unavailable`].

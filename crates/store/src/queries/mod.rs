@@ -9,6 +9,7 @@ mod cas;
 pub(crate) mod certificates;
 mod crls;
 mod events;
+mod identity;
 mod issued;
 mod keys;
 mod known_serials;

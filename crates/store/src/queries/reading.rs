@@ -60,6 +60,15 @@ impl<'r> Reading<'r> {
         read(self.get(column)?).ok_or_else(|| self.corrupt(column))
     }
 
+    pub(super) fn document_optional<T>(
+        &self,
+        column: &'static str,
+        read: impl FnOnce(&str) -> Option<T>,
+    ) -> Result<Option<T>> {
+        let text: Option<String> = self.get(column)?;
+        text.map(|text| read(&text).ok_or_else(|| self.corrupt(column))).transpose()
+    }
+
     pub(super) fn blob(&self, column: &'static str) -> Result<Vec<u8>> {
         self.get(column)
     }

@@ -2,7 +2,7 @@
 
 use super::page::{id_after, one_more};
 use super::{Reading, Result, Session, clamp, name_page, sql, swapped};
-use crate::documents::{read_texts, write_texts};
+use crate::documents::{read_texts, read_workload, write_texts, write_workload};
 use crate::{Page, PageRequest, TokenQueries, cursor};
 use async_trait::async_trait;
 use certwright_domain::id::{TokenId, looks_like_id};
@@ -14,8 +14,8 @@ use certwright_domain::token::Token;
 macro_rules! select_token {
     ($rest:literal) => {
         concat!(
-            "SELECT id, name, user_name, scopes, secret_sha256, created_at, expires_at, revoked_at, last_used_at \
-             FROM tokens ",
+            "SELECT id, name, user_name, workload, scopes, secret_sha256, created_at, expires_at, revoked_at, \
+             last_used_at FROM tokens ",
             $rest
         )
     };
@@ -30,6 +30,7 @@ fn read_token(row: &super::Row) -> Result<Token> {
         id: row.parse("id", TokenId::parse)?,
         name: row.parse("name", ResourceName::parse)?,
         user: row.text("user_name")?,
+        workload: row.document_optional("workload", read_workload)?,
         scopes: row.document("scopes", read_texts)?,
         secret_sha256: row.sha256("secret_sha256")?,
         created_at: row.time("created_at")?,
@@ -44,8 +45,8 @@ impl TokenQueries for Session {
     async fn insert_token(&mut self, token: &Token) -> Result<()> {
         self.execute(
             sql("INSERT INTO tokens \
-                 (id, name, user_name, scopes, secret_sha256, created_at, expires_at, revoked_at, last_used_at) \
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)")
+                 (id, name, user_name, scopes, secret_sha256, created_at, expires_at, revoked_at, last_used_at, workload) \
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)")
             .bind(token.id.as_str())
             .bind(token.name.as_str())
             .bind(&token.user)
@@ -54,7 +55,8 @@ impl TokenQueries for Session {
             .bind(token.created_at.unix_ms())
             .bind(token.expires_at.map(Timestamp::unix_ms))
             .bind(token.revoked_at.map(Timestamp::unix_ms))
-            .bind(token.last_used_at.map(Timestamp::unix_ms)),
+            .bind(token.last_used_at.map(Timestamp::unix_ms))
+            .bind(token.workload.as_ref().map(write_workload)),
         )
         .await
         .map(drop)

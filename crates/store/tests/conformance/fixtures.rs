@@ -321,6 +321,7 @@ pub(crate) fn profile(number: u32, called: &str) -> StoredProfile {
 
 pub(crate) fn token(number: u32, called: &str) -> Token {
     Token {
+        workload: None,
         scopes: vec!["read vaults".to_owned()],
         id: TokenId::new(now(), entropy(number)),
         name: name(called),

@@ -8,6 +8,7 @@ mod certificates;
 mod compartments;
 mod crls;
 mod events;
+mod identity;
 mod issued;
 mod keys;
 mod ocsp;
