@@ -46,7 +46,7 @@ fn ec(algorithm: &'static EcdsaSigningAlgorithm, curve: &str, kid: &str) -> Issu
     let pair = EcdsaKeyPair::generate(algorithm).unwrap();
     let point = pair.public_key().as_ref().to_vec();
     let half = point.len() / 2;
-    let jwk = json!({"kty": "EC", "crv": curve, "kid": kid, "x": b64(&point[1..=half]), "y": b64(&point[half + 1..])});
+    let jwk = json!({"kty": "EC", "crv": curve, "kid": kid, "x": b64(&point[1..=half]), "y": b64(&point[half.saturating_add(1)..])});
     IssuerKey { pair: Pair::Ec(pair), jwk }
 }
 
