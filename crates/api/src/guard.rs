@@ -5,7 +5,7 @@ use crate::edge::RequestId;
 use crate::extract::read_body;
 use crate::problem::Problem;
 use axum::body::{Body, Bytes};
-use axum::extract::{MatchedPath, Request, State};
+use axum::extract::{ConnectInfo, MatchedPath, Request, State};
 use axum::http::header::{
     ACCEPT, AUTHORIZATION, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, ETAG, HeaderName, HeaderValue, LOCATION,
     VARY, WWW_AUTHENTICATE,
@@ -13,11 +13,12 @@ use axum::http::header::{
 use axum::http::{HeaderMap, Method, Response, StatusCode};
 use axum::middleware::Next;
 use axum::response::IntoResponse;
-use certwright_app::{App, Call, Caller, IdempotencyStart, Operation, StoredResponse, sha256};
+use certwright_app::{App, Call, Caller, Door, IdempotencyStart, Operation, StoredResponse, sha256};
 use certwright_domain::identity::MAX_TOKEN;
 use certwright_domain::secret::SecretBytes;
 use certwright_domain::serial::Sha256;
 use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use tracing::Instrument;
 
@@ -35,13 +36,14 @@ pub(crate) struct Access {
     caller: Arc<Caller>,
     request_id: Arc<str>,
     operation: &'static Operation,
+    address: Option<IpAddr>,
 }
 
 impl Access {
     /// The call as the use cases want it.
     pub(crate) fn call(&self, dry_run: bool) -> Call {
         let call = Call::new((*self.caller).clone(), self.request_id.to_string());
-        Call { dry_run, operation: Some(self.operation), ..call }
+        Call { dry_run, operation: Some(self.operation), address: self.address, ..call }
     }
 }
 
@@ -116,10 +118,14 @@ async fn admit(
     extensions: &axum::http::Extensions,
 ) -> Result<(Access, Place), Problem> {
     let bearer = bearer(headers)?;
+    // Tokens of ours have no dot.
+    let door = if bearer.contains('.') { Door::Jwt } else { Door::Token }.as_str();
     let caller = api.inner.app.authenticate(bearer).await.map_err(|error| {
         let problem = Problem::from(error);
         match problem.status() {
             StatusCode::UNAUTHORIZED => {
+                let id = extensions.get::<RequestId>().map_or("", |id| &*id.0);
+                api.inner.app.note_failed_login(peer(extensions), id, door);
                 let told = HeaderValue::from_static("Bearer realm=\"certwright\", error=\"invalid_token\"");
                 problem.replace_header(WWW_AUTHENTICATE, told)
             }
@@ -136,7 +142,12 @@ async fn admit(
         .retry_after(1)
     })?;
     let request_id = extensions.get::<RequestId>().map_or_else(|| Arc::from(""), |id| Arc::clone(&id.0));
-    Ok((Access { caller: Arc::new(caller), request_id, operation }, place))
+    Ok((Access { caller: Arc::new(caller), request_id, operation, address: peer(extensions) }, place))
+}
+
+/// The address that the connection came from, as the listener says.
+pub(crate) fn peer(extensions: &axum::http::Extensions) -> Option<IpAddr> {
+    extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| peer.ip().to_canonical())
 }
 
 fn bearer(headers: &HeaderMap) -> Result<&str, Problem> {

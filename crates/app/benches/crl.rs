@@ -135,6 +135,7 @@ async fn run(database: &str, location: &Location, entries: u64) {
             retention: None,
             events: EventSettings::default(),
             ocsp: OcspSettings::default(),
+            checkpoint_interval: None,
         },
     });
     make_ca(&app).await;

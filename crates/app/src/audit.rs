@@ -1,6 +1,15 @@
 //! Audit events and events of the use cases, and the list of the former.
+
+pub(crate) mod checkpoints;
+mod export;
+pub(crate) mod refusals;
+mod verify;
+
+pub use export::{AuditExport, ExportVerdict, read_public_keys_pem, verify_export};
+pub use verify::AuditVerification;
+
 use crate::{App, Call, Error, Permission};
-use certwright_domain::audit::{AuditEvent, StoredAuditEvent};
+use certwright_domain::audit::{AuditEvent, Outcome, StoredAuditEvent};
 use certwright_domain::event::{Event, EventKind};
 use certwright_domain::id::{AuditId, EventId};
 use certwright_store::{AuditFilter, Page, PageRequest};
@@ -35,6 +44,10 @@ impl crate::Inner {
             target_id: target.id.to_owned(),
             target_name: target.name.to_owned(),
             request_id: call.request_id.clone(),
+            door: call.caller.door().as_str(),
+            address: call.address,
+            decided_by: String::new(),
+            outcome: Outcome::Succeeded,
             details: serde_json::Value::Object(details).to_string(),
         }
     }

@@ -2,7 +2,7 @@
 
 use crate::access::Object;
 use crate::audit::Target;
-use crate::change::{check_if_match, name_conflict, too_many};
+use crate::change::{check_if_match, name_conflict, name_taken, too_many};
 use crate::{App, Call, Error, Permission};
 use certwright_domain::access::{Compartment, MAX_COMPARTMENTS, MAX_DEPTH};
 use certwright_domain::id::CompartmentId;
@@ -48,6 +48,7 @@ impl App {
         if tree.len() >= usize::try_from(MAX_COMPARTMENTS).unwrap_or(usize::MAX) {
             return Err(too_many("too_many_compartments", "compartments", MAX_COMPARTMENTS));
         }
+        refuse_same_name(&tree, &compartment)?;
         refuse_bad_place(&tree, &compartment)?;
         let inserted = change.insert_compartment(&compartment).await;
         inserted.map_err(|error| name_conflict(error, "compartment", &compartment.name))?;
@@ -102,7 +103,9 @@ impl App {
             change.undo().await?;
             return Ok(before);
         }
-        refuse_bad_place(&change.all_compartments().await?, &after)?;
+        let tree = change.all_compartments().await?;
+        refuse_same_name(&tree, &after)?;
+        refuse_bad_place(&tree, &after)?;
         let updated = change.update_compartment(&after).await;
         updated.map_err(|error| name_conflict(error, "compartment", &after.name))?;
         let old = before.parent.as_ref().map_or("", |parent| parent.as_str());
@@ -194,6 +197,15 @@ async fn refuse_unless_empty(queries: &mut dyn Queries, compartment: &Compartmen
     ))
 }
 
+/// No two names differ by case alone.
+fn refuse_same_name(tree: &[Compartment], compartment: &Compartment) -> Result<(), Error> {
+    let name = compartment.name.as_str();
+    match tree.iter().find(|it| it.id != compartment.id && it.name.as_str().eq_ignore_ascii_case(name)) {
+        Some(other) => Err(name_taken("compartment", &other.name)),
+        None => Ok(()),
+    }
+}
+
 /// Would the compartment, where it is to lie, make a circle or a tree that is too deep?
 fn refuse_bad_place(tree: &[Compartment], compartment: &Compartment) -> Result<(), Error> {
     let mut above = 0_usize;
@@ -259,7 +271,7 @@ mod tests {
     /// 0 ← 1 ← 2 ← … ← 6, and 0 ← 10 ← 11.
     fn tree() -> Vec<Compartment> {
         let mut tree = vec![compartment(0, None), compartment(10, Some(0)), compartment(11, Some(10))];
-        tree.extend((1..=6).map(|number| compartment(number, Some(number - 1))));
+        tree.extend((1..=6).map(|number| compartment(number, Some(number.saturating_sub(1)))));
         tree
     }
 

@@ -1,4 +1,5 @@
 //! The inventory.
+use crate::access::Object;
 use crate::{App, Call, Error, Permission};
 use certwright_domain::id::IssuedId;
 use certwright_domain::issued::IssuedCertificate;
@@ -42,10 +43,9 @@ impl App {
             IssuedReference::Serial(serial) => {
                 let mut rows = Vec::new();
                 for row in queries.issued_by_serial(&serial).await? {
-                    match self.may_issued(queries, call, Permission::IssuedList, &row, reference).await {
-                        Ok(()) => rows.push(row),
-                        Err(Error::NotFound { .. }) => {}
-                        Err(error) => return Err(error),
+                    let compartment = queries.compartment_of(row.ca_id.as_str()).await?;
+                    if self.is_allowed(call, Permission::IssuedList, &Object::issued(&row, compartment)) {
+                        rows.push(row);
                     }
                 }
                 if rows.len() > 1 {

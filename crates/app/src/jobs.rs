@@ -80,6 +80,7 @@ impl App {
             self.tidy_publications().await,
             self.age_out(&call, &mut report).await,
             self.forget_events(&mut report).await,
+            self.checkpoint_if_due().await,
         ];
         match outcomes.into_iter().find_map(Result::err) {
             Some(error) => Err(error),
@@ -95,7 +96,7 @@ impl App {
     }
 
     /// Takes or renews the lease; false: another node has it, stop.
-    async fn keep_lease(&self) -> Result<bool, Error> {
+    pub(crate) async fn keep_lease(&self) -> Result<bool, Error> {
         let now = self.now();
         let mut tx = self.inner.store.begin("jobs.lease").await?;
         let ours = tx.acquire_lease(LEASE, &self.inner.settings.node, now, now.plus(LEASE_FOR)).await?;

@@ -45,6 +45,7 @@ pub use access::{
     Background, Call, Caller, Door, Leave, Needs, OPERATIONS, Operation, Permission, PolicyQuestion, Principal,
     QuestionTarget, Workload,
 };
+pub use audit::{AuditExport, AuditVerification, ExportVerdict, read_public_keys_pem, verify_export};
 pub use ca_bundles::RawCaBundle;
 pub use cas::{
     CaExport, CaExportFormat, CaView, ExportedCa, ImportCa, Install, NewCa, NewCaKind, NewRules, OwnKey,
@@ -124,6 +125,8 @@ pub struct Settings {
     pub events: EventSettings,
     /// OCSP.
     pub ocsp: OcspSettings,
+    /// Between two checkpoints of the audit trail; `None`: no checkpoints are made.
+    pub checkpoint_interval: Option<Span>,
 }
 
 /// Settings of events and their deliveries.
@@ -170,6 +173,7 @@ pub(crate) struct Inner {
     pub(crate) locks: certificates::Locks,
     pub(crate) crls: crls::Crls,
     pub(crate) ocsp: ocsp::Ocsp,
+    pub(crate) refusals: audit::refusals::Refusals,
 }
 
 impl App {
@@ -196,6 +200,7 @@ impl App {
                 locks: certificates::Locks::new(),
                 crls: crls::Crls::new(),
                 ocsp,
+                refusals: audit::refusals::Refusals::default(),
             }),
         }
     }

@@ -177,20 +177,22 @@ fn read_statements(statements: &[String]) -> Result<Vec<Statement>, Error> {
     for (index, text) in statements.iter().enumerate() {
         match Statement::parse(text) {
             Ok(statement) => read.push(statement),
-            Err(error) => faults.push(Pointed::at(format!("/statements/{index}"), unreadable(&error))),
+            Err(error) => {
+                faults.push(Pointed::at(format!("/statements/{index}"), unreadable("invalid_statement", &error)))
+            }
         }
     }
     if faults.is_empty() { Ok(read) } else { Err(Error::Invalid(faults)) }
 }
 
 /// A text that does not follow the grammar: the place, what was expected there, and the line with a caret under it.
-pub(crate) fn unreadable(error: &SyntaxError) -> Invalid {
-    let place = if error.line > 1 { format!("Line {}, ", error.line) } else { String::new() };
-    Invalid::new(
-        "invalid_statement",
-        format!("{place}{error}."),
-        format!("The grammar stands in docs/policies.md. Here:\n{}", error.shown),
-    )
+pub(crate) fn unreadable(code: &'static str, error: &SyntaxError) -> Invalid {
+    let said = error.to_string();
+    let said = match error.line {
+        0 | 1 => said.replacen("column", "Column", 1),
+        line => format!("Line {line}, {said}"),
+    };
+    Invalid::new(code, format!("{said}."), format!("The grammar stands in docs/policies.md. Here:\n{}", error.shown))
 }
 
 /// A policy speaks of its own compartment and what lies below it.
@@ -200,7 +202,7 @@ async fn check_locations(queries: &mut dyn Queries, policy: &Policy, statements:
     for (index, statement) in statements.iter().enumerate() {
         if let Err(misplaced) = Policies::check_location(&tree, statement, &policy.compartment) {
             let hint = "Name a compartment at or below the one that the policy is attached to, or attach it higher up.";
-            let invalid = Invalid::new("invalid_location", format!("{misplaced}."), hint);
+            let invalid = Invalid::new("misplaced_statement", format!("{misplaced}."), hint);
             faults.push(Pointed::at(format!("/statements/{index}"), invalid));
         }
     }

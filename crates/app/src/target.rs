@@ -28,6 +28,9 @@ pub enum TargetError {
     /// The configuration has no such target (any more).
     #[error("there is no target `{0}` in the configuration")]
     Unknown(ResourceName),
+    /// No policy lets the CA write there.
+    #[error("no policy lets the CA manage objects: its statement is in the policy `service` from the start")]
+    NotAllowed,
     /// Nobody accepts connections there.
     #[error("no connection to the bucket's server")]
     Unreachable,

@@ -151,8 +151,12 @@ impl App {
         Ok(token)
     }
 
-    /// Waits until the small writes that run beside the requests (last use of tokens) are done. For shutdown.
+    /// Waits until the small writes that run beside the requests (last use of tokens, audit events of refusals) are done.
+    /// For shutdown.
     pub async fn settle(&self) {
+        if let Err(error) = self.write_refusals(true).await {
+            tracing::error!(%error, "audit events of refusals were not written");
+        }
         self.inner.context.tokens.settle(&self.inner.store).await;
     }
 
@@ -229,7 +233,7 @@ fn read_scopes(scopes: &[String]) -> Result<Vec<Narrowing>, Error> {
     for (index, text) in scopes.iter().enumerate() {
         match Narrowing::parse(text) {
             Ok(narrowing) => read.push(narrowing),
-            Err(error) => faults.push(Pointed::at(format!("/scopes/{index}"), unreadable(&error))),
+            Err(error) => faults.push(Pointed::at(format!("/scopes/{index}"), unreadable("invalid_scope", &error))),
         }
     }
     if faults.is_empty() { Ok(read) } else { Err(Error::Invalid(faults)) }

@@ -78,6 +78,30 @@ pub(crate) fn command() -> Command {
                     .help("Revoke it and make another; the server may run"),
             ),
         ))
+        .subcommand(
+            Command::new("audit")
+                .about("Look at the audit trail")
+                .subcommand_required(true)
+                .arg_required_else_help(true)
+                .subcommand(
+                    Command::new("verify")
+                        .about("Verify an export (GET /v1/audit-events/export) without a server; exit code 1 if it is broken")
+                        .arg(
+                            Arg::new("file")
+                                .value_name("FILE")
+                                .required(true)
+                                .value_parser(clap::value_parser!(PathBuf))
+                                .help("The export, JSON lines"),
+                        )
+                        .arg(
+                            Arg::new("public-key")
+                                .long("public-key")
+                                .value_name("FILE")
+                                .value_parser(clap::value_parser!(PathBuf))
+                                .help("PEM file with the public keys that may have signed the checkpoints"),
+                        ),
+                ),
+        )
         .subcommand(with_settings(
             Command::new("healthcheck")
                 .about("Ask the running server whether it is well, over its plain listener")

@@ -6,6 +6,7 @@ use certwright_server::{Check, Ended, Error, Wishes};
 use clap::ArgMatches;
 use std::future::Future;
 use std::io::{self, Write};
+use std::path::PathBuf;
 
 /// Runs the command. The exit code when nothing failed.
 pub(crate) fn run(matches: &ArgMatches) -> Result<u8, Error> {
@@ -20,6 +21,10 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<u8, Error> {
         Some(("migrate", matches)) => migrate(matches),
         Some(("admin-token", matches)) => admin_token(matches),
         Some(("healthcheck", matches)) => healthcheck(matches),
+        Some(("audit", matches)) => match matches.subcommand() {
+            Some(("verify", matches)) => verify_audit(matches),
+            _ => Ok(2),
+        },
         // The command line's parser lets nothing else through.
         _ => Ok(2),
     }
@@ -78,6 +83,31 @@ fn healthcheck(matches: &ArgMatches) -> Result<u8, Error> {
     let check = if matches.get_flag("live") { Check::Live } else { Check::Ready };
     let address = block_on(certwright_server::healthcheck(&loaded.settings, check))?;
     print(&format!("The server at {address} is well.\n"))
+}
+
+/// Exit code 1 when something is wrong with the trail.
+fn verify_audit(matches: &ArgMatches) -> Result<u8, Error> {
+    let path = |name| matches.get_one::<PathBuf>(name).map(PathBuf::as_path);
+    let Some(file) = path("file") else { return Ok(2) };
+    let verdict = certwright_server::verify_audit(file, path("public-key"))?;
+    let mut text = String::new();
+    for (line, fault) in &verdict.faults {
+        let line = line.map(|line| format!("line {line}: ")).unwrap_or_default();
+        let event = fault.event.as_deref().map(|event| format!(" {event}")).unwrap_or_default();
+        text.push_str(&format!("{line}{}{event}: {}\n", fault.kind.as_str(), fault.detail));
+    }
+    let checkpoint = verdict.checkpoint.map_or_else(|| "none".to_owned(), |number| number.to_string());
+    text.push_str(&format!(
+        "{} events verified, {} from before the chains, newest checkpoint: {checkpoint}.\n",
+        verdict.events, verdict.before_chains
+    ));
+    if !verdict.pinned {
+        text.push_str(
+            "The public keys came from the file itself; give --public-key to hold it against keys you trust.\n",
+        );
+    }
+    print(&text)?;
+    Ok(u8::from(!verdict.faults.is_empty()))
 }
 
 fn load(matches: &ArgMatches) -> Result<(Sources, Loaded), Error> {

@@ -84,7 +84,6 @@ impl fmt::Display for PrincipalName {
 #[cfg(test)]
 mod tests {
     //! Names that are one, and names that are none.
-    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
     use super::*;
     use proptest::prelude::*;

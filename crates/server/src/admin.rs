@@ -2,8 +2,10 @@
 
 use crate::config::Settings;
 use crate::{Error, folder, wiring};
+use certwright_app::ExportVerdict;
 use certwright_domain::secret::SecretText;
 use certwright_store::Location;
+use std::path::Path;
 
 /// Migrations that were, or would be, applied.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,4 +72,23 @@ async fn rotate(settings: &Settings, store: &certwright_store::Store) -> Result<
     let token = app.rotate_admin_token().await.map_err(failed)?;
     wiring::write_token(settings, token.expose())?;
     Ok(token)
+}
+
+/// Verifies an export of the audit trail, without a server. `public_key`: a PEM file with the keys that may have signed its
+/// checkpoints.
+pub fn verify_audit(export: &Path, public_key: Option<&Path>) -> Result<ExportVerdict, Error> {
+    let mut keys = Vec::new();
+    if let Some(path) = public_key {
+        let pem = std::fs::read_to_string(path).map_err(|error| Error::file("read the public keys in", path, error))?;
+        keys = certwright_app::read_public_keys_pem(&pem);
+        if keys.is_empty() {
+            let wrong = std::io::Error::new(std::io::ErrorKind::InvalidData, "there is no PEM block `PUBLIC KEY`");
+            return Err(Error::file("read the public keys in", path, wrong));
+        }
+    }
+    let file = std::fs::File::open(export).map_err(|error| Error::file("read the export", export, error))?;
+    certwright_app::verify_export(std::io::BufReader::new(file), &keys).map_err(|(line, why)| {
+        let wrong = std::io::Error::new(std::io::ErrorKind::InvalidData, format!("line {line}: {why}"));
+        Error::file("read the export", export, wrong)
+    })
 }

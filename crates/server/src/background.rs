@@ -11,6 +11,10 @@ use tokio::time::sleep;
 
 /// Between two rounds of the jobs.
 const ROUND: Duration = Duration::from_secs(30);
+/// How often sums of failed logins are looked at.
+const SUMS: Duration = Duration::from_secs(10);
+/// The pause after refusals could not be written.
+const AGAIN: Duration = Duration::from_secs(1);
 /// The longest pause after failures.
 const LONGEST: Duration = Duration::from_secs(600);
 /// The longest sleep before the clock is looked at again: a machine that was suspended wakes late.
@@ -42,6 +46,22 @@ pub(crate) async fn jobs(app: App, entropy: Arc<dyn Entropy>, mut stop: watch::R
             }
         }
         pause = next_pause(ROUND, failures, fraction(&*entropy));
+    }
+}
+
+/// Writes audit events of refusals until `stop`; what is left then is written at the end of the shutdown.
+pub(crate) async fn refusals(app: App, mut stop: watch::Receiver<bool>) {
+    loop {
+        tokio::select! {
+            biased;
+            _ = stop.wait_for(|stop| *stop) => return,
+            () = app.refusal_noted() => {}
+            () = sleep(SUMS) => {}
+        }
+        if let Err(error) = app.write_refusals(false).await {
+            tracing::error!(%error, "audit events of refusals wait: they could not be written");
+            sleep(AGAIN).await;
+        }
     }
 }
 

@@ -29,8 +29,9 @@ mod telemetry;
 mod tls;
 mod wiring;
 
-pub use admin::{Migrations, admin_token, migrate, rotate_admin_token};
+pub use admin::{Migrations, admin_token, migrate, rotate_admin_token, verify_audit};
 pub use ambient::{SystemClock, SystemEntropy};
+pub use certwright_app::ExportVerdict;
 pub use error::{Error, Explanation};
 pub use hardening::harden;
 pub use health::{Check, healthcheck};

@@ -67,6 +67,7 @@ pub(crate) async fn run(
         None => None,
     };
     workers.spawn(background::jobs(app.clone(), entropy.clone(), halted.clone()));
+    workers.spawn(background::refusals(app.clone(), halted.clone()));
     workers.spawn(crls::run(app.clone(), halted.clone()));
     workers.spawn(publications::run(app.clone(), Arc::clone(&trust), halted.clone()));
     workers.spawn(deliveries::run(app.clone(), trust, halted.clone()));
@@ -168,6 +169,13 @@ async fn drained(listeners: &mut JoinSet<()>) {
 async fn close(app: App, store: Store, mut workers: JoinSet<()>) {
     in_time("background work did not end in time", async { while workers.join_next().await.is_some() {} }).await;
     workers.abort_all();
+    in_time("what was left of the audit trail was not written in time", async {
+        app.settle().await;
+        if let Err(error) = app.last_checkpoint().await {
+            tracing::warn!(%error, "the audit trail got no last checkpoint");
+        }
+    })
+    .await;
     in_time("leases were not given back in time", async {
         if let Err(error) = app.release_leases().await {
             tracing::warn!(%error, "leases were not given back; they run out by themselves");

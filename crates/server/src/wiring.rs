@@ -6,6 +6,7 @@ use crate::outbound::{Guarded, Resolve, SystemResolver, Trust};
 use crate::{Error, folder, targets};
 use certwright_app::{App, Dependencies, EventSettings, OcspSettings};
 use certwright_domain::ambient::Entropy;
+use certwright_domain::time::Span;
 use certwright_keystore::{KeyStore, RootKeySource, SoftwareKeyStore};
 use certwright_store::{Backend, Location, NoFaults, Store};
 use std::sync::Arc;
@@ -80,6 +81,7 @@ pub(crate) async fn wire(settings: &Settings, store: Store) -> Result<Wired, Err
                 cache_bytes: u64::try_from(settings.ocsp.cache).unwrap_or(u64::MAX),
                 signing: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
             },
+            checkpoint_interval: Some(Span::from_minutes(5)),
         },
     });
     Ok(Wired { app, store, entropy, trust })

@@ -6,6 +6,8 @@ use crate::{
     PolicyQueries, PrincipalQueries, PublicationQueries, RevocationQueries, VersionSelector,
 };
 use async_trait::async_trait;
+use certwright_domain::audit::chain::Head;
+use certwright_domain::audit::checkpoint::{Before, StoredCheckpoint};
 use certwright_domain::audit::{AuditEvent, StoredAuditEvent};
 use certwright_domain::ca::{Ca, CaVersion};
 use certwright_domain::ca_bundle::CaBundle;
@@ -399,10 +401,25 @@ pub trait TokenQueries: Send {
 /// The audit trail.
 #[async_trait]
 pub trait AuditQueries: Send {
-    /// Stores an event.
+    /// Stores an event at the end of a chain, when the transaction commits: it is not seen before. An id that exists is told
+    /// by the commit.
     async fn insert_audit(&mut self, event: &AuditEvent) -> Result<()>;
     /// Events, newest first.
     async fn audit_events(&mut self, filter: &AuditFilter, page: &PageRequest) -> Result<Page<StoredAuditEvent>>;
+    /// Where the chains end, by name; chains without events too.
+    async fn audit_heads(&mut self) -> Result<Vec<Head>>;
+    /// The part of a chain after this sequence, in order. Empty: there is nothing more.
+    async fn audit_chain(&mut self, chain: &str, after: i64) -> Result<Vec<StoredAuditEvent>>;
+    /// How many events there are from before the chains, and the last one.
+    async fn audit_before_chains(&mut self) -> Result<Before>;
+    /// Events from before the chains, by id, after this one. Empty: there is nothing more.
+    async fn audit_events_before_chains(&mut self, after: &str) -> Result<Vec<StoredAuditEvent>>;
+    /// Stores a checkpoint. [`Error::Conflict`]: its number is taken.
+    async fn insert_audit_checkpoint(&mut self, checkpoint: &StoredCheckpoint) -> Result<()>;
+    /// Checkpoints after this number, in order. Empty: there is nothing more.
+    async fn audit_checkpoints(&mut self, after: i64) -> Result<Vec<StoredCheckpoint>>;
+    /// The newest checkpoint.
+    async fn last_audit_checkpoint(&mut self) -> Result<Option<StoredCheckpoint>>;
 }
 
 /// Events: the outbox.

@@ -1,8 +1,11 @@
 //! Rows of the issuing path, ready to be bound by either driver.
 
 use crate::documents;
+use certwright_domain::audit::AuditEvent;
+use certwright_domain::audit::chain::{Head, Link};
 use certwright_domain::issued::IssuedCertificate;
 use certwright_domain::san::San;
+use certwright_domain::serial::Sha256;
 use std::collections::BTreeSet;
 
 /// Columns of `issued_certificates` in the order in which both drivers bind them.
@@ -10,8 +13,46 @@ pub(crate) const ISSUED_COLUMNS: &str = "id, kind, ca_id, ca_name, ca_version, s
      common_name, common_name_lower, names, profile, key_algorithm, not_before, not_after, renew_at, requester, \
      requester_name, request_id, issued_at, revoked_at, revocation_reason, certificate";
 /// Columns of `audit_events`, likewise.
-pub(crate) const AUDIT_COLUMNS: &str =
-    "id, at, actor, actor_name, action, target_kind, target_id, target_name, request_id, details";
+pub(crate) const AUDIT_COLUMNS: &str = "id, at, actor, actor_name, action, target_kind, target_id, target_name, request_id, details, \
+     door, address, decided_by, outcome, chain, sequence, previous_hash, hash";
+
+/// An audit event with its place in the chain.
+pub(crate) struct AuditRow<'e> {
+    pub(crate) event: &'e AuditEvent,
+    pub(crate) address: String,
+    pub(crate) link: Link,
+}
+
+/// The chain that a transaction appends to: where it stands, and the row with which it was read.
+pub(crate) struct Appended<'e> {
+    /// The rows, in order.
+    pub(crate) rows: Vec<AuditRow<'e>>,
+    /// Where the chain ended before.
+    pub(crate) from: i64,
+    /// Where it ends now.
+    pub(crate) head: Head,
+}
+
+/// Puts events at the end of a chain.
+pub(crate) fn append<'e>(head: &Head, events: impl IntoIterator<Item = &'e AuditEvent>) -> Appended<'e> {
+    let mut end = head.clone();
+    let rows = events
+        .into_iter()
+        .map(|event| {
+            let address = event.address.map_or_else(String::new, |address| address.to_string());
+            AuditRow { event, address, link: end.append(event, sha256) }
+        })
+        .collect();
+    Appended { rows, from: head.sequence, head: end }
+}
+
+/// SHA-256.
+fn sha256(bytes: &[u8]) -> Sha256 {
+    let mut hash = [0; 32];
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, bytes);
+    hash.iter_mut().zip(digest.as_ref()).for_each(|(to, from)| *to = *from);
+    Sha256(hash)
+}
 
 /// A row of the inventory with its derived columns.
 pub(crate) struct IssuedRow<'c> {

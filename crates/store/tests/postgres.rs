@@ -158,7 +158,7 @@ async fn a_wrong_url_is_refused_without_printing_it() {
 }
 
 fn stale_recording(epoch: i64) -> certwright_store::Recording {
-    use certwright_domain::audit::AuditEvent;
+    use certwright_domain::audit::{AuditEvent, Outcome};
     use certwright_domain::id::{AuditId, IssuedId};
     use certwright_domain::issued::{IssuedCertificate, IssuedKind};
     use certwright_domain::serial::{Serial, Sha256};
@@ -197,7 +197,61 @@ fn stale_recording(epoch: i64) -> certwright_store::Recording {
         target_id: String::new(),
         target_name: String::new(),
         request_id: String::new(),
+        door: "token",
+        address: None,
+        decided_by: String::new(),
+        outcome: Outcome::Succeeded,
         details: "{}".to_owned(),
     };
     certwright_store::Recording { issued, audit, epoch }
+}
+
+/// The role that docs/audit.md recommends serves, and cannot change what was written.
+#[tokio::test]
+async fn the_service_role_appends_to_the_audit_trail_and_changes_nothing_of_it() {
+    use sqlx::Connection as _;
+    let (url, _guard) = fresh_database();
+    let owner = open(&url).await.unwrap();
+    owner.migrate().await.unwrap();
+    let mut admin = sqlx::PgConnection::connect(&url).await.unwrap();
+    let role = format!("service_{}", std::process::id());
+    let docs = include_str!("../../../docs/audit.md");
+    let grants = docs.split("```sql").nth(1).unwrap().split("```").next().unwrap();
+    let grants = format!("CREATE ROLE {role}; {}", grants.replace("certwright_service", &role));
+    sqlx::raw_sql(sqlx::AssertSqlSafe(grants)).execute(&mut admin).await.unwrap();
+    let separator = if url.contains('?') { '&' } else { '?' };
+    let service_url = format!("{url}{separator}options[role]={role}");
+    let service = open(&service_url).await.unwrap();
+    service.migrate().await.unwrap();
+    let mut tx = service.begin("t").await.unwrap();
+    let epoch = tx.bump_epoch().await.unwrap();
+    tx.commit().await.unwrap();
+    service.recorder().record(stale_recording(epoch)).await.unwrap();
+    let mut tx = service.begin("t").await.unwrap();
+    tx.insert_audit_checkpoint(&certwright_domain::audit::checkpoint::StoredCheckpoint {
+        number: 1,
+        statement: "x".to_owned(),
+        signature: Vec::new(),
+    })
+    .await
+    .unwrap();
+    tx.commit().await.unwrap();
+    let statements = [
+        "UPDATE audit_events SET actor = 'x'",
+        "DELETE FROM audit_events",
+        "TRUNCATE audit_events",
+        "UPDATE audit_checkpoints SET statement = 'x'",
+        "DELETE FROM audit_checkpoints",
+    ];
+    let mut as_service = sqlx::PgConnection::connect(&service_url).await.unwrap();
+    for statement in statements {
+        let refused = sqlx::raw_sql(statement).execute(&mut as_service).await.unwrap_err().to_string();
+        assert!(refused.contains("permission denied"), "{statement}: {refused}");
+        // The second line: the triggers stop the owner, too.
+        let refused = sqlx::raw_sql(statement).execute(&mut admin).await.unwrap_err().to_string();
+        assert!(refused.contains("never changed or deleted"), "{statement}: {refused}");
+    }
+    service.close().await;
+    let drop_role = format!("DROP OWNED BY {role}; DROP ROLE {role}");
+    sqlx::raw_sql(sqlx::AssertSqlSafe(drop_role)).execute(&mut admin).await.unwrap();
 }

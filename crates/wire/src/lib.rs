@@ -30,7 +30,7 @@ pub use access::{
     NewUser, PlacedResource, Policy, PolicyAnswer, PolicyGround, PolicyNotice, PolicyQuestion, PolicyTarget,
     PolicyVerdict, UpdateCompartment, UpdateDynamicGroup, UpdateGroup, UpdatePolicy, UpdateUser, User,
 };
-pub use audit::{AuditEvent, AuditTarget};
+pub use audit::{AuditEvent, AuditFault, AuditHead, AuditKey, AuditPlace, AuditTarget, AuditVerification};
 pub use ca::{
     Ca, CaChain, CaCsr, CaRenewal, CaRules, CaVersion, CaVersions, Crl, Delta, ExportCa, InstallCa, NameConstraints,
     NewCa, NewCaRules, Ocsp, RefusedRenewal, RenewCa, Revocation, Subtrees, UpdateCa, UpdateCaRules, UpdateCrl,
@@ -57,8 +57,9 @@ pub use problem::{Problem, ProblemError};
 pub use profile::{NameLimits, NewProfile, Profile, ReplaceProfile};
 pub use publication::{Publication, PublishedObject, UpdatePublication};
 pub use query::{
-    AuditQuery, BundleQuery, CaQuery, CertificateQuery, ChainQuery, DeliveryQuery, EventQuery, FormatQuery, IssueQuery,
-    IssuedQuery, KeyQuery, PageQuery, PlacedQuery, PolicyQuery, PublicKeyQuery, SignQuery, WriteQuery,
+    AuditExportQuery, AuditQuery, AuditVerifyQuery, BundleQuery, CaQuery, CertificateQuery, ChainQuery, DeliveryQuery,
+    EventQuery, FormatQuery, IssueQuery, IssuedQuery, KeyQuery, PageQuery, PlacedQuery, PolicyQuery, PublicKeyQuery,
+    SignQuery, WriteQuery,
 };
 pub use subject::{Subject, SubjectAttribute, Values};
 pub use system::{Health, HealthWarning, RootKey, RootKeys, Trust, TrustedRoot};

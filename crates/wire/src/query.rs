@@ -262,6 +262,27 @@ query! {
 }
 
 query! {
+    /// Where a verification of the audit trail begins.
+    AuditVerifyQuery {
+        /// The chain to begin with, as an earlier answer names it.
+        #[param(example = "01")]
+        chain: String,
+        /// Sequence of the event to begin with; the one before it is taken to be right.
+        #[param(minimum = 1, example = 100001)]
+        from: i64,
+    }
+}
+
+query! {
+    /// Where an export of the audit trail begins.
+    AuditExportQuery {
+        /// Only what comes after this event, `<chain>:<sequence>`; without it, everything.
+        #[param(example = "01:1234")]
+        after: String,
+    }
+}
+
+query! {
     /// Filter of the list of events; all given parts must match.
     EventQuery {
         /// Items per page, 1 to 500; default 50.

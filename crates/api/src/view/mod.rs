@@ -20,8 +20,10 @@ pub(crate) use events::{delivery, event, event_with, webhook, webhook_with_secre
 pub(crate) use identity::{exchanged_token, identity_provider, token_trial};
 pub(crate) use issued::{answer, inventory, trial};
 
-use certwright_app::{KeyView, RootKeyStatus, TrustedRoot, to_pem};
+use certwright_app::{AuditVerification, KeyView, RootKeyStatus, TrustedRoot, to_pem};
 use certwright_domain::audit::StoredAuditEvent;
+use certwright_domain::audit::chain::Head;
+use certwright_domain::audit::verify::Fault;
 use certwright_domain::dn::DistinguishedName;
 use certwright_domain::key::{Key, KeyVersion, Vault};
 use certwright_domain::profile::{RawNameLimits, StoredProfile};
@@ -116,7 +118,42 @@ pub(crate) fn audit_event(event: StoredAuditEvent) -> wire::AuditEvent {
         action: event.action,
         target: wire::AuditTarget { kind: event.target_kind, id: event.target_id, name: event.target_name },
         request_id: event.request_id,
+        door: event.door,
+        address: Some(event.address).filter(|address| !address.is_empty()),
+        decided_by: Some(event.decided_by).filter(|decided| !decided.is_empty()),
+        outcome: event.outcome,
+        sequence: Some(event.sequence).filter(|sequence| *sequence > 0),
+        chain: Some(event.chain).filter(|chain| !chain.is_empty()),
+        hash: event.hash.map(|hash| hash.to_string()),
         details: serde_json::from_str(&event.details).unwrap_or(serde_json::Value::Null),
+    }
+}
+
+/// What a verification of the trail found.
+pub(crate) fn audit_verification(found: AuditVerification) -> wire::AuditVerification {
+    let status = match (found.faults.is_empty(), &found.next) {
+        (false, _) => "BROKEN",
+        (true, Some(_)) => "INCOMPLETE",
+        (true, None) => "VERIFIED",
+    };
+    let fault = |fault: Fault| wire::AuditFault {
+        kind: fault.kind.as_str().to_owned(),
+        chain: fault.chain,
+        sequence: fault.sequence,
+        event_id: fault.event,
+        detail: fault.detail,
+    };
+    let head = |head: Head| wire::AuditHead { chain: head.chain, sequence: head.sequence, hash: head.hash.to_string() };
+    let key = |(version, der): (u32, Vec<u8>)| wire::AuditKey { version, public_key: to_pem("PUBLIC KEY", &der) };
+    wire::AuditVerification {
+        status: status.to_owned(),
+        events: found.events,
+        events_before_chains: found.before_chains,
+        chains: found.heads.into_iter().map(head).collect(),
+        checkpoint: found.checkpoint,
+        public_keys: found.public_keys.into_iter().map(key).collect(),
+        faults: found.faults.into_iter().map(fault).collect(),
+        next: found.next.map(|(chain, from)| wire::AuditPlace { chain, from }),
     }
 }
 

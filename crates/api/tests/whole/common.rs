@@ -108,6 +108,7 @@ impl TestApp {
                 retention: None,
                 events: EventSettings::default(),
                 ocsp: OcspSettings::default(),
+                checkpoint_interval: None,
             },
         });
         let token = app.first_admin_token().await.unwrap().unwrap().expose().clone();

@@ -151,3 +151,15 @@ async fn what_is_built_in_stays() {
         .await
         .problem(400, "invalid_resource_kind");
 }
+
+#[tokio::test]
+async fn there_are_so_many_compartments_and_no_more() {
+    let app = TestApp::new().await;
+    // The tenancy is one of the 500.
+    for number in 1..500 {
+        make(&app, &format!("c{number}"), "tenancy").await;
+    }
+    app.post("/v1/compartments", json!({"name": "more"})).await.problem(409, "too_many_compartments");
+    app.ask("DELETE", "/v1/compartments/c7").send().await.is(204);
+    make(&app, "more", "tenancy").await;
+}

@@ -148,8 +148,11 @@ async fn somebody_stays_who_can_let_others_in() {
         last(disable("admin").await);
         app.ask("PATCH", "/v1/users/second").json(&json!({"enabled": true})).send().await.is(200);
         app.ask("DELETE", "/v1/groups/administrators/members/admin?dryRun=true").send().await.is(200);
+        let token = app.post("/v1/tokens", json!({"name": "second", "user": "second"})).await.is(201).json();
         app.ask("DELETE", "/v1/groups/administrators/members/admin").send().await.is(204);
-        last(app.ask("DELETE", "/v1/users/second").send().await);
+        app.ask("DELETE", "/v1/users/second").send().await.problem(403, "forbidden");
+        let second = format!("Bearer {}", token["token"].as_str().unwrap());
+        last(app.ask("DELETE", "/v1/users/second").authorization(Some(&second)).send().await);
         // The door that opens when every other is shut.
         let bearer = format!("Bearer {}", app.app.rotate_admin_token().await.unwrap().expose());
         let me = app.ask("GET", "/v1/whoami").authorization(Some(&bearer)).send().await.is(200).json();

@@ -27,6 +27,7 @@ impl Background {
     /// What it may do; everything else is refused to it as to anybody.
     pub const fn permissions(self) -> &'static [Permission] {
         match self {
+            // The server's own data folder and database are in its hands.
             Self::Local => Permission::ALL,
             Self::Jobs => &[Permission::CaIssue, Permission::CaManage, Permission::KeyUse],
             Self::Crls | Self::Ocsp => &[Permission::KeyUse],

@@ -79,7 +79,11 @@ impl App {
         let now = self.now();
         match snapshot.decide(call, permission, object, now) {
             Some(ground) => Ok(Leave { permission, object: id.to_owned(), ground: Some(ground) }),
-            None => Err(snapshot.refusal(call, permission, object, now)),
+            None => {
+                let object_name = object.reference.unwrap_or_default();
+                self.note_refusal(call, "access.deny", (object.kind, object_name), permission.as_str());
+                Err(snapshot.refusal(call, permission, object, now))
+            }
         }
     }
 
@@ -162,6 +166,21 @@ impl Snapshot {
         self.policies.could(&who, asked, &facts)
     }
 
+    /// Could the caller have this CA sign other names, or with another profile?
+    fn could_sign(&self, call: &Call, permission: Permission, object: &Object<'_>, now: Timestamp) -> bool {
+        let (Some(asked), Some((who, user))) = (permission.asked(), self.who(call, now)) else { return false };
+        let facts = RequestFacts {
+            asker: Asker::Call(call),
+            snapshot: self,
+            user,
+            who: &who,
+            permission: permission.as_str(),
+            object: Some(object),
+            now,
+        };
+        self.policies.could_sign(&who, asked, &object.compartment, &facts)
+    }
+
     /// What the caller is, to policies; `None`: a user that is gone or put out of use.
     pub(super) fn who<'a>(&'a self, call: &'a Call, now: Timestamp) -> Option<(Who, Option<&'a KnownUser>)> {
         let caller = &call.caller;
@@ -209,6 +228,11 @@ impl Snapshot {
         let place = self.policies.tree().place(&object.compartment);
         let forbidden = Error::Forbidden { permission: permission.as_str(), place };
         let Some(reference) = object.reference else { return forbidden };
+        if object.names.is_some() && self.could_sign(call, permission, object, now) {
+            let place =
+                format!("{} for these names with this profile", self.policies.tree().place(&object.compartment));
+            return Error::Forbidden { permission: permission.as_str(), place };
+        }
         let seen = [permission.inspecting(), object.seen_with].into_iter().flatten();
         match seen.into_iter().any(|permission| self.decide(call, permission, object, now).is_some()) {
             true => forbidden,

@@ -137,6 +137,13 @@ impl Facts for RequestFacts<'_> {
             V::TargetCertificateId => self.object(|object| Some(object.certificate?.0)),
             V::TargetCertificateName => self.object(|object| Some(object.certificate?.1)),
             V::TargetProfileName => self.object(|object| Some(object.profile?.1)),
+            V::TargetProfileId => self.object(|object| Some(object.profile?.0)),
+            V::NetworkSourceName
+            | V::Region
+            | V::IncludePlainTextKey
+            | V::KmsKeyId
+            | V::TargetSecretId
+            | V::TargetSecretName => Value::Missing,
             V::TargetNames => match self.object.and_then(|object| object.names) {
                 Some(names) => Value::Many(names.iter().map(String::as_str).collect()),
                 None => Value::Missing,

@@ -4,9 +4,9 @@ use super::Call;
 use super::snapshot::Snapshot;
 use crate::{App, Error};
 use certwright_domain::access::{DynamicGroup, Group, Policy};
-use certwright_domain::principal::PrincipalName;
 use certwright_domain::id::CompartmentId;
 use certwright_domain::policy::{Ground, Statement, Who};
+use certwright_domain::principal::PrincipalName;
 use certwright_store::Queries;
 use std::sync::Arc;
 

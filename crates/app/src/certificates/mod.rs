@@ -22,7 +22,7 @@ mod wish;
 pub(crate) use due::reason_of;
 pub use files::{Brought, KeyFile};
 pub(crate) use files::{at as container_fault, blocking};
-pub(crate) use keys::NewVersionKey;
+pub(crate) use keys::{KEY_VAULT, NewVersionKey};
 pub(crate) use locks::Locks;
 pub(crate) use read::find;
 pub(crate) use wish::wish_reference;

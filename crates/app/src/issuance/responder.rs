@@ -29,8 +29,15 @@ struct SignedResponder {
 
 impl App {
     /// Makes a responder for the CA's version: a key, a certificate, and the row that says so. Nodes that do so at once
-    /// are told that the row changed meanwhile, all but one.
-    pub(crate) async fn make_ocsp_responder(&self, call: &Call, ca: &CaId, version: u32) -> Result<(), Error> {
+    /// are told that the row changed meanwhile, all but one. `latest`: the number of the newest one that the caller knew when it
+    /// found that another is needed; 0: none.
+    pub(crate) async fn make_ocsp_responder(
+        &self,
+        call: &Call,
+        ca: &CaId,
+        version: u32,
+        latest: u32,
+    ) -> Result<(), Error> {
         let (stored, stored_version) = self.ca_and_version(ca, version).await?;
         // A CA that cannot sign now costs no key.
         let mut read = self.inner.store.read().await?;
@@ -41,7 +48,7 @@ impl App {
         let key = self.new_key_named(key_name(ca, version, algorithm)?, algorithm, None).await?;
         let public_key = read_public_key(key.public_key()?)?;
         for _ in 0..MAX_ATTEMPTS {
-            let signed = self.sign_responder(call, ca, version, &public_key, &key).await?;
+            let signed = self.sign_responder(call, ca, (version, latest), &public_key, &key).await?;
             let mut tx = self.inner.store.begin("ocsp.responder").await?;
             if tx.hold_epoch().await? != signed.epoch {
                 tx.rollback().await?;
@@ -63,7 +70,7 @@ impl App {
         &self,
         call: &Call,
         ca_id: &CaId,
-        number: u32,
+        (number, latest): (u32, u32),
         public_key: &PublicKey,
         key: &NewVersionKey,
     ) -> Result<SignedResponder, Error> {
@@ -74,7 +81,6 @@ impl App {
         let mut read = self.inner.store.read().await?;
         let (signer, algorithm) = self.ca_signer(&mut read, &ca, &version).await?;
         let known = read.known_serials(ca_id).await?.into_iter().map(|known| known.serial).collect();
-        let latest = read.latest_ocsp_responder(ca_id, number).await?;
         drop(read);
         let der = version.certificate.as_deref();
         let issuer = read_certificate(der.ok_or_else(|| Error::not_found("CA certificate", ca_id))?)?;

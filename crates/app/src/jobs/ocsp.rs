@@ -17,7 +17,8 @@ impl App {
             let from = after.as_ref().map(|(ca, version)| (ca, *version));
             let due = self.inner.store.read().await?.ocsp_responders_due(self.now(), from, BATCH).await?;
             for (ca, version) in &due {
-                match self.make_ocsp_responder(call, ca, *version).await {
+                let latest = self.inner.store.read().await?.latest_ocsp_responder(ca, *version).await?;
+                match self.make_ocsp_responder(call, ca, *version, latest).await {
                     Ok(()) => report.ocsp_responders_renewed = report.ocsp_responders_renewed.saturating_add(1),
                     Err(error @ Error::Unavailable { .. }) => return Err(error),
                     // A key that is disabled, or another node that was faster: the next round sees.

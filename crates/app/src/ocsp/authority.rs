@@ -207,19 +207,21 @@ impl App {
 
     /// The responder that is to sign: made when there is none, or when the job has not come round for too long.
     async fn stored_responder(&self, ca: &CaId, version: u32, now: Timestamp) -> Result<StoredResponder, Error> {
-        let find = async || -> Result<Option<StoredResponder>, Error> {
-            let found = self.inner.store.read().await?.ocsp_responder(ca, version).await?;
-            Ok(found.filter(|found| now.floor_to_second() <= found.validity.not_after()))
+        let find = async || -> Result<(Option<StoredResponder>, u32), Error> {
+            let mut read = self.inner.store.read().await?;
+            let found = read.ocsp_responder(ca, version).await?;
+            let latest = read.latest_ocsp_responder(ca, version).await?;
+            Ok((found.filter(|found| now.floor_to_second() <= found.validity.not_after()), latest))
         };
-        let found = find().await?;
+        let (found, latest) = find().await?;
         if let Some(found) = &found
             && now < overdue_at(found)
         {
             return Ok(found.clone());
         }
         let call = Call::background(Background::Ocsp, format!("ocsp/{}/{}", self.inner.settings.node, now.unix_ms()));
-        let made = self.make_ocsp_responder(&call, ca, version).await;
-        match (find().await?, made) {
+        let made = self.make_ocsp_responder(&call, ca, version, latest).await;
+        match (find().await?.0, made) {
             // Made here or by another node; or the old one goes on while it lasts.
             (Some(found), _) => Ok(found),
             (None, Err(error)) => Err(error),

@@ -5,9 +5,9 @@ use crate::change::{check_if_match, name_conflict, too_many};
 use crate::policies::unreadable;
 use crate::{App, Call, Error, Permission};
 use certwright_domain::access::{DynamicGroup, MAX_GROUPS, PrincipalReference};
-use certwright_domain::principal::PrincipalName;
 use certwright_domain::id::DynamicGroupId;
 use certwright_domain::policy::MatchingRule;
+use certwright_domain::principal::PrincipalName;
 use certwright_store::{Page, PageRequest, Queries};
 
 /// A dynamic group to be made.
@@ -123,5 +123,7 @@ fn target(group: &DynamicGroup) -> Target<'_> {
 }
 
 fn check_rule(rule: &str) -> Result<(), Error> {
-    MatchingRule::parse(rule).map(drop).map_err(|error| Error::invalid("/matchingRule", unreadable(&error)))
+    MatchingRule::parse(rule)
+        .map(drop)
+        .map_err(|error| Error::invalid("/matchingRule", unreadable("invalid_matching_rule", &error)))
 }

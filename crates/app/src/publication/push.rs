@@ -6,7 +6,7 @@
 //!
 //! Each target is worked on by itself: one that is slow or away delays no other.
 
-use crate::access::Background;
+use crate::access::{Background, CaPrincipal, Object, Permission};
 use crate::audit::Target as Subject;
 use crate::change::by_id;
 use crate::target::{TargetError, TargetObject};
@@ -142,6 +142,7 @@ impl App {
         // After the claim: nobody else writes anything newer meanwhile.
         let Some(content) = self.content(&claimed).await? else { return Ok(None) };
         let outcome = match self.inner.targets.get(&claimed.target) {
+            Ok(_) if !self.ca_may_publish(&claimed).await? => Err(TargetError::NotAllowed),
             Ok(target) => {
                 let allowed = Duration::from_millis(u64::try_from(allowed.ms()).unwrap_or(0));
                 let put = tokio::time::timeout(allowed, target.put(&content.object)).await;
@@ -150,6 +151,18 @@ impl App {
             Err(unknown) => Err(unknown),
         };
         self.record_put(call, claimed, content, outcome).await.map(Some)
+    }
+
+    /// May the CA itself write to the target? Targets lie in the tenancy.
+    async fn ca_may_publish(&self, object: &PublishedObject) -> Result<bool, Error> {
+        let mut read = self.inner.store.read().await?;
+        let Some(ca) = read.ca(&by_id(object.ca_id.as_str())?).await? else { return Ok(false) };
+        let home = read.compartment_of(ca.id.as_str()).await?;
+        let principal = CaPrincipal { id: ca.id.as_str(), name: ca.name.as_str(), home: &home };
+        let target = Some(("", object.target.as_str()));
+        let place = Object { itself: target, ..Object::tenancy("target") };
+        let snapshot = self.access_of(&mut *read).await?;
+        Ok(snapshot.require_for_ca(&principal, Permission::ObjectManage, &place, self.now()).is_ok())
     }
 
     async fn time_for(&self, object: &PublishedObject) -> Result<Span, Error> {

@@ -181,6 +181,7 @@ impl TestApp {
             retention: None,
             events: EventSettings::default(),
             ocsp: OcspSettings::default(),
+            checkpoint_interval: None,
         };
         tune(&mut settings);
         let app = App::new(Dependencies {

@@ -12,6 +12,8 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod audit;
+mod authorizing;
 mod ca_bundles;
 mod cas;
 mod deliveries;

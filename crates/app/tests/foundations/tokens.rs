@@ -2,7 +2,8 @@ use crate::common::{TestApp, call, conflict, name, start, to, trial};
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use certwright_app::{Call, Caller, Error, NewToken, NewUser};
+use certwright_app::{Call, Caller, Error, NewToken, NewUser, UpdateUser};
+use certwright_domain::access::PrincipalReference;
 use certwright_domain::principal::PrincipalName;
 use certwright_domain::time::Span;
 use certwright_store::PageRequest;
@@ -174,6 +175,11 @@ async fn a_token_speaks_for_the_user_of_the_one_who_made_it() {
     user(&app, "ops@example.com").await;
     let named = NewToken { user: Some("ops@example.com".to_owned()), ..new_token("named") };
     let (_, ops) = app.app.create_token(&as_caller(&app, text.expose()).await, named).await.unwrap();
+    let refused = app.app.create_token(&as_caller(&app, ops.expose()).await, new_token("third")).await;
+    assert!(matches!(refused, Err(Error::Forbidden { permission: "tokens:manage", .. })));
+    let (group, user) = ("administrators", "ops@example.com");
+    let of = |text| PrincipalReference::parse(text).unwrap();
+    app.app.set_membership(&call(), &of(group), &of(user), true).await.unwrap();
     let (third, _) = app.app.create_token(&as_caller(&app, ops.expose()).await, new_token("third")).await.unwrap();
     assert_eq!(third.user, "ops@example.com");
 }
@@ -234,5 +240,21 @@ async fn a_broken_commit_leaves_neither_token_nor_event() {
         assert!(app.app.revoke_token(&call(), &to("ci")).await.is_err());
         app.app.authenticate(text.expose()).await.unwrap();
         assert_eq!(app.audited().await, ["token.create"]);
+    }
+}
+
+#[tokio::test]
+async fn a_user_who_is_disabled_on_one_node_is_let_in_by_the_other_for_a_second_at_most() {
+    for (one, other) in TestApp::two_nodes_on_every_database().await {
+        user(&one, "ops").await;
+        let new = NewToken { user: Some("ops".to_owned()), ..new_token("ci") };
+        let (_, text) = one.app.create_token(&call(), new).await.unwrap();
+        other.app.authenticate(text.expose()).await.unwrap();
+        let ops = PrincipalReference::parse("ops").unwrap();
+        let disable = UpdateUser { enabled: Some(false), ..UpdateUser::default() };
+        one.app.update_user(&call(), &ops, disable, None).await.unwrap();
+        refusal(&one, text.expose()).await;
+        other.clock.advance(Span::from_ms(1_001));
+        refusal(&other, text.expose()).await;
     }
 }

@@ -2,7 +2,7 @@
 
 use super::condition::Facts;
 use super::statement::{Location, Name, Narrowing, Subject};
-use super::{Asked, CompartmentTree, Misplaced, ResourceType, Statement, Verb};
+use super::{Asked, CompartmentTree, Misplaced, ResourceType, Statement, Variable, Verb};
 use crate::id::CompartmentId;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -79,8 +79,8 @@ enum Whom {
 struct Compiled {
     ground: Ground,
     whom: Whom,
-    /// `None`: the statement is misplaced and says nothing.
-    root: Option<CompartmentId>,
+    /// The compartment it speaks of, and its number; `None`: the statement is misplaced and says nothing.
+    root: Option<(CompartmentId, u32)>,
     statement: Statement,
 }
 
@@ -134,6 +134,7 @@ impl Policies {
             Subject::Users(names) => Whom::Users(names.clone()),
         };
         let root = self.tree.resolve(&statement.location, &compartment).ok();
+        let root = root.and_then(|root| self.tree.number(&root).map(|number| (root, number)));
         let ground = Ground { policy, number, statement: statement.text.as_str().into() };
         self.statements.push(Compiled { ground, whom, root, statement });
     }
@@ -155,26 +156,49 @@ impl Policies {
 
     /// Does any statement let this through? The first that does.
     pub fn decide(&self, who: &Who, asked: Asked, at: &CompartmentId, facts: &dyn Facts) -> Option<&Ground> {
+        let lineage = self.tree.lineage(at);
         let mut about = self.about(asked.resource);
-        about.find(|one| self.refused(one, who, asked.verb, at, facts).is_none()).map(|one| &one.ground)
+        about.find(|one| one.refuses(who, asked.verb, &lineage, facts).is_none()).map(|one| &one.ground)
     }
 
     /// Could any statement let this through somewhere, for some object? For lists.
     pub fn could(&self, who: &Who, asked: Asked, facts: &dyn Facts) -> bool {
+        self.could_for(who, asked, None, facts, |variable| variable.name().starts_with("target."))
+    }
+
+    /// Could any statement let this through there, for other names or with another profile?
+    pub fn could_sign(&self, who: &Who, asked: Asked, at: &CompartmentId, facts: &dyn Facts) -> bool {
+        self.could_for(who, asked, Some(at), facts, |variable| {
+            matches!(variable, Variable::TargetNames | Variable::TargetProfileName | Variable::TargetProfileId)
+        })
+    }
+
+    fn could_for(
+        &self,
+        who: &Who,
+        asked: Asked,
+        at: Option<&CompartmentId>,
+        facts: &dyn Facts,
+        assumed: fn(&Variable) -> bool,
+    ) -> bool {
+        let lineage = at.map(|at| self.tree.lineage(at));
         self.about(asked.resource).any(|one| {
-            one.root.is_some()
+            let there = |(_, number): &(CompartmentId, u32)| lineage.as_ref().is_none_or(|line| line.contains(number));
+            one.root.as_ref().is_some_and(there)
                 && one.whom.holds(who)
                 && one.statement.verb >= asked.verb
-                && one.statement.condition.as_ref().is_none_or(|condition| condition.could_hold(facts))
+                && one.statement.condition.as_ref().is_none_or(|condition| condition.could_hold(facts, assumed))
         })
     }
 
     /// What every statement about the resource says, those that let through first.
     pub fn explain(&self, who: &Who, asked: Asked, at: &CompartmentId, facts: &dyn Facts) -> Vec<Verdict> {
-        let mut verdicts: Vec<Verdict> = self
-            .about(asked.resource)
-            .map(|one| Verdict { ground: one.ground.clone(), reason: self.refused(one, who, asked.verb, at, facts) })
-            .collect();
+        let lineage = self.tree.lineage(at);
+        let verdict = |one: &Compiled| {
+            let reason = one.refuses(who, asked.verb, &lineage, facts);
+            Verdict { ground: one.ground.clone(), reason }
+        };
+        let mut verdicts: Vec<Verdict> = self.about(asked.resource).map(verdict).collect();
         verdicts.sort_by_key(|verdict| verdict.reason.is_some());
         verdicts
     }
@@ -201,7 +225,7 @@ impl Policies {
         // A misplaced statement gives nothing to anybody.
         let gives = |one: &&Compiled| one.root.is_some() && one.whom.holds(receiver);
         let mut lacking = self.statements.iter().filter(gives);
-        let lacking = lacking.find(|one| self.lacking(who, &one.statement, one.root.as_ref()).is_some());
+        let lacking = lacking.find(|one| self.lacking(who, &one.statement, one.place()).is_some());
         lacking.map_or(Ok(()), |one| Err(one.ground.clone()))
     }
 
@@ -215,7 +239,7 @@ impl Policies {
             Subject::AnyUser | Subject::AnyGroup | Subject::Groups(_) | Subject::Users(_) => false,
         };
         let mut given = self.statements.iter().filter(gives);
-        let lacking = given.find(|one| self.lacking(who, &one.statement, one.root.as_ref()).is_some());
+        let lacking = given.find(|one| self.lacking(who, &one.statement, one.place()).is_some());
         lacking.map_or(Ok(()), |one| Err(one.ground.clone()))
     }
 
@@ -231,7 +255,7 @@ impl Policies {
                     lasting
                         && one.whom.holds(who)
                         && one.statement.verb >= statement.verb
-                        && one.root.as_ref().is_some_and(|upper| self.tree.is_within(root, upper))
+                        && one.root.as_ref().is_some_and(|(upper, _)| self.tree.is_within(root, upper))
                         && one.statement.condition.as_ref().is_none_or(same)
                 })
             })
@@ -249,20 +273,27 @@ impl Policies {
         let numbers = self.about.get(kind.index()).map_or(&[][..], Vec::as_slice);
         numbers.iter().filter_map(|number| self.statements.get(usize::try_from(*number).ok()?))
     }
+}
 
-    /// Why the statement does not let this through, the cheapest question first.
-    fn refused(&self, one: &Compiled, who: &Who, verb: Verb, at: &CompartmentId, facts: &dyn Facts) -> Option<Reason> {
-        if one.statement.verb < verb {
+impl Compiled {
+    /// The compartment it speaks of.
+    fn place(&self) -> Option<&CompartmentId> {
+        self.root.as_ref().map(|(id, _)| id)
+    }
+
+    /// Why it does not let this through, the cheapest question first. `lineage`: the object's compartment and those above.
+    fn refuses(&self, who: &Who, verb: Verb, lineage: &[u32], facts: &dyn Facts) -> Option<Reason> {
+        if self.statement.verb < verb {
             return Some(Reason::Verb);
         }
-        if !one.whom.holds(who) {
+        if !self.whom.holds(who) {
             return Some(Reason::Subject);
         }
-        let Some(root) = &one.root else { return Some(Reason::Misplaced) };
-        if !self.tree.is_within(at, root) {
+        let Some((_, number)) = &self.root else { return Some(Reason::Misplaced) };
+        if !lineage.contains(number) {
             return Some(Reason::Location);
         }
-        let condition = one.statement.condition.as_ref();
+        let condition = self.statement.condition.as_ref();
         condition.is_some_and(|condition| !condition.holds(facts)).then_some(Reason::Condition)
     }
 }

@@ -89,12 +89,12 @@ impl Condition {
         }
     }
 
-    /// Could it hold for some object, with these facts about the request alone? Tests of objects are taken to hold.
-    pub(super) fn could_hold(&self, facts: &dyn Facts) -> bool {
+    /// Could it hold, if the tests of these variables did?
+    pub(super) fn could_hold(&self, facts: &dyn Facts, assumed: fn(&Variable) -> bool) -> bool {
         match self {
-            Self::All(parts) => parts.iter().all(|part| part.could_hold(facts)),
-            Self::Any(parts) => parts.iter().any(|part| part.could_hold(facts)),
-            Self::Test(test) => test.variable.name().starts_with("target.") || test.holds(facts),
+            Self::All(parts) => parts.iter().all(|part| part.could_hold(facts, assumed)),
+            Self::Any(parts) => parts.iter().any(|part| part.could_hold(facts, assumed)),
+            Self::Test(test) => assumed(&test.variable) || test.holds(facts),
         }
     }
 }

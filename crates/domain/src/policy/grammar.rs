@@ -120,7 +120,7 @@ impl fmt::Display for SyntaxError {
             [one] => write!(f, "expected {one}, found {found}"),
             several => write!(f, "expected one of {}; found {found}", several.join(", ")),
         }?;
-        let words = self.expected.iter().filter_map(|word| Some(word.strip_prefix('`')?.strip_suffix('`')?));
+        let words = self.expected.iter().filter_map(|word| word.strip_prefix('`')?.strip_suffix('`'));
         let near = words.map(|word| (distance(word, &self.found.to_ascii_lowercase()), word)).min();
         match near {
             Some((1..=2, word)) => write!(f, "; did you mean `{word}`?"),

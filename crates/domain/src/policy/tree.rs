@@ -12,6 +12,7 @@ const MAX_STEPS: usize = 64;
 #[derive(Debug, Clone, Default)]
 pub struct CompartmentTree {
     parents: HashMap<CompartmentId, Option<CompartmentId>>,
+    numbers: HashMap<CompartmentId, u32>,
     ids: HashMap<String, CompartmentId>,
     names: HashMap<CompartmentId, String>,
 }
@@ -36,9 +37,10 @@ impl CompartmentTree {
     /// The tree of these compartments.
     pub fn new<'a>(compartments: impl IntoIterator<Item = &'a Compartment>) -> Self {
         let mut tree = Self::default();
-        for compartment in compartments {
+        for (number, compartment) in (0..).zip(compartments) {
+            tree.numbers.insert(compartment.id.clone(), number);
             tree.parents.insert(compartment.id.clone(), compartment.parent.clone());
-            tree.ids.insert(compartment.name.as_str().to_owned(), compartment.id.clone());
+            tree.ids.insert(compartment.name.as_str().to_ascii_lowercase(), compartment.id.clone());
             tree.names.insert(compartment.id.clone(), compartment.name.as_str().to_owned());
         }
         tree
@@ -55,6 +57,18 @@ impl CompartmentTree {
             Some(name) if !id.is_tenancy() => format!("compartment {name}"),
             _ => "tenancy".to_owned(),
         }
+    }
+
+    /// The number of a compartment.
+    pub(super) fn number(&self, id: &CompartmentId) -> Option<u32> {
+        self.numbers.get(id).copied()
+    }
+
+    /// The numbers of a compartment and of those that it lies in.
+    pub(super) fn lineage(&self, id: &CompartmentId) -> Vec<u32> {
+        let upper = |id: &&CompartmentId| self.parents.get(*id).and_then(Option::as_ref);
+        let ids = std::iter::successors(Some(id), upper).take(MAX_STEPS);
+        ids.filter_map(|id| self.number(id)).collect()
     }
 
     /// Does a compartment lie in another, or is it the same?
@@ -93,7 +107,7 @@ impl CompartmentTree {
     fn walk(&self, path: &[String]) -> Result<CompartmentId, Misplaced> {
         let mut upper: Option<CompartmentId> = None;
         for name in path {
-            let id = self.ids.get(name).ok_or_else(|| Misplaced::Absent(name.clone()))?;
+            let id = self.ids.get(&name.to_ascii_lowercase()).ok_or_else(|| Misplaced::Absent(name.clone()))?;
             let fits = upper.as_ref().is_none_or(|upper| self.parents.get(id).and_then(Option::as_ref) == Some(upper));
             if !fits {
                 return Err(Misplaced::Absent(path.join(":")));

@@ -103,6 +103,13 @@ variables! {
     TargetCertificateId, "target.certificate.id", Exact, "Id of the managed certificate.";
     TargetCertificateName, "target.certificate.name", Exact, "Name of the managed certificate.";
     TargetProfileName, "target.profile.name", Exact, "Name of the profile: the object, or the one that is signed with.";
+    TargetProfileId, "target.profile.id", Exact, "Id of the profile, where it is the object; built-in ones have none.";
+    NetworkSourceName, "request.networkSource.name", Exact, "OCI's; there are no named networks, so it never applies.";
+    Region, "request.region", Folded, "OCI's; there are no regions, so it never applies.";
+    IncludePlainTextKey, "request.includePlainTextKey", Folded, "OCI's; it never applies.";
+    KmsKeyId, "request.kms-key.id", Exact, "OCI's; it never applies.";
+    TargetSecretId, "target.secret.id", Exact, "OCI's; there are no secrets yet, so it never applies.";
+    TargetSecretName, "target.secret.name", Exact, "OCI's; there are no secrets yet, so it never applies.";
     TargetNames, "target.names", Folded, "Every name that a certificate is to carry: all of them must match.";
 }
 

@@ -1,7 +1,7 @@
 //! What the benchmarks share: a store, a CA, and recordings that all differ.
 
 use certwright_domain::algorithm::SignatureAlgorithm;
-use certwright_domain::audit::AuditEvent;
+use certwright_domain::audit::{AuditEvent, Outcome};
 use certwright_domain::ca::{Ca, CaRules, CaState, CaType, RevocationSettings};
 use certwright_domain::dn::DistinguishedName;
 use certwright_domain::id::{AuditId, CaId, IssuedId};
@@ -104,6 +104,10 @@ pub(crate) fn recording(ca: &Ca, epoch: i64, number: u64) -> Result<Recording, S
         target_id: serial.to_string(),
         target_name: name.clone(),
         request_id: request_id.clone(),
+        door: "token",
+        address: None,
+        decided_by: String::new(),
+        outcome: Outcome::Succeeded,
         details: format!("{{\"ca\":\"bench\",\"profile\":\"tls-server\",\"names\":[\"{name}\"]}}"),
     };
     let issued = IssuedCertificate {

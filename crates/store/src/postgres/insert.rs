@@ -2,7 +2,7 @@
 
 use super::{Connection, Driver};
 use crate::Error;
-use crate::rows::{AUDIT_COLUMNS, ISSUED_COLUMNS, IssuedRow, NameRow};
+use crate::rows::{AUDIT_COLUMNS, Appended, AuditRow, ISSUED_COLUMNS, IssuedRow, NameRow};
 use certwright_domain::audit::AuditEvent;
 use certwright_domain::issued::IssuedCertificate;
 use sqlx::postgres::PgArguments;
@@ -35,7 +35,10 @@ const NAMES: Table = Table { name: "issued_names", columns: "value, issued_id, k
 const AUDIT: Table = Table {
     name: "audit_events",
     columns: AUDIT_COLUMNS,
-    types: &[TEXT, NUMBER, TEXT, TEXT, TEXT, TEXT, TEXT, TEXT, TEXT, TEXT],
+    types: &[
+        TEXT, NUMBER, TEXT, TEXT, TEXT, TEXT, TEXT, TEXT, TEXT, TEXT, TEXT, TEXT, TEXT, TEXT, TEXT, NUMBER, BYTES,
+        BYTES,
+    ],
 };
 
 impl Table {
@@ -58,13 +61,27 @@ static INSERT_ISSUED: LazyLock<SqlStr> = LazyLock::new(|| {
     // The main statement comes first: a conflict is told of the certificate, not of its names.
     literal(format!("WITH names AS ({}) {}", NAMES.insert(names), ISSUED.insert(1)))
 });
-static INSERT_AUDIT: LazyLock<SqlStr> = LazyLock::new(|| literal(AUDIT.insert(1)));
+/// The audit events and where their chain ends now; nothing is inserted when it has moved on meanwhile.
+fn append_audit(first: usize) -> String {
+    let head = first.saturating_add(AUDIT.types.len());
+    let place = |number: usize| head.saturating_add(number);
+    format!(
+        "head AS (UPDATE audit_chains SET sequence = ${}, hash = ${} WHERE chain = ${} AND sequence = ${} RETURNING 1) \
+         {} WHERE EXISTS (SELECT 1 FROM head)",
+        place(0),
+        place(1),
+        place(2),
+        place(3),
+        AUDIT.insert(first)
+    )
+}
+static INSERT_AUDIT: LazyLock<SqlStr> = LazyLock::new(|| literal(format!("WITH {}", append_audit(1))));
 /// All three in one round trip.
 static INSERT_RECORDINGS: LazyLock<SqlStr> = LazyLock::new(|| {
     let names = ISSUED.types.len().saturating_add(1);
     let audit = names.saturating_add(NAMES.types.len());
-    let (issued, names, audit) = (ISSUED.insert(1), NAMES.insert(names), AUDIT.insert(audit));
-    literal(format!("WITH issued AS ({issued}), names AS ({names}) {audit}"))
+    let (issued, names, audit) = (ISSUED.insert(1), NAMES.insert(names), append_audit(audit));
+    literal(format!("WITH issued AS ({issued}), names AS ({names}), {audit}"))
 });
 
 fn bind_issued<'q>(statement: Statement<'q>, rows: &'q [IssuedRow<'_>]) -> Statement<'q> {
@@ -105,10 +122,11 @@ fn bind_names<'q>(statement: Statement<'q>, names: &'q [NameRow<'_>]) -> Stateme
         .bind(names.iter().map(|name| name.kind).collect::<Vec<_>>())
 }
 
-fn bind_audit<'q>(statement: Statement<'q>, events: &'q [&AuditEvent]) -> Statement<'q> {
-    fn all<'r, T>(events: &'r [&AuditEvent], field: impl Fn(&'r AuditEvent) -> T) -> Vec<T> {
-        events.iter().map(|event| field(event)).collect()
+fn bind_audit<'q>(statement: Statement<'q>, audit: &'q Appended<'_>) -> Statement<'q> {
+    fn all<'r, 'e, T>(rows: &'r [AuditRow<'e>], field: impl Fn(&'r AuditEvent) -> T) -> Vec<T> {
+        rows.iter().map(|row| field(row.event)).collect()
     }
+    let (events, head) = (audit.rows.as_slice(), &audit.head);
     statement
         .bind(all(events, |e| e.id.as_str()))
         .bind(all(events, |e| e.at.unix_ms()))
@@ -120,6 +138,18 @@ fn bind_audit<'q>(statement: Statement<'q>, events: &'q [&AuditEvent]) -> Statem
         .bind(all(events, |e| e.target_name.as_str()))
         .bind(all(events, |e| e.request_id.as_str()))
         .bind(all(events, |e| e.details.as_str()))
+        .bind(all(events, |e| e.door))
+        .bind(events.iter().map(|row| row.address.as_str()).collect::<Vec<_>>())
+        .bind(all(events, |e| e.decided_by.as_str()))
+        .bind(all(events, |e| e.outcome.as_str()))
+        .bind(vec![head.chain.as_str(); events.len()])
+        .bind(events.iter().map(|row| row.link.sequence).collect::<Vec<_>>())
+        .bind(events.iter().map(|row| row.link.previous.0.as_slice()).collect::<Vec<_>>())
+        .bind(events.iter().map(|row| row.link.hash.0.as_slice()).collect::<Vec<_>>())
+        .bind(head.sequence)
+        .bind(head.hash.0.as_slice())
+        .bind(head.chain.as_str())
+        .bind(audit.from)
 }
 
 async fn execute(connection: &mut Connection, statement: Statement<'_>) -> Result<(), Error> {
@@ -135,18 +165,29 @@ pub(in super::super) async fn insert_issued(
     execute(connection, bind_names(bind_issued(sqlx::query(INSERT_ISSUED.clone()), rows), names)).await
 }
 
-/// Stores audit events.
-pub(in super::super) async fn insert_audit(connection: &mut Connection, events: &[&AuditEvent]) -> Result<(), Error> {
-    execute(connection, bind_audit(sqlx::query(INSERT_AUDIT.clone()), events)).await
+/// Stores audit events at the end of their chain.
+pub(in super::super) async fn insert_audit(connection: &mut Connection, audit: &Appended<'_>) -> Result<(), Error> {
+    execute_appending(connection, bind_audit(sqlx::query(INSERT_AUDIT.clone()), audit), audit).await
 }
 
-/// Stores recordings: rows of the inventory, their names, their audit events.
+/// Executes a statement that puts these events at the end of their chain.
+async fn execute_appending(
+    connection: &mut Connection,
+    statement: Statement<'_>,
+    audit: &Appended<'_>,
+) -> Result<(), Error> {
+    let done = statement.execute(connection).await.map_err(Error::from_driver)?;
+    let all = u64::try_from(audit.rows.len()).unwrap_or(u64::MAX);
+    if done.rows_affected() == all { Ok(()) } else { Err(Error::Stale { what: "audit_chains" }) }
+}
+
+/// Stores recordings: rows of the inventory, their names, their audit events at the end of their chain.
 pub(in super::super) async fn insert_recordings(
     connection: &mut Connection,
     rows: &[IssuedRow<'_>],
     names: &[NameRow<'_>],
-    events: &[&AuditEvent],
+    audit: &Appended<'_>,
 ) -> Result<(), Error> {
     let statement = bind_issued(sqlx::query(INSERT_RECORDINGS.clone()), rows);
-    execute(connection, bind_audit(bind_names(statement, names), events)).await
+    execute_appending(connection, bind_audit(bind_names(statement, names), audit), audit).await
 }

@@ -30,12 +30,21 @@ pub(super) type Row = sqlx::postgres::PgRow;
 pub(super) const BEGIN_WRITE: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
 /// Begins a read transaction: one snapshot.
 pub(super) const BEGIN_READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
-/// Begins a transaction of the group commit and reads the epoch, in one round trip. Its shared lock keeps the epoch from
+/// Begins a transaction of the group commit, takes a chain of the audit trail and reads the epoch, in one round trip. Its shared lock keeps the epoch from
 /// moving until the end; who raises it takes the exclusive one ([`LOCK_EPOCH`]). Advisory locks queue fairly, so that a
 /// stream of recordings cannot starve a change of configuration, as row locks could. The epoch is a statement of its own:
 /// its snapshot is taken after the lock was granted.
 pub(super) const BEGIN_RECORD: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; \
-     SELECT pg_advisory_xact_lock_shared(4832901770155213); SELECT number FROM epoch WHERE id = 1";
+     SELECT pg_advisory_xact_lock_shared(4832901770155213); \
+     SELECT chain, sequence, hash FROM audit_chains ORDER BY chain LIMIT 1 FOR UPDATE SKIP LOCKED; \
+     SELECT number FROM epoch WHERE id = 1";
+/// Takes a chain that nobody else appends to now, until the end of the transaction. The last lock that it takes: whoever
+/// holds a chain waits for nobody.
+pub(super) const TAKE_CHAIN: &str =
+    "SELECT chain, sequence, hash FROM audit_chains ORDER BY chain LIMIT 1 FOR UPDATE SKIP LOCKED";
+/// The same when none is free: waits for one of them.
+pub(super) const WAIT_FOR_CHAIN: &str =
+    "SELECT chain, sequence, hash FROM audit_chains ORDER BY random() LIMIT 1 FOR UPDATE";
 /// Begins a migration; one node at a time.
 pub(super) const BEGIN_MIGRATION: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL statement_timeout = 0; \
      SET LOCAL lock_timeout = 0; SELECT pg_advisory_xact_lock(4832901770155214)";
@@ -98,6 +107,7 @@ pub(super) const MIGRATIONS: &[Step] = &[
     },
     Step { number: 11, name: "0011_issuing", sql: include_str!("../../../../migrations/postgres/0011_issuing.sql") },
     Step { number: 12, name: "0012_access", sql: include_str!("../../../../migrations/postgres/0012_access.sql") },
+    Step { number: 13, name: "0013_audit", sql: include_str!("../../../../migrations/postgres/0013_audit.sql") },
     Step { number: 14, name: "0014_identity", sql: include_str!("../../../../migrations/postgres/0014_identity.sql") },
 ];
 

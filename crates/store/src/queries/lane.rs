@@ -1,12 +1,14 @@
 //! A lane of the group commit: takes what has queued up, stores it in one transaction, answers.
 
 use super::super::{BEGIN_RECORD, LANES, STATEMENT_DEADLINE, insert_recordings};
+use super::audit::{take_chain, taken_chain};
 use super::session::{roll_back, within};
 use super::system::read_epoch;
 use super::{Connection, Database, Error, Held, Result};
 use crate::recorder::{Intake, Job};
-use crate::rows::issued_rows;
+use crate::rows::{append, issued_rows};
 use crate::{CommitFaults, Recording};
+use certwright_domain::audit::chain::Head;
 use std::sync::Arc;
 use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
@@ -77,10 +79,10 @@ impl Lane {
 
     /// One transaction. Whatever goes wrong before its commit undoes it.
     async fn attempt(&mut self, recordings: &[Recording], way: Way) -> Result<Vec<Fate>> {
-        let (mut held, epoch) = self.begin().await?;
+        let (mut held, begun) = self.begin().await?;
         let faults = Arc::clone(&self.faults);
         let work = async {
-            let fates = write(&mut held, recordings, epoch, way).await?;
+            let fates = write(&mut held, recordings, begun, way).await?;
             faults.before(NAME)?;
             execute(&mut held, "COMMIT").await?;
             Ok(fates)
@@ -108,11 +110,10 @@ impl Lane {
     }
 
     /// Begins on the connection kept from the last batch; where that has died meanwhile, on another one.
-    /// Brings the epoch, which holds until the transaction ends.
-    async fn begin(&mut self) -> Result<(Held, i64)> {
+    async fn begin(&mut self) -> Result<(Held, Begun)> {
         if let Some(mut held) = self.held.take() {
             match begin_on(&mut held).await {
-                Ok(epoch) => return Ok((held, epoch)),
+                Ok(begun) => return Ok((held, begun)),
                 Err(_) => held.discard(),
             }
         }
@@ -122,7 +123,7 @@ impl Lane {
             let mut held = self.database.writer().await?;
             tries = tries.saturating_add(1);
             match begin_on(&mut held).await {
-                Ok(epoch) => return Ok((held, epoch)),
+                Ok(begun) => return Ok((held, begun)),
                 Err(error) => {
                     held.discard();
                     if tries >= MOST_DEAD {
@@ -137,10 +138,17 @@ impl Lane {
 /// Connections that may turn out dead before a batch is given up.
 const MOST_DEAD: u32 = 8;
 
-async fn begin_on(held: &mut Held) -> Result<i64> {
+/// What a transaction of the group commit knows when it begins; both hold until it ends.
+struct Begun {
+    epoch: i64,
+    /// The end of the chain of audit events that it appends to; `None`: none was free.
+    head: Option<Head>,
+}
+
+async fn begin_on(held: &mut Held) -> Result<Begun> {
     within(held, async |connection| {
         let rows = sqlx::raw_sql(BEGIN_RECORD).fetch_all(connection).await?;
-        Ok(read_epoch(rows.last()))
+        Ok(read_epoch(rows.last()).and_then(|epoch| Ok(Begun { epoch, head: taken_chain(&rows)? })))
     })
     .await?
 }
@@ -150,18 +158,27 @@ async fn execute(connection: &mut Connection, statement: &'static str) -> Result
 }
 
 /// Writes the recordings of the epoch that holds; the others are stale.
-async fn write(connection: &mut Connection, recordings: &[Recording], epoch: i64, way: Way) -> Result<Vec<Fate>> {
+async fn write(connection: &mut Connection, recordings: &[Recording], begun: Begun, way: Way) -> Result<Vec<Fate>> {
+    let epoch = begun.epoch;
+    let mut head = match begun.head {
+        Some(head) => head,
+        None => take_chain(connection).await?,
+    };
     let fresh = |recording: &&Recording| recording.epoch == epoch;
     match way {
         Way::Together => {
             let all: Vec<&Recording> = recordings.iter().filter(fresh).collect();
-            insert(connection, &all).await?;
+            insert(connection, &mut head, &all).await?;
             Ok(recordings.iter().map(|r| if fresh(&r) { Ok(()) } else { Err(stale()) }).collect())
         }
         Way::OneByOne => {
             let mut fates = Vec::with_capacity(recordings.len());
             for recording in recordings {
-                fates.push(if fresh(&recording) { insert_guarded(connection, recording).await? } else { Err(stale()) });
+                fates.push(if fresh(&recording) {
+                    insert_guarded(connection, &mut head, recording).await?
+                } else {
+                    Err(stale())
+                });
             }
             Ok(fates)
         }
@@ -173,9 +190,9 @@ fn stale() -> Error {
 }
 
 /// Writes one recording in a savepoint. The outer error spoils the whole batch.
-async fn insert_guarded(connection: &mut Connection, recording: &Recording) -> Result<Fate> {
+async fn insert_guarded(connection: &mut Connection, head: &mut Head, recording: &Recording) -> Result<Fate> {
     execute(connection, "SAVEPOINT one").await?;
-    match insert(connection, &[recording]).await {
+    match insert(connection, head, &[recording]).await {
         Ok(()) => {
             execute(connection, "RELEASE SAVEPOINT one").await?;
             Ok(Ok(()))
@@ -189,11 +206,14 @@ async fn insert_guarded(connection: &mut Connection, recording: &Recording) -> R
     }
 }
 
-async fn insert(connection: &mut Connection, recordings: &[&Recording]) -> Result<()> {
+/// Writes recordings; the head moves only when that worked.
+async fn insert(connection: &mut Connection, head: &mut Head, recordings: &[&Recording]) -> Result<()> {
     if recordings.is_empty() {
         return Ok(());
     }
     let (rows, names) = issued_rows(recordings.iter().map(|recording| &recording.issued));
-    let events: Vec<_> = recordings.iter().map(|recording| &recording.audit).collect();
-    insert_recordings(connection, &rows, &names, &events).await
+    let audit = append(head, recordings.iter().map(|recording| &recording.audit));
+    insert_recordings(connection, &rows, &names, &audit).await?;
+    *head = audit.head;
+    Ok(())
 }

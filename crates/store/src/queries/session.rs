@@ -1,7 +1,10 @@
 //! A connection with an open transaction, and how statements run on it.
 
-use super::super::{BEGIN_READ, BEGIN_WRITE, STATEMENT_DEADLINE};
+use super::super::{BEGIN_READ, BEGIN_WRITE, STATEMENT_DEADLINE, insert_audit};
+use super::audit::take_chain;
 use super::{Connection, Database, Driver, Error, Held, Result, Row, Statement};
+use crate::rows::append;
+use certwright_domain::audit::AuditEvent;
 use std::future::Future;
 
 /// An open transaction. Dropping it rolls back.
@@ -13,6 +16,8 @@ pub(crate) struct Session {
     spoiled: Option<Error>,
     /// Was a delivery stored that waits to be sent?
     owes: bool,
+    /// Audit events: written as the last statement before the commit, so that a chain is held for no longer.
+    audit: Vec<AuditEvent>,
 }
 
 impl Session {
@@ -27,7 +32,7 @@ impl Session {
     }
 
     async fn begin(held: Held, statement: &'static str) -> Result<Self> {
-        let mut session = Self { held: Some(held), spoiled: None, owes: false };
+        let mut session = Self { held: Some(held), spoiled: None, owes: false, audit: Vec::new() };
         session.run(async |connection| sqlx::raw_sql(statement).execute(connection).await.map(drop)).await?;
         Ok(session)
     }
@@ -42,6 +47,11 @@ impl Session {
         self.owes
     }
 
+    /// Has an audit event written when the transaction commits.
+    pub(super) fn owes_audit(&mut self, event: AuditEvent) {
+        self.audit.push(event);
+    }
+
     /// Makes the transaction durable.
     pub(crate) async fn commit(mut self) -> Result<()> {
         if let Some(error) = self.spoiled.take() {
@@ -50,6 +60,19 @@ impl Session {
                 Error::Unavailable(_) => error,
                 other => Error::Driver(format!("a statement of this transaction failed before its commit: {other}")),
             });
+        }
+        let events = std::mem::take(&mut self.audit);
+        if !events.is_empty() {
+            let written = self
+                .bulk(async |connection| {
+                    let head = take_chain(connection).await?;
+                    insert_audit(connection, &append(&head, &events)).await
+                })
+                .await;
+            if let Err(error) = written {
+                self.rollback().await?;
+                return Err(error);
+            }
         }
         self.run(async |connection| sqlx::raw_sql("COMMIT").execute(connection).await.map(drop)).await?;
         self.held = None;

@@ -6,8 +6,7 @@
 
 use super::{Connection, Driver};
 use crate::Error;
-use crate::rows::{AUDIT_COLUMNS, ISSUED_COLUMNS, IssuedRow, NameRow};
-use certwright_domain::audit::AuditEvent;
+use crate::rows::{AUDIT_COLUMNS, Appended, AuditRow, ISSUED_COLUMNS, IssuedRow, NameRow};
 use sqlx::query::Query;
 use sqlx::sqlite::SqliteArguments;
 use sqlx::{AssertSqlSafe, SqlSafeStr as _, SqlStr};
@@ -125,8 +124,9 @@ fn bind_names<'q>(mut statement: Statement<'q>, names: &'q [NameRow<'_>]) -> Sta
     statement
 }
 
-fn bind_audit<'q>(mut statement: Statement<'q>, events: &'q [&AuditEvent]) -> Statement<'q> {
-    for event in events {
+fn bind_audit<'q>(mut statement: Statement<'q>, chain: &'q str, rows: &'q [AuditRow<'_>]) -> Statement<'q> {
+    for row in rows {
+        let AuditRow { event, address, link } = row;
         statement = statement
             .bind(event.id.as_str())
             .bind(event.at.unix_ms())
@@ -137,18 +137,37 @@ fn bind_audit<'q>(mut statement: Statement<'q>, events: &'q [&AuditEvent]) -> St
             .bind(event.target_id.as_str())
             .bind(event.target_name.as_str())
             .bind(event.request_id.as_str())
-            .bind(event.details.as_str());
+            .bind(event.details.as_str())
+            .bind(event.door)
+            .bind(address.as_str())
+            .bind(event.decided_by.as_str())
+            .bind(event.outcome.as_str())
+            .bind(chain)
+            .bind(link.sequence)
+            .bind(link.previous.0.as_slice())
+            .bind(link.hash.0.as_slice());
     }
     statement
 }
 
-/// Stores recordings: rows of the inventory, their names, their audit events.
+/// Stores recordings: rows of the inventory, their names, their audit events at the end of their chain.
 pub(in super::super) async fn insert_recordings(
+    connection: &mut Connection,
+    rows: &[IssuedRow<'_>],
+    names: &[NameRow<'_>],
+    audit: &Appended<'_>,
+) -> Result<(), Error> {
+    insert_all(connection, rows, names, Some(audit)).await
+}
+
+async fn insert_all(
     connection: &mut Connection,
     mut rows: &[IssuedRow<'_>],
     mut names: &[NameRow<'_>],
-    mut events: &[&AuditEvent],
+    audit: Option<&Appended<'_>>,
 ) -> Result<(), Error> {
+    let chain = audit.map_or("", |audit| audit.head.chain.as_str());
+    let mut events = audit.map_or(&[][..], |audit| audit.rows.as_slice());
     while !(rows.is_empty() && names.is_empty() && events.is_empty()) {
         let (rows_now, rows_later) = rows.split_at(rows.len().min(LARGEST));
         let (names_now, names_later) = names.split_at(names.len().min(LARGEST));
@@ -159,11 +178,27 @@ pub(in super::super) async fn insert_recordings(
         };
         let statement = ISSUED.pad(bind_issued(sqlx::query(text.clone()), rows_now), rows_now.len(), counts.0);
         let statement = NAMES.pad(bind_names(statement, names_now), names_now.len(), counts.1);
-        let statement = AUDIT.pad(bind_audit(statement, events_now), events_now.len(), counts.2);
+        let statement = AUDIT.pad(bind_audit(statement, chain, events_now), events_now.len(), counts.2);
         statement.execute(&mut *connection).await.map_err(Error::from_driver)?;
         (rows, names, events) = (rows_later, names_later, events_later);
     }
-    Ok(())
+    match audit.filter(|audit| !audit.rows.is_empty()) {
+        Some(audit) => move_head(connection, audit).await,
+        None => Ok(()),
+    }
+}
+
+/// Says where the chain ends now.
+async fn move_head(connection: &mut Connection, audit: &Appended<'_>) -> Result<(), Error> {
+    let done = sqlx::query("UPDATE audit_chains SET sequence = ?, hash = ? WHERE chain = ? AND sequence = ?")
+        .bind(audit.head.sequence)
+        .bind(audit.head.hash.0.as_slice())
+        .bind(audit.head.chain.as_str())
+        .bind(audit.from)
+        .execute(connection)
+        .await
+        .map_err(Error::from_driver)?;
+    if done.rows_affected() == 1 { Ok(()) } else { Err(Error::Stale { what: "audit_chains" }) }
 }
 
 /// Stores rows of the inventory with their names.
@@ -172,10 +207,10 @@ pub(in super::super) async fn insert_issued(
     rows: &[IssuedRow<'_>],
     names: &[NameRow<'_>],
 ) -> Result<(), Error> {
-    insert_recordings(connection, rows, names, &[]).await
+    insert_all(connection, rows, names, None).await
 }
 
-/// Stores audit events.
-pub(in super::super) async fn insert_audit(connection: &mut Connection, events: &[&AuditEvent]) -> Result<(), Error> {
-    insert_recordings(connection, &[], &[], events).await
+/// Stores audit events at the end of their chain.
+pub(in super::super) async fn insert_audit(connection: &mut Connection, audit: &Appended<'_>) -> Result<(), Error> {
+    insert_all(connection, &[], &[], Some(audit)).await
 }

@@ -37,8 +37,13 @@ pub(super) type Row = sqlx::sqlite::SqliteRow;
 pub(super) const BEGIN_WRITE: &str = "BEGIN IMMEDIATE";
 /// Begins a read transaction: one snapshot.
 pub(super) const BEGIN_READ: &str = "BEGIN";
-/// Begins a transaction of the group commit and reads the epoch, which the writer's lock keeps from moving until the end.
-pub(super) const BEGIN_RECORD: &str = "BEGIN IMMEDIATE; SELECT number FROM epoch WHERE id = 1";
+/// Begins a transaction of the group commit, reads the head of the audit chain and then the epoch, which the writer's lock keeps from moving until the end.
+pub(super) const BEGIN_RECORD: &str = "BEGIN IMMEDIATE; SELECT chain, sequence, hash FROM audit_chains ORDER BY chain LIMIT 1; \
+     SELECT number FROM epoch WHERE id = 1";
+/// Takes the chain that this transaction appends to, until its end: the writer's lock holds it.
+pub(super) const TAKE_CHAIN: &str = "SELECT chain, sequence, hash FROM audit_chains ORDER BY chain LIMIT 1";
+/// The same when nothing was free, which cannot be.
+pub(super) const WAIT_FOR_CHAIN: &str = TAKE_CHAIN;
 /// Begins a migration.
 pub(super) const BEGIN_MIGRATION: &str = "BEGIN IMMEDIATE";
 /// Keeps recordings out before the epoch is raised: the writer's lock does so already.
@@ -94,6 +99,7 @@ pub(super) const MIGRATIONS: &[Step] = &[
     },
     Step { number: 11, name: "0011_issuing", sql: include_str!("../../../../migrations/sqlite/0011_issuing.sql") },
     Step { number: 12, name: "0012_access", sql: include_str!("../../../../migrations/sqlite/0012_access.sql") },
+    Step { number: 13, name: "0013_audit", sql: include_str!("../../../../migrations/sqlite/0013_audit.sql") },
     Step { number: 14, name: "0014_identity", sql: include_str!("../../../../migrations/sqlite/0014_identity.sql") },
 ];
 

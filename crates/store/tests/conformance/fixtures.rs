@@ -1,7 +1,7 @@
 //! Stores to test, and values to store.
 
 use certwright_domain::algorithm::{KeyAlgorithm, SignatureAlgorithm};
-use certwright_domain::audit::AuditEvent;
+use certwright_domain::audit::{AuditEvent, Outcome};
 use certwright_domain::ca::{Ca, CaRules, CaState, CaType, CaVersion, RevocationSettings};
 use certwright_domain::constraints::{NameConstraints, RawSubtrees};
 use certwright_domain::crl::RevokedSerial;
@@ -357,6 +357,10 @@ pub(crate) fn audit(number: u32) -> AuditEvent {
         target_id: format!("target-{number}"),
         target_name: String::new(),
         request_id: format!("request-{number}"),
+        door: "token",
+        address: Some("2001:db8::7".parse().unwrap()),
+        decided_by: String::new(),
+        outcome: Outcome::Succeeded,
         details: format!("{{\"number\":{number},\"text\":\"ü\\u0000\"}}"),
     }
 }

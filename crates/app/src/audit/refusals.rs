@@ -1,0 +1,217 @@
+//! Audit events that no transaction carries: refusals and failed logins. They wait in a bounded queue and are written
+//! together; nobody waits for them.
+//!
+//! **Bounded.** What finds the queue full is counted, and one event `audit.dropped` says how many. Failed logins of one
+//! address (of one /64 for IPv6) are one event at once and at most one more for each minute, which says how many there were:
+//! who guesses tokens cannot fill the database.
+
+use super::Target;
+use crate::{App, Call, Error};
+use certwright_domain::audit::{AuditEvent, Outcome};
+use certwright_domain::id::AuditId;
+use certwright_domain::name::Reference;
+use certwright_domain::time::{Span, Timestamp};
+use std::collections::{HashMap, VecDeque};
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use tokio::sync::Notify;
+
+/// Events that may wait.
+const QUEUE: usize = 1024;
+/// Addresses whose failed logins are counted at a time.
+const ADDRESSES: usize = 1024;
+/// Events of one transaction.
+const BATCH: usize = 256;
+/// Failed logins of one address are summed up for so long.
+const SUM: Span = Span::from_minutes(1);
+/// Characters of a reason that are kept.
+const REASON: usize = 500;
+
+/// The queue.
+#[derive(Default)]
+pub(crate) struct Refusals {
+    state: Mutex<State>,
+    waiting: Notify,
+}
+
+#[derive(Default)]
+struct State {
+    events: VecDeque<AuditEvent>,
+    logins: HashMap<Option<IpAddr>, Logins>,
+    dropped: u64,
+}
+
+/// Failed logins of an address since its last event.
+struct Logins {
+    since: Timestamp,
+    count: u64,
+    address: Option<IpAddr>,
+}
+
+impl Refusals {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn put(&self, event: AuditEvent) {
+        self.state().put(event);
+        self.waiting.notify_one();
+    }
+}
+
+impl State {
+    fn put(&mut self, event: AuditEvent) {
+        if self.events.len() < QUEUE {
+            self.events.push_back(event);
+        } else {
+            self.dropped = self.dropped.saturating_add(1);
+        }
+    }
+}
+
+/// Whose failed logins are summed up together.
+fn neighbourhood(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(_) => address,
+        IpAddr::V6(address) => {
+            let bits = address.to_bits() & (u128::MAX << 64);
+            IpAddr::V6(Ipv6Addr::from_bits(bits))
+        }
+    }
+}
+
+impl App {
+    /// Notes that something was refused to a caller: `action` on the target of this kind and id, because of `reason` (a rule,
+    /// a permission). Returns at once; the event is written soon after.
+    pub fn note_refusal(&self, call: &Call, action: &'static str, target: (&'static str, &str), reason: &str) {
+        let target = Target { kind: target.0, id: target.1, name: "" };
+        let reason: String = reason.chars().take(REASON).collect();
+        let event = self.inner.audit(call, action, target, &[]).decided_by(reason).ended(Outcome::Refused);
+        self.inner.refusals.put(event);
+    }
+
+    /// Notes that somebody at this address did not get in through `door`. Returns at once.
+    pub fn note_failed_login(&self, address: Option<IpAddr>, request_id: &str, door: &'static str) {
+        let now = self.now();
+        let mut state = self.inner.refusals.state();
+        let key = address.map(neighbourhood);
+        if let Some(logins) = state.logins.get_mut(&key) {
+            logins.count = logins.count.saturating_add(1);
+            return;
+        }
+        if state.logins.len() >= ADDRESSES {
+            state.dropped = state.dropped.saturating_add(1);
+            return;
+        }
+        state.logins.insert(key, Logins { since: now, count: 0, address });
+        state.put(self.login_event(address, request_id, door, 1));
+        drop(state);
+        self.inner.refusals.waiting.notify_one();
+    }
+
+    /// Notes what the rules refused, and passes it on.
+    pub(crate) fn note_if_refused<T>(
+        &self,
+        call: &Call,
+        action: &'static str,
+        ca: &Reference,
+        outcome: Result<T, Error>,
+    ) -> Result<T, Error> {
+        if let Err(Error::Rejected(violations)) = &outcome
+            && !call.dry_run
+        {
+            let rules: Vec<&str> = violations.iter().map(|violation| violation.rule).collect();
+            self.note_refusal(call, action, ("ca", &ca.to_string()), &rules.join(" "));
+        }
+        outcome
+    }
+
+    /// Waits until there is a refusal to write, or sums to look at.
+    pub async fn refusal_noted(&self) {
+        self.inner.refusals.waiting.notified().await;
+    }
+
+    /// Writes what waits: refusals, and the sums of failed logins whose minute is over (`all`: every sum).
+    pub async fn write_refusals(&self, all: bool) -> Result<(), Error> {
+        self.sum_up_logins(all);
+        while self.write_batch().await? {}
+        Ok(())
+    }
+
+    fn sum_up_logins(&self, all: bool) {
+        let now = self.now();
+        let mut state = self.inner.refusals.state();
+        let is_over = |logins: &Logins| all || now.ms_since(logins.since) >= SUM.ms();
+        let over: Vec<Logins> =
+            state.logins.extract_if(|_, logins| is_over(logins)).map(|(_, logins)| logins).collect();
+        for logins in over.into_iter().filter(|logins| logins.count > 0) {
+            state.put(self.login_event(logins.address, "", "token", logins.count));
+        }
+    }
+
+    /// One transaction; false: nothing waits.
+    async fn write_batch(&self) -> Result<bool, Error> {
+        let (events, dropped) = {
+            let mut state = self.inner.refusals.state();
+            let count = state.events.len().min(BATCH);
+            (state.events.drain(..count).collect::<Vec<_>>(), std::mem::take(&mut state.dropped))
+        };
+        if events.is_empty() && dropped == 0 {
+            return Ok(false);
+        }
+        let written = self.write_events(&events, dropped).await;
+        if written.is_err() {
+            // They wait for the next round. (After a commit whose outcome is unknown, ids that exist tell: see below.)
+            let mut state = self.inner.refusals.state();
+            state.dropped = state.dropped.saturating_add(dropped);
+            for event in events.into_iter().rev() {
+                if state.events.len() < QUEUE {
+                    state.events.push_front(event);
+                } else {
+                    state.dropped = state.dropped.saturating_add(1);
+                }
+            }
+        }
+        written.map(|()| true)
+    }
+
+    async fn write_events(&self, events: &[AuditEvent], dropped: u64) -> Result<(), Error> {
+        let mut tx = self.inner.store.begin("audit.refusals").await?;
+        for event in events {
+            tx.insert_audit(event).await?;
+        }
+        if dropped > 0 {
+            let call = Call::system("audit");
+            let target = Target { kind: "audit", id: "", name: "" };
+            let count = dropped.to_string();
+            let event = self.inner.audit(&call, "audit.dropped", target, &[("count", &count)]);
+            tx.insert_audit(&event.ended(Outcome::Failed)).await?;
+            metrics::counter!("certwright_audit_dropped_total").increment(dropped);
+        }
+        match tx.commit().await {
+            // Written by an earlier round whose commit was not heard of.
+            Err(certwright_store::Error::Conflict { .. }) => Ok(()),
+            other => Ok(other?),
+        }
+    }
+
+    fn login_event(&self, address: Option<IpAddr>, request_id: &str, door: &'static str, count: u64) -> AuditEvent {
+        let at = self.now();
+        AuditEvent {
+            id: AuditId::new(at, self.inner.id_entropy()),
+            at,
+            actor: "anonymous".to_owned(),
+            actor_name: "anonymous".to_owned(),
+            action: "login",
+            target_kind: "server",
+            target_id: String::new(),
+            target_name: String::new(),
+            request_id: request_id.to_owned(),
+            door,
+            address,
+            decided_by: String::new(),
+            outcome: Outcome::Failed,
+            details: format!("{{\"count\":\"{count}\"}}"),
+        }
+    }
+}

@@ -1,0 +1,94 @@
+use crate::common::*;
+use certwright_app::{App, ExportVerdict, verify_export};
+use certwright_store::{AuditFilter, PageRequest};
+
+async fn events(app: &App, action: &str) -> Vec<certwright_domain::audit::StoredAuditEvent> {
+    let filter = AuditFilter { action: Some(action.to_owned()), ..AuditFilter::default() };
+    app.audit_events(&call(), &filter, &PageRequest { limit: 100, after: None }).await.unwrap().items
+}
+
+async fn export(app: &App) -> String {
+    let mut export = app.export_audit(&call(), None).await.unwrap();
+    let mut text = String::new();
+    while let Some(part) = export.next().await.unwrap() {
+        text.push_str(&part);
+    }
+    text
+}
+
+fn verified(text: &str) -> ExportVerdict {
+    verify_export(text.as_bytes(), &[]).unwrap()
+}
+
+#[tokio::test]
+async fn a_trail_is_verified_here_and_elsewhere() {
+    let app = TestApp::sqlite().await;
+    app.app.first_admin_token().await.unwrap();
+    app.app.last_checkpoint().await.unwrap();
+    // The key of the checkpoints was made by the first one: the next has its event.
+    app.app.last_checkpoint().await.unwrap();
+    let found = app.app.verify_audit(&call(), None, 1).await.unwrap();
+    assert_eq!((found.faults, found.next), (vec![], None));
+    assert!(found.events >= 3 && found.checkpoint == Some(2), "{} {:?}", found.events, found.checkpoint);
+    let text = export(&app.app).await;
+    let verdict = verified(&text);
+    assert_eq!((verdict.faults, verdict.events), (vec![], found.events));
+    // What has other keys is not ours.
+    let other = verify_export(text.as_bytes(), &[vec![1, 2, 3]]).unwrap();
+    assert_eq!(other.faults.first().unwrap().1.kind.as_str(), "FORGED_CHECKPOINT");
+    let lines: Vec<&str> = text.lines().collect();
+    let events: Vec<usize> = (0..lines.len()).filter(|n| lines[*n].contains("\"type\":\"event\"")).collect();
+    for (place, kind) in [(0, "MISSING"), (events.len() - 1, "TRUNCATED")] {
+        let mut cut = lines.clone();
+        cut.remove(events[place]);
+        assert_eq!(verified(&cut.join("\n")).faults.first().unwrap().1.kind.as_str(), kind);
+    }
+    let mut swapped = lines.clone();
+    swapped.swap(events[0], events[1]);
+    let (_, fault) = verified(&swapped.join("\n")).faults.remove(0);
+    assert_eq!((fault.kind.as_str(), fault.sequence), ("REORDERED", 1));
+    let changed = text.replacen("token.create", "token.revoke", 1);
+    let (line, fault) = verified(&changed).faults.remove(0);
+    assert_eq!(fault.kind.as_str(), "MODIFIED");
+    assert!(changed.lines().nth(line.unwrap() - 1).unwrap().contains(&fault.event.unwrap()));
+    let end = lines[..lines.len() - 1].join("\n");
+    assert_eq!(verified(&end).faults.remove(0).1.kind.as_str(), "TRUNCATED");
+}
+
+#[tokio::test]
+async fn failed_logins_of_an_address_are_summed_up() {
+    let app = TestApp::sqlite().await;
+    let one = Some("192.0.2.7".parse().unwrap());
+    for _ in 0..500 {
+        app.app.note_failed_login(one, "request-1", "token");
+    }
+    for host in ["2001:db8::1", "2001:db8::2"] {
+        app.app.note_failed_login(Some(host.parse().unwrap()), "request-2", "token");
+    }
+    app.app.write_refusals(false).await.unwrap();
+    assert_eq!(events(&app.app, "login").await.len(), 2, "the first of each neighbourhood");
+    app.app.settle().await;
+    let all = events(&app.app, "login").await;
+    assert!(all.iter().all(|event| event.outcome == "FAILED" && event.actor == "anonymous"));
+    let mut details: Vec<&str> = all.iter().map(|event| event.details.as_str()).collect();
+    details.sort_unstable();
+    assert_eq!(details, [r#"{"count":"1"}"#, r#"{"count":"1"}"#, r#"{"count":"1"}"#, r#"{"count":"499"}"#]);
+}
+
+#[tokio::test]
+async fn a_full_queue_counts_what_it_drops() {
+    let app = TestApp::sqlite().await;
+    for _ in 0..1030 {
+        app.app.note_refusal(&call(), "certificate.issue", ("ca", "issuing-1"), "names.dns\r\n\u{1b}[31m");
+    }
+    app.app.settle().await;
+    assert_eq!(events(&app.app, "audit.dropped").await.first().unwrap().details, r#"{"count":"6"}"#);
+    let refused = events(&app.app, "certificate.issue").await.remove(0);
+    assert_eq!((refused.outcome.as_str(), refused.door.as_str()), ("REFUSED", "system"));
+    // Control characters stay inside their line.
+    let text = export(&app.app).await;
+    let verdict = verified(&text);
+    assert_eq!((verdict.faults.len(), verdict.events), (0, 1025));
+    assert!(!text.contains(['\r', '\u{1b}']));
+    assert_eq!(text.lines().filter(|line| line.contains("\"type\":\"event\"")).count(), 1025);
+}
