@@ -63,7 +63,7 @@ fn answering(listener: TcpListener, answer: impl Into<Vec<u8>>) -> JoinHandle<St
     tokio::spawn(async move {
         let (mut stream, _) = listener.accept().await.unwrap();
         let mut got = Vec::new();
-        while !got.ends_with(b"END") && !(got.starts_with(b"GET") && got.ends_with(b"\r\n\r\n")) {
+        while !(got.ends_with(b"END") || got.starts_with(b"GET") && got.ends_with(b"\r\n\r\n")) {
             let mut chunk = [0; 1024];
             match stream.read(&mut chunk).await {
                 Ok(count) if count > 0 => got.extend_from_slice(&chunk[..count]),
