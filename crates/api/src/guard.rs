@@ -13,7 +13,7 @@ use axum::http::header::{
 use axum::http::{HeaderMap, Method, Response, StatusCode};
 use axum::middleware::Next;
 use axum::response::IntoResponse;
-use certwright_app::{App, Call, Caller, IdempotencyStart, Operation, StoredResponse, sha256};
+use certwright_app::{App, Call, Caller, Door, IdempotencyStart, Operation, StoredResponse, sha256};
 use certwright_domain::identity::MAX_TOKEN;
 use certwright_domain::secret::SecretBytes;
 use certwright_domain::serial::Sha256;
@@ -118,12 +118,14 @@ async fn admit(
     extensions: &axum::http::Extensions,
 ) -> Result<(Access, Place), Problem> {
     let bearer = bearer(headers)?;
+    // Tokens of ours have no dot.
+    let door = if bearer.contains('.') { Door::Jwt } else { Door::Token }.as_str();
     let caller = api.inner.app.authenticate(bearer).await.map_err(|error| {
         let problem = Problem::from(error);
         match problem.status() {
             StatusCode::UNAUTHORIZED => {
                 let id = extensions.get::<RequestId>().map_or("", |id| &*id.0);
-                api.inner.app.note_failed_login(peer(extensions), id, "token");
+                api.inner.app.note_failed_login(peer(extensions), id, door);
                 let told = HeaderValue::from_static("Bearer realm=\"certwright\", error=\"invalid_token\"");
                 problem.replace_header(WWW_AUTHENTICATE, told)
             }
@@ -144,7 +146,7 @@ async fn admit(
 }
 
 /// The address that the connection came from, as the listener says.
-fn peer(extensions: &axum::http::Extensions) -> Option<IpAddr> {
+pub(crate) fn peer(extensions: &axum::http::Extensions) -> Option<IpAddr> {
     extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| peer.ip().to_canonical())
 }
 

@@ -4,12 +4,13 @@ use crate::Api;
 use crate::answer::{self, Answer, changed, gone, list, made, resource};
 use crate::edge::RequestId;
 use crate::extract::{IfMatch, Json, Path, Query, Read, Write};
+use crate::guard::peer;
 use crate::parse::{Faults, page, reference};
 use crate::view;
-use axum::Extension;
 use axum::extract::State;
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, Uri};
-use certwright_app::{App, Exchange, NewIdentityProvider};
+use certwright_app::{App, Door, Error, Exchange, NewIdentityProvider};
 use certwright_domain::identity::RawRule;
 use certwright_domain::name::Reference;
 use certwright_domain::secret::SecretText;
@@ -125,17 +126,19 @@ async fn test(
     responses((status = 200, description = "A token", body = wire::ExchangedToken),
     (status = 401, description = "No identity provider lets the token in", body = wire::Problem,
         content_type = "application/problem+json")))]
-async fn exchange(
-    State(app): State<App>,
-    Extension(RequestId(request_id)): Extension<RequestId>,
-    Json(body): Json<wire::ExchangeToken>,
-) -> Answer {
+async fn exchange(State(app): State<App>, parts: Parts, Json(body): Json<wire::ExchangeToken>) -> Answer {
     let mut faults = Faults::default();
     let provider = faults.optional("/provider", body.provider.as_deref(), Reference::parse);
     let provider = faults.finish(provider)?;
     let token = SecretText::new(body.token.expose().to_owned());
-    let exchange = Exchange { provider, token, request_id: request_id.to_string(), address: None };
-    let (token, text) = app.exchange_token(exchange).await?;
+    let request_id = parts.extensions.get::<RequestId>().map_or("", |id| &*id.0);
+    let address = peer(&parts.extensions);
+    let exchange = Exchange { provider, token, request_id: request_id.to_owned(), address };
+    let exchanged = app.exchange_token(exchange).await;
+    if let Err(Error::Unauthenticated { .. }) = exchanged {
+        app.note_failed_login(address, request_id, Door::Jwt.as_str());
+    }
+    let (token, text) = exchanged?;
     answer::json(StatusCode::OK, &view::exchanged_token(&token, &text))
 }
 

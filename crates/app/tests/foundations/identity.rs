@@ -281,17 +281,21 @@ async fn keys_follow_the_issuer_and_outlast_its_absence() {
     assert_eq!(asked(), 1);
     // A rotation: the unknown `kid` has the keys fetched, once a minute at most.
     publish(&app, &[&new]);
+    app.clock.advance(Span::from_ms(59_999));
     assert!(is_turned_away(login(&new).await), "the minute is not over");
-    app.clock.advance(Span::from_minutes(1));
+    app.clock.advance(Span::from_ms(1));
     login(&new).await.unwrap();
     assert!(is_turned_away(login(&old).await));
     for kid in ["a", "b", "c"] {
         assert!(is_turned_away(login(&Key::new(kid)).await));
     }
+    app.clock.advance(Span::from_ms(59_999));
+    assert!(is_turned_away(login(&Key::new("d")).await));
     assert_eq!(asked(), 2);
+    app.clock.advance(Span::from_ms(1));
     // Away: what is in hand is good for a day after its hour.
     app.receivers.serve(KEYS, None);
-    app.clock.advance(Span::from_ms(25 * 3_600_000 - 1));
+    app.clock.advance(Span::from_ms(25 * 3_600_000 - 60_000 - 1));
     login(&new).await.unwrap();
     app.clock.advance(Span::from_ms(1));
     app.clock.advance(Span::from_s(10));
