@@ -4,6 +4,7 @@ use crate::Api;
 use crate::edge::RequestId;
 use crate::extract::read_body;
 use crate::problem::Problem;
+use crate::rates::party;
 use axum::body::{Body, Bytes};
 use axum::extract::{ConnectInfo, MatchedPath, Request, State};
 use axum::http::header::{
@@ -117,6 +118,11 @@ async fn admit(
     headers: &HeaderMap,
     extensions: &axum::http::Extensions,
 ) -> Result<(Access, Place), Problem> {
+    let now = api.inner.app.now();
+    // First of all, so that a flood of wrong credentials costs others nothing.
+    if let Some(address) = peer(extensions) {
+        api.inner.address_rates.take(party(address), now, "Your address")?;
+    }
     let bearer = bearer(headers)?;
     // Tokens of ours have no dot.
     let door = if bearer.contains('.') { Door::Jwt } else { Door::Token }.as_str();
@@ -132,6 +138,7 @@ async fn admit(
             _ => problem,
         }
     })?;
+    api.inner.caller_rates.take(caller.id(), now, "You")?;
     let place = api.inner.callers.enter(caller.id()).ok_or_else(|| {
         Problem::new(
             StatusCode::TOO_MANY_REQUESTS,

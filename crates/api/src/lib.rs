@@ -17,6 +17,7 @@ mod negotiate;
 mod openapi;
 mod parse;
 mod problem;
+mod rates;
 mod routes;
 mod settings;
 mod table;
@@ -32,6 +33,7 @@ use axum::http::StatusCode;
 use axum::http::header::AUTHORIZATION;
 use axum::middleware::from_fn_with_state;
 use certwright_app::App;
+use std::net::IpAddr;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 use tower::ServiceBuilder;
@@ -52,6 +54,8 @@ pub(crate) struct Shared {
     settings: ApiSettings,
     in_flight: Semaphore,
     callers: Arc<guard::Callers>,
+    caller_rates: rates::Rates<String>,
+    address_rates: rates::Rates<IpAddr>,
     table: table::Table,
 }
 
@@ -81,7 +85,10 @@ impl Api {
         let in_flight = Semaphore::new(settings.max_in_flight.min(Semaphore::MAX_PERMITS));
         let callers = Arc::new(guard::Callers::new(settings.max_per_caller));
         let table = table::Table::of_routes()?;
-        Ok(Self { inner: Arc::new(Shared { app, settings, in_flight, callers, table }) })
+        let caller_rates = rates::Rates::new(settings.caller_rate.0, settings.caller_rate.1);
+        let address_rates = rates::Rates::new(settings.address_rate.0, settings.address_rate.1);
+        let shared = Shared { app, settings, in_flight, callers, caller_rates, address_rates, table };
+        Ok(Self { inner: Arc::new(shared) })
     }
 }
 

@@ -12,6 +12,10 @@ pub struct ApiSettings {
     pub request_timeout: Duration,
     /// Most requests of one caller at a time; more is a 429.
     pub max_per_caller: usize,
+    /// Requests a second of one caller, and how many at once; 0 a second: no limit. More is a 429.
+    pub caller_rate: (u32, u32),
+    /// The same for one address (IPv6: /64), judged before anybody is authenticated.
+    pub address_rate: (u32, u32),
     /// Most requests at a time, whoever calls; more is a 503. Health checks are not counted.
     pub max_in_flight: usize,
     /// Makes an id for a request that brings none: `[A-Za-z0-9._-]{1,64}`, unique.
@@ -19,12 +23,14 @@ pub struct ApiSettings {
 }
 
 impl ApiSettings {
-    /// Defaults: 256 KiB, 30 seconds, 256 requests per caller, 4096 in all.
+    /// Defaults: 256 KiB, 30 seconds, 256 requests per caller at a time, 4096 in all, no limit of rates.
     pub fn new(request_ids: Arc<dyn Fn() -> String + Send + Sync>) -> Self {
         Self {
             body_limit: 256 * 1024,
             request_timeout: Duration::from_secs(30),
             max_per_caller: 256,
+            caller_rate: (0, 0),
+            address_rate: (0, 0),
             max_in_flight: 4096,
             request_ids,
         }

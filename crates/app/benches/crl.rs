@@ -130,6 +130,7 @@ async fn run(database: &str, location: &Location, entries: u64) {
         settings: Settings {
             pki_url: "http://pki.example.com".to_owned(),
             limits: ServiceLimits::default(),
+            name_rate: None,
             node: "bench".to_owned(),
             idempotency_lifetime: Span::from_hours(24),
             retention: None,

@@ -77,6 +77,14 @@ pub enum Error {
         /// The revision now.
         current: i64,
     },
+    /// More often than allowed (429).
+    #[error("{detail}")]
+    RateLimited {
+        /// Sentence for the caller.
+        detail: String,
+        /// Seconds to wait.
+        retry_after_s: u32,
+    },
     /// Not now (503).
     #[error("unavailable: {detail}")]
     Unavailable {

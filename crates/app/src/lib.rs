@@ -84,6 +84,7 @@ pub use trust::TrustedRoot;
 pub use webhooks::{NewWebhook, UpdateWebhook};
 
 use certwright_domain::ambient::{Clock, Entropy};
+use certwright_domain::rate::Rate;
 use certwright_domain::rules::ServiceLimits;
 use certwright_domain::time::Span;
 use certwright_keystore::KeyStore;
@@ -115,6 +116,8 @@ pub struct Settings {
     pub pki_url: String,
     /// Limits of the service.
     pub limits: ServiceLimits,
+    /// Certificates for one name in an hour, on this node; `None`: no limit.
+    pub name_rate: Option<Rate>,
     /// Name of this node, for leases and audit.
     pub node: String,
     /// How long idempotency keys are kept.
@@ -171,6 +174,7 @@ pub(crate) struct Inner {
     pub(crate) context: context::Context,
     pub(crate) access: access::AccessCache,
     pub(crate) locks: certificates::Locks,
+    pub(crate) name_paces: issuance::NamePaces,
     pub(crate) crls: crls::Crls,
     pub(crate) ocsp: ocsp::Ocsp,
     pub(crate) refusals: audit::refusals::Refusals,
@@ -198,6 +202,7 @@ impl App {
                 context: context::Context::new(),
                 access: access::AccessCache::default(),
                 locks: certificates::Locks::new(),
+                name_paces: issuance::NamePaces::new(),
                 crls: crls::Crls::new(),
                 ocsp,
                 refusals: audit::refusals::Refusals::default(),

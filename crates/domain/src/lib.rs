@@ -30,6 +30,7 @@ pub mod principal;
 pub mod profile;
 pub mod public_key;
 pub mod publication;
+pub mod rate;
 pub mod renewal;
 pub mod revocation;
 pub mod rules;

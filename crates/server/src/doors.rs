@@ -31,6 +31,8 @@ pub(crate) fn open(app: &App, settings: &Settings, entropy: Arc<dyn Entropy>) ->
         body_limit: limits.body,
         request_timeout: limits.request_timeout,
         max_per_caller: limits.requests_per_caller,
+        caller_rate: limits.caller_rate,
+        address_rate: limits.address_rate,
         max_in_flight: limits.requests,
         ..ApiSettings::new(Arc::new(request_ids))
     };

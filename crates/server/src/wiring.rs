@@ -6,6 +6,7 @@ use crate::outbound::{Guarded, Resolve, SystemResolver, Trust};
 use crate::{Error, folder, targets};
 use certwright_app::{App, Dependencies, EventSettings, OcspSettings};
 use certwright_domain::ambient::Entropy;
+use certwright_domain::rate::Rate;
 use certwright_domain::time::Span;
 use certwright_keystore::{KeyStore, RootKeySource, SoftwareKeyStore};
 use certwright_store::{Backend, Location, NoFaults, Store};
@@ -66,6 +67,7 @@ pub(crate) async fn wire(settings: &Settings, store: Store) -> Result<Wired, Err
         settings: certwright_app::Settings {
             pki_url: settings.pki_url.as_str().to_owned(),
             limits: settings.issuance,
+            name_rate: Rate::per_hour(settings.limits.certificates_per_name_and_hour),
             node: node_name(&*entropy),
             idempotency_lifetime: settings.idempotency_lifetime,
             retention: settings.retention,

@@ -74,6 +74,13 @@ impl From<Error> for Problem {
                 format!("Read the resource and send its ETag: `If-Match: \"{current}\"`."),
             )
             .header(ETAG, etag(current)),
+            Error::RateLimited { detail, retry_after_s } => Self::new(
+                StatusCode::TOO_MANY_REQUESTS,
+                "rate_limited",
+                detail,
+                "Wait for the time in `Retry-After`, then repeat the request; use the certificate that is there meanwhile.",
+            )
+            .retry_after(retry_after_s),
             Error::Unavailable { detail, retry_after_s } => {
                 let mut problem = Self::new(
                     StatusCode::SERVICE_UNAVAILABLE,

@@ -78,3 +78,39 @@ async fn a_body_that_never_ends_has_its_time() {
     assert_eq!(reply.header("retry-after"), "5");
     assert_eq!(reply.problem(503, "timeout")["retryable"], true);
 }
+
+#[tokio::test]
+async fn a_caller_at_its_rate_waits_and_others_do_not() {
+    let app = TestApp::with(|settings| settings.caller_rate = (1, 3)).await;
+    app.post("/v1/users", json!({"name": "other"})).await.is(201);
+    let other = app.post("/v1/tokens", json!({"name": "other", "user": "other"})).await.is(201).json();
+    app.get("/v1/whoami").await.is(200);
+    let reply = app.get("/v1/whoami").await;
+    assert_eq!(reply.header("retry-after"), "1");
+    let problem = reply.problem(429, "rate_limited");
+    assert!(problem["detail"].as_str().unwrap().contains("1 requests a second (3 at once)"), "{problem}");
+    let bearer = format!("Bearer {}", other["token"].as_str().unwrap());
+    app.ask("GET", "/v1/whoami").authorization(Some(&bearer)).send().await.is(200);
+    app.wait(Span::from_s(1));
+    app.get("/v1/whoami").await.is(200);
+    app.get("/v1/whoami").await.problem(429, "rate_limited");
+}
+
+#[tokio::test]
+async fn an_address_at_its_rate_is_turned_away_before_its_credential_is_looked_at() {
+    let app = TestApp::with(|settings| settings.address_rate = (1, 2)).await;
+    let ask =
+        async |address: &str| app.ask("GET", "/v1/whoami").authorization(Some("Bearer no")).from(address).send().await;
+    for _ in 0..2 {
+        ask("10.0.0.1").await.problem(401, "unauthenticated");
+    }
+    ask("10.0.0.1").await.problem(429, "rate_limited");
+    // Spellings of one address are one address, and so is an IPv6 /64.
+    ask("[::ffff:10.0.0.1]").await.problem(429, "rate_limited");
+    ask("10.0.0.2").await.problem(401, "unauthenticated");
+    for host in ["[2001:db8::1]", "[2001:db8::2]"] {
+        ask(host).await.problem(401, "unauthenticated");
+    }
+    ask("[2001:db8::3]").await.problem(429, "rate_limited");
+    app.ask("GET", "/healthz").from("10.0.0.1").send().await.is(200);
+}

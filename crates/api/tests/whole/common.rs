@@ -103,6 +103,7 @@ impl TestApp {
             settings: Settings {
                 pki_url: "http://pki.example.com".to_owned(),
                 limits: ServiceLimits::default(),
+                name_rate: None,
                 node: "test".to_owned(),
                 idempotency_lifetime: Span::from_hours(24),
                 retention: None,
@@ -228,6 +229,13 @@ impl Ask<'_> {
     /// Without a token, or with this value of `Authorization`.
     pub(crate) fn authorization(mut self, value: Option<&str>) -> Self {
         self.authorization = value.map(str::to_owned);
+        self
+    }
+
+    /// From this address.
+    pub(crate) fn from(mut self, address: &str) -> Self {
+        let peer: std::net::SocketAddr = format!("{address}:4711").parse().unwrap();
+        self.request = self.request.extension(axum::extract::ConnectInfo(peer));
         self
     }
 

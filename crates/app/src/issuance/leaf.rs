@@ -157,6 +157,7 @@ impl App {
         let work = self.prepare_work(call, ca, Some(profile), request).await?;
         self.recheck_caller(call, work.epoch).await?;
         let approved = self.decide(&work).into_result().map_err(Error::Rejected)?;
+        self.count_names(approved.names())?;
         let mut signed = self.sign_approved(call, &work, approved).await?;
         signed.row.renew_at = renew_at(&signed.row.validity, rule, &signed.row.serial);
         let (epoch, ground) = (work.epoch, work.leave.ground());
@@ -181,10 +182,13 @@ impl App {
         profile: Option<&Reference>,
         request: LeafRequest,
     ) -> Result<Issued, Error> {
-        for _ in 0..MAX_ATTEMPTS {
+        for attempt in 0..MAX_ATTEMPTS {
             let work = self.prepare_work(call, ca, profile, request.clone()).await?;
             self.recheck_caller(call, work.epoch).await?;
             let approved = self.decide(&work).into_result().map_err(Error::Rejected)?;
+            if attempt == 0 {
+                self.count_names(approved.names())?;
+            }
             let signed = self.sign_approved(call, &work, approved).await?;
             match self.record(call, &work, signed).await {
                 Err(certwright_store::Error::Stale { .. }) => {

@@ -6,10 +6,13 @@
 mod authority;
 mod chain;
 mod leaf;
+mod name_rate;
 mod responder;
 
 pub(crate) use authority::AuthorityPlan;
 pub(crate) use leaf::{STALE_EPOCH, SignedLeaf, csr_leaf, read_csr};
+
+pub(crate) use name_rate::NamePaces;
 
 pub use chain::CaChain;
 

@@ -176,6 +176,7 @@ impl TestApp {
         let mut settings = Settings {
             pki_url: "http://pki.example.com".to_owned(),
             limits: ServiceLimits::default(),
+            name_rate: None,
             node: node.to_owned(),
             idempotency_lifetime: Span::from_hours(24),
             retention: None,

@@ -11,7 +11,9 @@ use certwright_domain::ca::RevocationSettings;
 use certwright_domain::dn::{Attribute, AttributeType, DistinguishedName};
 use certwright_domain::key::Protection;
 use certwright_domain::principal::PrincipalName;
+use certwright_domain::rate::Rate;
 use certwright_domain::san::San;
+use certwright_domain::time::Span;
 use certwright_domain::validity::RequestedValidity;
 use certwright_store::PageRequest;
 
@@ -49,7 +51,7 @@ fn subject(common_name: &str) -> DistinguishedName {
 fn wish(common_name: &str, names: &[&str], profile: &str) -> IssueRequest {
     let names = names.iter().map(|name| San::parse(name).unwrap()).collect();
     IssueRequest {
-        subject: Subject { subject: Some(subject(common_name)), names: Some(names) },
+        subject: Subject { subject: (!common_name.is_empty()).then(|| subject(common_name)), names: Some(names) },
         profile: Some(to(profile)),
         key_algorithm: Some(KeyAlgorithm::EcdsaP256),
         validity: RequestedValidity::DEFAULT,
@@ -238,4 +240,24 @@ async fn a_call_that_its_operation_does_not_name_is_a_fault_of_ours() {
     assert!(matches!(app.app.create_vault(&operator, name("v")).await, Err(Error::Internal(_))));
     operator.operation = Some(&certwright_app::Operation::NONE);
     assert!(matches!(app.app.vaults(&operator, &ALL).await, Err(Error::Internal(_))));
+}
+
+#[tokio::test]
+async fn a_name_gets_so_many_certificates_in_an_hour() {
+    let app = TestApp::sqlite_with(|settings| settings.name_rate = Rate::per_hour(2)).await;
+    root(&app).await;
+    let ask = async |names: &[&str]| app.app.issue(&call(), &to("root"), wish("", names, "tls-server")).await;
+    ask(&["a.example.com"]).await.unwrap();
+    ask(&["b.example.com", "a.example.com"]).await.unwrap();
+    // What a rule refuses is not counted.
+    assert!(matches!(ask(&["b.example.com", "*.com"]).await, Err(Error::Rejected(_))));
+    match ask(&["c.example.com", "a.example.com"]).await {
+        Err(Error::RateLimited { detail, retry_after_s }) => {
+            assert!(detail.contains("a.example.com") && retry_after_s == 1800, "{detail}");
+        }
+        _ => panic!("was not refused"),
+    }
+    ask(&["b.example.com"]).await.unwrap();
+    app.clock.advance(Span::from_minutes(30));
+    ask(&["a.example.com"]).await.unwrap();
 }

@@ -137,6 +137,16 @@ reference! {
     limits_requests: u64 = "limits.requests", default "1024";
     /// Requests in work at once for one caller; further ones are answered 429 with Retry-After.
     limits_requests_per_caller: u64 = "limits.requests_per_caller", default "256";
+    /// Requests a second of one caller; further ones are answered 429 with Retry-After. 0: no limit.
+    limits_rate_per_caller: u64 = "limits.rate_per_caller", default "0";
+    /// How many of them may come at once.
+    limits_burst_per_caller: u64 = "limits.burst_per_caller", default "1000";
+    /// Requests a second from one address (IPv6: per /64), judged before anybody is authenticated. 0: no limit.
+    limits_rate_per_address: u64 = "limits.rate_per_address", default "0";
+    /// How many of them may come at once: what stands behind one address, when all of it starts together.
+    limits_burst_per_address: u64 = "limits.burst_per_address", default "2000";
+    /// Certificates for one name in an hour, on each node; further ones are answered 429 with Retry-After. 0: no limit.
+    limits_certificates_per_name_and_hour: u64 = "limits.certificates_per_name_and_hour", default "0";
 
     /// How far notBefore is set back when a request names none.
     issuance_backdate: String = "issuance.backdate", default r#""1m""#;

@@ -58,6 +58,10 @@ pub(crate) struct Limits {
     pub(crate) connections_per_address: usize,
     pub(crate) requests: usize,
     pub(crate) requests_per_caller: usize,
+    /// A second, and at once.
+    pub(crate) caller_rate: (u32, u32),
+    pub(crate) address_rate: (u32, u32),
+    pub(crate) certificates_per_name_and_hour: u32,
 }
 
 /// The settings. The fields are private to this crate: whoever holds a value knows that it was judged.
@@ -339,6 +343,15 @@ fn limits(raw: &Raw, judge: &mut Judge<'_>) -> Option<Limits> {
     let per_address = judge.count("limits.connections_per_address", &raw.limits_connections_per_address, 1, 1_000_000);
     let requests = judge.count("limits.requests", &raw.limits_requests, 1, 1_000_000);
     let per_caller = judge.count("limits.requests_per_caller", &raw.limits_requests_per_caller, 1, 1_000_000);
+    let mut rate = |path: &str, setting: &Setting<u64>, least| {
+        judge.count(path, setting, least, 1_000_000).and_then(|number| u32::try_from(number).ok())
+    };
+    let caller = rate("limits.rate_per_caller", &raw.limits_rate_per_caller, 0);
+    let caller = caller.zip(rate("limits.burst_per_caller", &raw.limits_burst_per_caller, 1));
+    let address = rate("limits.rate_per_address", &raw.limits_rate_per_address, 0);
+    let address = address.zip(rate("limits.burst_per_address", &raw.limits_burst_per_address, 1));
+    let path = "limits.certificates_per_name_and_hour";
+    let names = rate(path, &raw.limits_certificates_per_name_and_hour, 0);
     if let (Some(request), Some(idle)) = (request_timeout, idle_timeout)
         && idle <= request
     {
@@ -359,6 +372,9 @@ fn limits(raw: &Raw, judge: &mut Judge<'_>) -> Option<Limits> {
         connections_per_address: per_address?,
         requests: requests?,
         requests_per_caller: per_caller?,
+        caller_rate: caller?,
+        address_rate: address?,
+        certificates_per_name_and_hour: names?,
     })
 }
 
