@@ -112,17 +112,22 @@ pub(crate) async fn guard(State(api): State<Api>, mut request: Request, next: Ne
     }
 }
 
+/// Before everything else under `/v1`, also where nobody needs to be known: how often may this address ask? So a flood of
+/// wrong credentials costs others nothing. Health, issuers, lists and OCSP are for everybody.
+pub(crate) async fn by_address(State(api): State<Api>, request: Request, next: Next) -> Response<Body> {
+    let address = peer(request.extensions()).filter(|_| request.uri().path().starts_with("/v1/"));
+    match address.map(|address| api.inner.address_rates.take(party(address), api.inner.app.now())) {
+        Some(Err(problem)) => problem.into_response(),
+        None | Some(Ok(())) => next.run(request).await,
+    }
+}
+
 async fn admit(
     api: &Api,
     operation: &'static Operation,
     headers: &HeaderMap,
     extensions: &axum::http::Extensions,
 ) -> Result<(Access, Place), Problem> {
-    let now = api.inner.app.now();
-    // First of all, so that a flood of wrong credentials costs others nothing.
-    if let Some(address) = peer(extensions) {
-        api.inner.address_rates.take(party(address), now, "Your address")?;
-    }
     let bearer = bearer(headers)?;
     // Tokens of ours have no dot.
     let door = if bearer.contains('.') { Door::Jwt } else { Door::Token }.as_str();
@@ -138,7 +143,7 @@ async fn admit(
             _ => problem,
         }
     })?;
-    api.inner.caller_rates.take(caller.id(), now, "You")?;
+    api.inner.caller_rates.take(caller.id(), api.inner.app.now())?;
     let place = api.inner.callers.enter(caller.id()).ok_or_else(|| {
         Problem::new(
             StatusCode::TOO_MANY_REQUESTS,

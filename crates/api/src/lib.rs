@@ -71,7 +71,8 @@ pub fn router(app: App, settings: ApiSettings) -> Result<Router, UnlistedRoute> 
     let (guarded, _) = routes::guarded().split_for_parts();
     let (open, _) = routes::open().split_for_parts();
     let guarded = guarded.route_layer(from_fn_with_state(api.clone(), guard::guard));
-    Ok(bounded(guarded.merge(open), api))
+    let all = guarded.merge(open).layer(from_fn_with_state(api.clone(), guard::by_address));
+    Ok(bounded(all, api))
 }
 
 /// What also stands on the plain listener: health and `/pki/…`.
@@ -85,8 +86,8 @@ impl Api {
         let in_flight = Semaphore::new(settings.max_in_flight.min(Semaphore::MAX_PERMITS));
         let callers = Arc::new(guard::Callers::new(settings.max_per_caller));
         let table = table::Table::of_routes()?;
-        let caller_rates = rates::Rates::new(settings.caller_rate.0, settings.caller_rate.1);
-        let address_rates = rates::Rates::new(settings.address_rate.0, settings.address_rate.1);
+        let caller_rates = rates::Rates::new("caller", "limits.rate_per_caller", settings.caller_rate);
+        let address_rates = rates::Rates::new("address", "limits.rate_per_address", settings.address_rate);
         let shared = Shared { app, settings, in_flight, callers, caller_rates, address_rates, table };
         Ok(Self { inner: Arc::new(shared) })
     }

@@ -88,7 +88,10 @@ async fn a_caller_at_its_rate_waits_and_others_do_not() {
     let reply = app.get("/v1/whoami").await;
     assert_eq!(reply.header("retry-after"), "1");
     let problem = reply.problem(429, "rate_limited");
-    assert!(problem["detail"].as_str().unwrap().contains("1 requests a second (3 at once)"), "{problem}");
+    assert!(
+        problem["detail"].as_str().unwrap().contains("1 requests a second (3 at once; limits.rate_per_caller)"),
+        "{problem}"
+    );
     let bearer = format!("Bearer {}", other["token"].as_str().unwrap());
     app.ask("GET", "/v1/whoami").authorization(Some(&bearer)).send().await.is(200);
     app.wait(Span::from_s(1));
@@ -112,5 +115,8 @@ async fn an_address_at_its_rate_is_turned_away_before_its_credential_is_looked_a
         ask(host).await.problem(401, "unauthenticated");
     }
     ask("[2001:db8::3]").await.problem(429, "rate_limited");
+    // Nor is any other credential, where nobody needs to be known.
+    let exchange = app.ask("POST", "/v1/auth/oidc").authorization(None).from("10.0.0.1").json(&json!({"token": "x"}));
+    exchange.send().await.problem(429, "rate_limited");
     app.ask("GET", "/healthz").from("10.0.0.1").send().await.is(200);
 }

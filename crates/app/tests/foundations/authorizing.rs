@@ -258,6 +258,9 @@ async fn a_name_gets_so_many_certificates_in_an_hour() {
         _ => panic!("was not refused"),
     }
     ask(&["b.example.com"]).await.unwrap();
+    for _ in 0..2 {
+        ask(&["c.example.com"]).await.unwrap();
+    }
     app.clock.advance(Span::from_minutes(30));
     ask(&["a.example.com"]).await.unwrap();
 }

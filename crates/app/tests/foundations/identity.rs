@@ -51,7 +51,7 @@ impl Key {
 /// What a service account of a namespace gets from its cluster, good for ten minutes from now.
 fn claims(app: &TestApp, namespace: &str) -> Value {
     let now = app.clock_now().unix_s();
-    json!({"iss": ISSUER, "aud": ["https://ca.example.com"], "iat": now, "nbf": now, "exp": now + 600,
+    json!({"iss": ISSUER, "aud": ["https://ca.example.com"], "iat": now, "nbf": now, "exp": now.saturating_add(600),
         "sub": format!("system:serviceaccount:{namespace}:web"), "certwright_provider": "github",
         "kubernetes.io": {"namespace": namespace, "serviceaccount": {"name": "web"}}})
 }
