@@ -18,7 +18,10 @@ async fn providers_are_made_read_replaced_and_deleted() {
         let made = app.post("/v1/identity-providers", provider()).await.is(201);
         let shown = made.json();
         assert_eq!((made.header("location"), made.header("etag")), ("/v1/identity-providers/ci", "\"1\""));
-        assert_eq!((&shown["kind"], &shown["clockSkew"], &shown["enabled"]), (&json!("OIDC"), &json!("PT1M"), &json!(true)));
+        assert_eq!(
+            (&shown["kind"], &shown["clockSkew"], &shown["enabled"]),
+            (&json!("OIDC"), &json!("PT1M"), &json!(true))
+        );
         assert_eq!(shown["jwks"], provider()["jwks"]);
         assert_eq!(shown["rules"][0]["subject"], "${claim.sub}");
         assert_eq!(app.get("/v1/identity-providers/ci").await.is(200).json(), shown);
@@ -73,7 +76,9 @@ async fn a_token_that_nobody_lets_in_gets_one_answer_at_both_doors() {
                eyJpc3MiOiJodHRwczovL2NpLmV4YW1wbGUuY29tIiwic3ViIjoiam9iLTEifQ."
         .to_owned()
         + &"A".repeat(86);
-    for (token, provider) in [(jwt.as_str(), None), (&jwt, Some("ci")), (&jwt, Some("other")), ("x", None), ("a.b.c", None)] {
+    for (token, provider) in
+        [(jwt.as_str(), None), (&jwt, Some("ci")), (&jwt, Some("other")), ("x", None), ("a.b.c", None)]
+    {
         let mut body = json!({"token": token});
         if let Some(provider) = provider {
             body["provider"] = json!(provider);
