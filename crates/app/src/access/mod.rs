@@ -1,6 +1,6 @@
 //! Who calls, and what they may do. One authorization path for every door and every job.
 //!
-//! A door ends in a [`Caller`]; a use case asks [`App::authorize`] for leave with the [`Object`] that it is about to touch
+//! A door ends in a [`Caller`]; a use case asks `App::authorize` for leave with the [`Object`] that it is about to touch
 //! and gets a [`Leave`], which nothing else can make. Decisions rest on a [`snapshot::Snapshot`] of compartments, principals
 //! and policies in memory: no decision costs a round trip to the database.
 

@@ -1,0 +1,199 @@
+"""The audit trail in the hands of somebody who owns the database; and what must stand in no trail, log or answer."""
+
+import shutil
+import sqlite3
+import subprocess
+
+from harness.case import ServerCase, on_both
+from harness.postgres import program
+from harness.server import Context
+
+EVENTS = "/v1/audit-events"
+CANARY = "cwcanary-7f3a91-password"
+ROW = "chain = '{chain}' AND sequence = {number}"
+MOVE = "UPDATE audit_events SET sequence = {to} WHERE chain = '{chain}' AND sequence = {number};"
+
+
+class TrailCase(ServerCase):
+    """A server that did a few things and was stopped, with what the database's owner may do to its trail."""
+
+    def work(self) -> None:
+        self.house.root("root")
+        for one in range(6):
+            self.house.issue("root", f"service-{one}", [f"service-{one}.example.com"])
+        self.curl.call("GET", "/v1/vaults", token="cwt_nobody")
+        self.assertEqual(self.server.stop(), 0)
+        self.server.start()
+
+    def verify(self) -> dict:
+        return self.assert_status(self.curl.get(f"{EVENTS}/verify"), 200).json
+
+    def export(self, name: str):
+        file = self.scratch / name
+        file.write_bytes(self.assert_status(self.curl.get(f"{EVENTS}/export"), 200).body)
+        return file
+
+    def offline(self, file) -> subprocess.CompletedProcess:
+        command = [str(Context.binary), "audit", "verify", str(file)]
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    def change(self, statements: str) -> None:
+        raise NotImplementedError
+
+    def longest(self) -> tuple[str, int]:
+        heads = self.verify()["chains"]
+        head = max(heads, key=lambda head: head["sequence"])
+        return head["chain"], head["sequence"]
+
+    def found(self, statements: str, *kinds: str) -> dict:
+        """What the verification says after this was done to the trail; online and offline say the same."""
+        self.change(statements)
+        trail = self.verify()
+        self.assertEqual(trail["status"], "BROKEN", trail)
+        fault = trail["faults"][0]
+        self.assertIn(fault["kind"], kinds, trail)
+        offline = self.offline(self.export("broken.jsonl"))
+        self.assertEqual(offline.returncode, 1, offline.stdout + offline.stderr)
+        self.assertIn(fault["kind"], offline.stdout + offline.stderr)
+        return fault
+
+    def test_whatever_is_done_to_a_row_is_found(self):
+        self.work()
+        whole = self.verify()
+        self.assertEqual((whole["status"], whole["faults"]), ("VERIFIED", []))
+        self.assertGreaterEqual(whole["checkpoint"], 1, "the one of the shutdown")
+        good = self.export("good.jsonl")
+        self.assertEqual(self.offline(good).returncode, 0, self.offline(good))
+        actions = {event["action"] for event in self.curl.get(f"{EVENTS}?limit=500").json["items"]}
+        self.assertLessEqual({"ca.create", "certificate.issue"}, actions)
+        outcomes = {event["outcome"] for event in self.curl.get(f"{EVENTS}?limit=500").json["items"]}
+        self.assertTrue(outcomes - {"SUCCEEDED"}, "the failed login")
+        chain, last = self.longest()
+        middle = max(1, last // 2)
+        self.keep()
+        row = ROW.format(chain=chain, number=middle)
+        fault = self.found(f"UPDATE audit_events SET actor_name = 'somebody else' WHERE {row};", "MODIFIED")
+        self.assertEqual((fault["chain"], fault["sequence"]), (chain, middle))
+        self.put_back()
+        fault = self.found(f"DELETE FROM audit_events WHERE {row};", "MISSING")
+        self.assertEqual((fault["chain"], fault["sequence"]), (chain, middle))
+        self.put_back()
+        swap = MOVE.format(chain=chain, number=middle, to=10**6)
+        if middle > 1:
+            swap += MOVE.format(chain=chain, number=middle - 1, to=middle)
+            swap += MOVE.format(chain=chain, number=10**6, to=middle - 1)
+            self.found(swap, "REORDERED", "MODIFIED")
+            self.put_back()
+        self.found(f"DELETE FROM audit_events WHERE chain = '{chain}' AND sequence > {middle - 1};", "TRUNCATED", "MISSING")
+        self.put_back()
+        forged = "UPDATE audit_checkpoints SET statement = replace(statement, '1', '2') WHERE number = 1;"
+        self.found(forged, "FORGED_CHECKPOINT")
+        self.put_back()
+        self.assertEqual(self.verify()["status"], "VERIFIED")
+
+    def test_the_database_refuses_changes(self):
+        for statement in ("UPDATE audit_events SET actor = 'x'", "DELETE FROM audit_events", "DELETE FROM audit_checkpoints"):
+            with self.assertRaises(Exception, msg=statement):
+                self.plainly(statement)
+
+
+class TrailOnSqlite(TrailCase):
+    """The owner of the file."""
+
+    def connect(self) -> sqlite3.Connection:
+        return sqlite3.connect(self.server.data / "certwright.db", timeout=30)
+
+    def plainly(self, statement: str) -> None:
+        connection = self.connect()
+        try:
+            connection.execute(statement)
+        finally:
+            connection.close()
+
+    def change(self, statements: str) -> None:
+        connection = self.connect()
+        dropped = connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger' AND name LIKE 'audit%'")
+        for (name,) in dropped.fetchall():
+            connection.execute(f"DROP TRIGGER {name}")
+        connection.executescript(statements)
+        connection.commit()
+        connection.close()
+
+    def keep(self) -> None:
+        self.assertEqual(self.server.stop(), 0)
+        self.kept = self.scratch / "kept"
+        shutil.rmtree(self.kept, ignore_errors=True)
+        shutil.copytree(self.server.data, self.kept)
+        self.server.start()
+
+    def put_back(self) -> None:
+        self.server.kill()
+        for file in self.server.data.glob("certwright.db*"):
+            file.unlink()
+        for file in self.kept.glob("certwright.db*"):
+            shutil.copy(file, self.server.data)
+        self.server.start()
+
+
+class TrailOnPostgres(TrailCase):
+    """A superuser of the database."""
+
+    database = "postgres"
+
+    def run_sql(self, statements: str) -> str:
+        return Context.postgres().psql(statements, self.server.database_url.rsplit("/", 1)[1].split("?")[0])
+
+    def plainly(self, statement: str) -> None:
+        self.run_sql(statement)
+
+    def change(self, statements: str) -> None:
+        self.run_sql(f"SET session_replication_role = replica; {statements}")
+
+    def keep(self) -> None:
+        for table in ("audit_events", "audit_checkpoints"):
+            self.run_sql(f"DROP TABLE IF EXISTS kept_{table}; CREATE TABLE kept_{table} AS SELECT * FROM {table}")
+
+    def put_back(self) -> None:
+        for table in ("audit_events", "audit_checkpoints"):
+            self.change(f"DELETE FROM {table}; INSERT INTO {table} SELECT * FROM kept_{table};")
+
+
+# The base class is no test of its own.
+del TrailCase
+
+
+@on_both
+class Canaries(ServerCase):
+    """Planted secrets are nowhere but where they belong."""
+
+
+    def test_secrets_stand_in_no_log_no_trail_and_no_answer(self):
+        self.house.root("root")
+        made = self.assert_status(self.curl.post("/v1/tokens", {"name": "canary"}), 201).json
+        issued = self.house.issue("root", "canary", ["canary.example.com"])
+        key = "".join(issued["privateKey"].splitlines()[1:3])
+        spec = {"ca": "root", "names": ["kept.example.com"], "exportable": True}
+        self.assert_status(self.curl.call("PUT", "/v1/certificates/kept", spec), 201)
+        file = {"format": "p12", "password": CANARY}
+        self.assert_status(self.curl.post("/v1/certificates/kept/bundle", file), 200)
+        # A body that is refused after it was read, and a token that is nearly right.
+        self.curl.post("/v1/certificates/kept/bundle", {**file, "format": "nonsense"})
+        self.curl.post("/v1/certificate-authorities", {"name": "x", "type": "IMPORTED", "password": CANARY})
+        nearly = made["token"][:-1] + ("a" if made["token"][-1] != "a" else "b")
+        self.curl.call("GET", "/v1/vaults", token=nearly)
+        export = self.assert_status(self.curl.get(f"{EVENTS}/export"), 200).body
+        listed = self.curl.get(f"{EVENTS}?limit=500").body
+        metrics = self.curl.get("/v1/tokens").body
+        self.assertEqual(self.server.stop(), 0)
+        log = self.server.log_file.read_bytes()
+        places = {"log": log, "export": export, "list": listed, "tokens": metrics}
+        if self.database == "sqlite":
+            for path in self.server.data.glob("certwright.db*"):
+                places[path.name] = path.read_bytes()
+        else:
+            name = self.server.database_url.rsplit("/", 1)[1].split("?")[0]
+            dump = [program("pg_dump"), "--dbname", Context.postgres().url(name)]
+            places["dump"] = subprocess.run(dump, check=True, capture_output=True).stdout
+        for secret in (CANARY, made["token"], made["token"].split("_")[2][:40], nearly, key):
+            for place, content in places.items():
+                self.assertNotIn(secret.encode(), content, f"{secret[:12]}… in {place}")
