@@ -1,7 +1,8 @@
 //! Conditions and their evaluation.
 
 use super::Variable;
-use super::grammar::{self, SyntaxError};
+use super::fault::SyntaxError;
+use super::grammar;
 use super::variable::Comparison;
 use crate::time::Timestamp;
 use ipnet::IpNet;

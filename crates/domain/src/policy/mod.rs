@@ -5,6 +5,7 @@
 
 mod compile;
 mod condition;
+mod fault;
 mod grammar;
 mod kinds;
 mod statement;
@@ -13,7 +14,7 @@ mod variable;
 
 pub use compile::{Attached, Ground, Policies, Reason, Verdict, Who};
 pub use condition::{Condition, Facts, MatchingRule, Value};
-pub use grammar::SyntaxError;
+pub use fault::SyntaxError;
 pub use kinds::{Asked, FAMILIES, ResourceSet, ResourceType, Verb};
 pub use statement::{Location, Name, Narrowing, Statement, Subject};
 pub use tree::{CompartmentTree, Misplaced};

@@ -1,7 +1,8 @@
 //! A statement as it was read.
 
 use super::condition::Condition;
-use super::grammar::{self, SyntaxError};
+use super::fault::SyntaxError;
+use super::grammar;
 use super::{ResourceSet, Verb};
 use crate::id::CompartmentId;
 use std::fmt;

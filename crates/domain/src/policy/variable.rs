@@ -128,7 +128,7 @@ impl Variable {
 
     /// The known variable that is written most like this.
     pub(super) fn nearest(text: &str) -> Option<&'static str> {
-        let near = VARIABLES.iter().map(|known| (super::grammar::distance(known.name, text), known.name));
+        let near = VARIABLES.iter().map(|known| (super::fault::distance(known.name, text), known.name));
         near.min().filter(|(distance, _)| *distance <= 4).map(|(_, name)| name)
     }
 }
