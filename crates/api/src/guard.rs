@@ -4,7 +4,6 @@ use crate::Api;
 use crate::edge::RequestId;
 use crate::extract::read_body;
 use crate::problem::Problem;
-use crate::rates::party;
 use axum::body::{Body, Bytes};
 use axum::extract::{ConnectInfo, MatchedPath, Request, State};
 use axum::http::header::{
@@ -16,6 +15,7 @@ use axum::middleware::Next;
 use axum::response::IntoResponse;
 use certwright_app::{App, Call, Caller, Door, IdempotencyStart, Operation, StoredResponse, sha256};
 use certwright_domain::identity::MAX_TOKEN;
+use certwright_domain::rate::client_of;
 use certwright_domain::secret::SecretBytes;
 use certwright_domain::serial::Sha256;
 use std::collections::HashMap;
@@ -116,7 +116,7 @@ pub(crate) async fn guard(State(api): State<Api>, mut request: Request, next: Ne
 /// wrong credentials costs others nothing. Health, issuers, lists and OCSP are for everybody.
 pub(crate) async fn by_address(State(api): State<Api>, request: Request, next: Next) -> Response<Body> {
     let address = peer(request.extensions()).filter(|_| request.uri().path().starts_with("/v1/"));
-    match address.map(|address| api.inner.address_rates.take(party(address), api.inner.app.now())) {
+    match address.map(|address| api.inner.address_rates.take(client_of(address), api.inner.app.now())) {
         Some(Err(problem)) => problem.into_response(),
         None | Some(Ok(())) => next.run(request).await,
     }

@@ -6,7 +6,6 @@ use certwright_domain::rate::{Pace, Rate};
 use certwright_domain::time::Timestamp;
 use moka::sync::Cache;
 use std::hash::Hash;
-use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -63,13 +62,5 @@ impl<K: Hash + Eq + Send + Sync + 'static> Rates<K> {
             "Wait for the time in `Retry-After`, then repeat the request.",
         )
         .retry_after(u32::try_from(seconds).unwrap_or(u32::MAX))
-    }
-}
-
-/// Who counts as one address: an IPv4 address, or an IPv6 /64, which one subscriber has to itself.
-pub(crate) fn party(ip: IpAddr) -> IpAddr {
-    match ip.to_canonical() {
-        IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & !u128::from(u64::MAX))),
-        v4 => v4,
     }
 }

@@ -8,15 +8,15 @@ use std::fmt;
 const LONGEST: usize = 255;
 
 /// The form in which names are compared: ASCII lower-case.
-pub fn canonical(name: &str) -> String {
+fn canonical(name: &str) -> String {
     name.to_ascii_lowercase()
 }
 
-pub(crate) fn is_bare(symbol: char) -> bool {
+fn is_bare(symbol: char) -> bool {
     symbol.is_ascii_alphanumeric() || matches!(symbol, '.' | '_' | '@' | '+' | '-')
 }
 
-/// The canonical name of a principal: 1 to 255 of `a-z 0-9 . _ @ + -`; federated ones have `/`, `:` and `%` too.
+/// The canonical name of a principal: 1 to 255 of `a-z 0-9 . _ @ + -`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct PrincipalName(String);
 
@@ -32,27 +32,6 @@ impl PrincipalName {
             ));
         }
         Self::checked(text, is_bare)
-    }
-
-    /// Reads a name that refers to a principal, federated or not.
-    pub fn reference(text: &str) -> Result<Self, Invalid> {
-        Self::checked(text, |symbol| is_bare(symbol) || matches!(symbol, '/' | ':' | '%'))
-    }
-
-    /// The name of somebody whom an identity provider vouches for: `provider:subject`. Everything in the subject but
-    /// lower-case letters, digits and `. _ @ + - /` is percent-escaped, upper-case letters too: an issuer's subjects
-    /// differ by case, and two of them never become one name.
-    pub fn federated(provider: &PrincipalName, subject: &str) -> Result<Self, Invalid> {
-        let mut name = format!("{}:", provider.0);
-        for byte in subject.bytes() {
-            let symbol = char::from(byte);
-            if (is_bare(symbol) && !symbol.is_ascii_uppercase()) || symbol == '/' {
-                name.push(symbol);
-            } else {
-                name.push_str(&format!("%{byte:02x}"));
-            }
-        }
-        if subject.is_empty() { Self::checked("", is_bare) } else { Self::reference(&name) }
     }
 
     /// The canonical form.
@@ -86,7 +65,6 @@ mod tests {
     //! Names that are one, and names that are none.
 
     use super::*;
-    use proptest::prelude::*;
 
     #[test]
     fn names_that_differ_by_case_are_one_and_odd_ones_are_none() {
@@ -95,19 +73,6 @@ mod tests {
             ["", " a", "a ", "a b", "a\u{0}", "ａdmin", "аdmin", "e\u{301}", "a/b", "a:b", "a%b", &"a".repeat(256)]
         {
             assert!(PrincipalName::parse(odd).is_err(), "{odd:?}");
-        }
-        let provider = PrincipalName::parse("GitHub").unwrap();
-        let name = PrincipalName::federated(&provider, "repo:Org/app").unwrap();
-        assert_eq!(name.as_str(), "github:repo%3a%4frg/app");
-        assert!(PrincipalName::federated(&provider, "").is_err());
-    }
-
-    proptest! {
-        #[test]
-        fn federated_names_never_collide(a in "\\PC{1,12}", b in "\\PC{1,12}") {
-            let provider = PrincipalName::parse("p").unwrap();
-            let (one, other) = (PrincipalName::federated(&provider, &a).unwrap(), PrincipalName::federated(&provider, &b).unwrap());
-            prop_assert_eq!(one == other, a == b);
         }
     }
 }

@@ -4,9 +4,18 @@
 //! of the clock by as much as a burst takes.
 
 use crate::time::Timestamp;
+use std::net::{IpAddr, Ipv6Addr};
 
 const US_OF_A_MS: i64 = 1_000;
 const US_OF_A_SECOND: i64 = 1_000_000;
+
+/// Who counts as one client: an IPv4 address, or an IPv6 /64, which one subscriber has to itself.
+pub fn client_of(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & !u128::from(u64::MAX))),
+        v4 => v4,
+    }
+}
 
 /// A rate with a burst.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -61,13 +61,7 @@ impl App {
     /// Leave for `permission` on `object`, or the refusal: 403 for those who may know that it is there, and for all others
     /// the answer that an absent one gets. The one place where leave is given.
     pub(crate) fn authorize(&self, call: &Call, permission: Permission, object: &Object<'_>) -> Result<Leave, Error> {
-        if let Some(operation) = call.operation.filter(|operation| !operation.names(permission)) {
-            let permission = permission.as_str();
-            return Err(Error::Internal(format!(
-                "operation {} does not name the permission {permission}",
-                operation.id
-            )));
-        }
+        named_by_operation(call, permission)?;
         let id = object.itself.map_or("", |(id, _)| id);
         if let Principal::System(action) = &*call.caller.principal {
             return match action.permissions().contains(&permission) {
@@ -98,13 +92,7 @@ impl App {
 
     /// A list is for whoever could see something in it, somewhere.
     pub(crate) fn may_list(&self, call: &Call, permission: Permission) -> Result<(), Error> {
-        if let Some(operation) = call.operation.filter(|operation| !operation.names(permission)) {
-            let permission = permission.as_str();
-            return Err(Error::Internal(format!(
-                "operation {} does not name the permission {permission}",
-                operation.id
-            )));
-        }
+        named_by_operation(call, permission)?;
         let snapshot = self.inner.access.newest().ok_or_else(no_policies)?;
         match snapshot.could(call, permission, self.now()) {
             true => Ok(()),
@@ -125,7 +113,30 @@ fn no_policies() -> Error {
     Error::Internal("no policies were read before a decision".into())
 }
 
+/// A use case asks on behalf of its operation for nothing that the table does not say.
+fn named_by_operation(call: &Call, permission: Permission) -> Result<(), Error> {
+    match call.operation.filter(|operation| !operation.names(permission)) {
+        None => Ok(()),
+        Some(operation) => {
+            let permission = permission.as_str();
+            Err(Error::Internal(format!("operation {} does not name the permission {permission}", operation.id)))
+        }
+    }
+}
+
 impl Snapshot {
+    /// What conditions see of a call.
+    pub(super) fn facts<'a>(
+        &'a self,
+        call: &'a Call,
+        (who, user): (&'a Who, Option<&'a KnownUser>),
+        permission: &'a str,
+        object: Option<&'a Object<'a>>,
+        now: Timestamp,
+    ) -> RequestFacts<'a> {
+        RequestFacts { asker: Asker::Call(call), snapshot: self, user, who, permission, object, now }
+    }
+
     /// The statement that lets the caller do this, if there is one, and if the scopes of its token leave room for it.
     pub(super) fn decide(
         &self,
@@ -136,15 +147,7 @@ impl Snapshot {
     ) -> Option<Ground> {
         let asked = permission.asked()?;
         let (who, user) = self.who(call, now)?;
-        let facts = RequestFacts {
-            asker: Asker::Call(call),
-            snapshot: self,
-            user,
-            who: &who,
-            permission: permission.as_str(),
-            object: Some(object),
-            now,
-        };
+        let facts = self.facts(call, (&who, user), permission.as_str(), Some(object), now);
         let ground = self.policies.decide(&who, asked, &object.compartment, &facts)?;
         let scopes = &call.caller.scopes;
         let room = |scope| self.policies.leaves_room(scope, asked, &object.compartment, &facts);
@@ -154,30 +157,14 @@ impl Snapshot {
     /// Could the caller be let do this to some object, somewhere?
     fn could(&self, call: &Call, permission: Permission, now: Timestamp) -> bool {
         let (Some(asked), Some((who, user))) = (permission.asked(), self.who(call, now)) else { return false };
-        let facts = RequestFacts {
-            asker: Asker::Call(call),
-            snapshot: self,
-            user,
-            who: &who,
-            permission: permission.as_str(),
-            object: None,
-            now,
-        };
+        let facts = self.facts(call, (&who, user), permission.as_str(), None, now);
         self.policies.could(&who, asked, &facts)
     }
 
     /// Could the caller have this CA sign other names, or with another profile?
     fn could_sign(&self, call: &Call, permission: Permission, object: &Object<'_>, now: Timestamp) -> bool {
         let (Some(asked), Some((who, user))) = (permission.asked(), self.who(call, now)) else { return false };
-        let facts = RequestFacts {
-            asker: Asker::Call(call),
-            snapshot: self,
-            user,
-            who: &who,
-            permission: permission.as_str(),
-            object: Some(object),
-            now,
-        };
+        let facts = self.facts(call, (&who, user), permission.as_str(), Some(object), now);
         self.policies.could_sign(&who, asked, &object.compartment, &facts)
     }
 
@@ -199,15 +186,7 @@ impl Snapshot {
             }
         };
         if !self.rules.is_empty() {
-            let facts = RequestFacts {
-                asker: Asker::Call(call),
-                snapshot: self,
-                user,
-                who: &who,
-                permission: "",
-                object: None,
-                now,
-            };
+            let facts = self.facts(call, (&who, user), "", None, now);
             let taken = self.rules.iter().filter(|(_, rule)| rule.matches(&facts)).map(|(number, _)| *number);
             let mut taken: Vec<u32> = taken.collect();
             taken.sort_unstable();

@@ -2,7 +2,7 @@
 
 use super::caller::Principal;
 use super::decide::ca_facts;
-use super::facts::{Asker, CaPrincipal, RequestFacts};
+use super::facts::{CaPrincipal, RequestFacts};
 use super::{Call, Caller, Door, Object, Permission};
 use crate::principals::find_user;
 use crate::{App, Error};
@@ -93,15 +93,7 @@ impl App {
         asking.operation = None;
         asking.address = question.address.or(asking.address);
         let Some((who, user)) = snapshot.who(&asking, now) else { return Ok(Vec::new()) };
-        let facts = RequestFacts {
-            asker: Asker::Call(&asking),
-            snapshot: &snapshot,
-            user,
-            who: &who,
-            permission: &permission,
-            object: Some(&object),
-            now,
-        };
+        let facts = snapshot.facts(&asking, (&who, user), &permission, Some(&object), now);
         Ok(snapshot.policies.explain(&who, asked, &compartment, &facts))
     }
 }

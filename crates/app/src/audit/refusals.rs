@@ -10,9 +10,10 @@ use crate::{App, Call, Error};
 use certwright_domain::audit::{AuditEvent, Outcome};
 use certwright_domain::id::AuditId;
 use certwright_domain::name::Reference;
+use certwright_domain::rate::client_of;
 use certwright_domain::time::{Span, Timestamp};
 use std::collections::{HashMap, VecDeque};
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 
@@ -69,17 +70,6 @@ impl State {
     }
 }
 
-/// Whose failed logins are summed up together.
-fn neighbourhood(address: IpAddr) -> IpAddr {
-    match address {
-        IpAddr::V4(_) => address,
-        IpAddr::V6(address) => {
-            let bits = address.to_bits() & (u128::MAX << 64);
-            IpAddr::V6(Ipv6Addr::from_bits(bits))
-        }
-    }
-}
-
 impl App {
     /// Notes that something was refused to a caller: `action` on the target of this kind and id, because of `reason` (a rule,
     /// a permission). Returns at once; the event is written soon after.
@@ -94,7 +84,7 @@ impl App {
     pub fn note_failed_login(&self, address: Option<IpAddr>, request_id: &str, door: &'static str) {
         let now = self.now();
         let mut state = self.inner.refusals.state();
-        let key = address.map(neighbourhood);
+        let key = address.map(client_of);
         if let Some(logins) = state.logins.get_mut(&key) {
             logins.count = logins.count.saturating_add(1);
             return;

@@ -1,7 +1,8 @@
 //! How many connections may be open, in all and per client address.
 
+use certwright_domain::rate::client_of;
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -35,7 +36,7 @@ impl Admission {
 
     /// Seats a connection from this address, unless it has too many.
     pub(crate) fn seat(self: &Arc<Self>, permit: OwnedSemaphorePermit, from: IpAddr) -> Option<Seat> {
-        let address = party(from);
+        let address = client_of(from);
         let mut addresses = self.addresses.lock().unwrap_or_else(PoisonError::into_inner);
         let open = addresses.entry(address).or_insert(0);
         if *open >= self.per_address {
@@ -56,14 +57,6 @@ impl Drop for Seat {
                 addresses.remove(&self.address);
             }
         }
-    }
-}
-
-/// Who counts as one client: an IPv4 address, or an IPv6 /64, which one subscriber has to itself.
-fn party(ip: IpAddr) -> IpAddr {
-    match ip.to_canonical() {
-        IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & !u128::from(u64::MAX))),
-        v4 => v4,
     }
 }
 
