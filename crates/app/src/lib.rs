@@ -8,6 +8,7 @@
 //! [`issuance`] is recorded.
 
 pub mod access;
+mod acme;
 mod audit;
 mod ca_bundles;
 mod cas;
@@ -45,6 +46,7 @@ pub use access::{
     Background, Call, Caller, Door, Leave, Needs, OPERATIONS, Operation, Permission, PolicyQuestion, Principal,
     QuestionTarget, Workload,
 };
+pub use acme::{CaaCheck, ChallengeCheck, Validator};
 pub use audit::{AuditExport, AuditVerification, ExportVerdict, read_public_keys_pem, verify_export};
 pub use ca_bundles::RawCaBundle;
 pub use cas::{

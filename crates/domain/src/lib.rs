@@ -5,6 +5,7 @@
 //! returns a [`violation::Invalid`] or a list of [`violation::Violation`]s.
 
 pub mod access;
+pub mod acme;
 pub mod algorithm;
 pub mod ambient;
 pub mod audit;
