@@ -115,6 +115,16 @@ id!(/// Id of a dynamic group.
     DynamicGroupId, "dynamicgroup");
 id!(/// Id of an identity provider.
     IdentityProviderId, "idp");
+id!(/// Id of an ACME directory.
+    AcmeDirectoryId, "acmedirectory");
+id!(/// Id of an ACME account.
+    AcmeAccountId, "acmeaccount");
+id!(/// Id of a key for external account bindings; the `kid` of ACME clients.
+    EabKeyId, "eabkey");
+id!(/// Id of an ACME order.
+    AcmeOrderId, "acmeorder");
+id!(/// Id of an ACME authorization.
+    AcmeAuthorizationId, "acmeauthz");
 
 impl CompartmentId {
     /// The id of the tenancy: the root of the tree, there from the start.
