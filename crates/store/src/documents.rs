@@ -1,10 +1,15 @@
 //! What is stored as JSON text: subjects, name constraints, profiles, chains, names. The types are private to storage;
 //! reading goes through the constructors of `domain`, so that a row is never trusted more than a request.
 
+mod acme;
 mod identity;
 mod publication;
 mod wish;
 
+pub(crate) use acme::{
+    read_authorization_ids, read_challenges, read_contacts, read_directory, read_grant, read_identifiers,
+    write_authorization_ids, write_challenges, write_contacts, write_directory, write_grant, write_identifiers,
+};
 pub(crate) use identity::{read_provider, read_workload, write_provider, write_workload};
 pub(crate) use publication::{read_publication, write_publication};
 pub(crate) use wish::{read_wish, write_wish};

@@ -14,6 +14,7 @@
 #![expect(clippy::duplicate_mod, reason = "one body of queries with two concrete drivers")]
 
 mod access_queries;
+mod acme_queries;
 mod crl_queries;
 mod cursor;
 mod documents;
@@ -33,6 +34,7 @@ mod session;
 mod sqlite;
 
 pub use access_queries::{AccessQueries, AccessSnapshot, CompartmentQueries, PolicyQueries, PrincipalQueries};
+pub use acme_queries::{AcmeFilter, AcmeQueries};
 pub use crl_queries::{CrlQueries, ListedEntries, RevocationQueries};
 pub use error::Error;
 pub use faults::{CommitFaults, NoFaults};

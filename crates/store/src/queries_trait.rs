@@ -1,9 +1,9 @@
 //! The statements that both databases answer. Every method runs in the transaction (or read snapshot) it is called on.
 
 use crate::{
-    AccessQueries, AuditFilter, CaFilter, CertificateFilter, CompartmentQueries, CrlQueries, Error, EventFilter,
-    IdempotencyRecord, IdentityQueries, Intent, IssuedFilter, KeyFilter, KeyVersionToRewrap, Page, PageRequest,
-    PolicyQueries, PrincipalQueries, PublicationQueries, RevocationQueries, VersionSelector,
+    AccessQueries, AcmeQueries, AuditFilter, CaFilter, CertificateFilter, CompartmentQueries, CrlQueries, Error,
+    EventFilter, IdempotencyRecord, IdentityQueries, Intent, IssuedFilter, KeyFilter, KeyVersionToRewrap, Page,
+    PageRequest, PolicyQueries, PrincipalQueries, PublicationQueries, RevocationQueries, VersionSelector,
 };
 use async_trait::async_trait;
 use certwright_domain::audit::chain::Head;
@@ -56,6 +56,7 @@ pub trait Queries:
     + PrincipalQueries
     + PolicyQueries
     + IdentityQueries
+    + AcmeQueries
 {
 }
 impl<T> Queries for T where
@@ -82,7 +83,7 @@ impl<T> Queries for T where
         + PrincipalQueries
         + PolicyQueries
         + IdentityQueries
-        + IdentityQueries
+        + AcmeQueries
 {
 }
 

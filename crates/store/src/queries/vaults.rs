@@ -178,7 +178,7 @@ impl VaultQueries for Session {
     async fn root_key_usage(&mut self) -> Result<Vec<(String, u64)>> {
         let rows = self
             .all(sql("SELECT root_key_id, COUNT(*) AS found FROM (SELECT root_key_id FROM vault_keys \
-                      UNION ALL SELECT root_key_id FROM webhooks) AS sealed GROUP BY root_key_id ORDER BY root_key_id"))
+                      UNION ALL SELECT root_key_id FROM webhooks UNION ALL SELECT root_key_id FROM acme_secrets) AS sealed GROUP BY root_key_id ORDER BY root_key_id"))
             .await?;
         rows.iter()
             .map(|row| Ok((Reading::of(row, "vault_keys", "root_key_id")?.text("root_key_id")?, count(Some(row))?)))

@@ -1,6 +1,7 @@
 //! The suite. `super` is the mount: it says how a fresh store is made.
 
 mod access;
+mod acme;
 mod audit;
 mod ca_bundles;
 mod cas;

@@ -1,0 +1,107 @@
+//! The statements about ACME.
+
+use crate::{Error, Page, PageRequest};
+use async_trait::async_trait;
+use certwright_domain::acme::{Account, Authorization, Directory, EabKey, Order};
+use certwright_domain::id::{AcmeAccountId, AcmeAuthorizationId, AcmeDirectoryId, AcmeOrderId, EabKeyId, IssuedId};
+use certwright_domain::key::SealedBlob;
+use certwright_domain::name::Reference;
+use certwright_domain::serial::Sha256;
+use certwright_domain::time::Timestamp;
+
+type Result<T> = std::result::Result<T, Error>;
+
+/// Which of the things that ACME clients make a list is to hold.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AcmeFilter {
+    /// In this directory.
+    pub directory: Option<AcmeDirectoryId>,
+    /// Of this account.
+    pub account: Option<AcmeAccountId>,
+}
+
+/// Directories, accounts, orders and proofs.
+#[async_trait]
+pub trait AcmeQueries: Send {
+    /// What nonces and bindings are derived from: sealed, and by which root key.
+    async fn acme_secret(&mut self) -> Result<Option<(SealedBlob, String)>>;
+    /// Stores it, the first time.
+    async fn insert_acme_secret(&mut self, sealed: &SealedBlob, root_key_id: &str) -> Result<()>;
+    /// Replaces the secret that `before` sealed by the same under another root key.
+    async fn rewrap_acme_secret(&mut self, before: &str, sealed: &SealedBlob, root_key_id: &str) -> Result<()>;
+
+    /// Stores a directory.
+    async fn insert_acme_directory(&mut self, directory: &Directory) -> Result<()>;
+    /// By id or name.
+    async fn acme_directory(&mut self, reference: &Reference) -> Result<Option<Directory>>;
+    /// Directories by name.
+    async fn acme_directories(&mut self, page: &PageRequest) -> Result<Page<Directory>>;
+    /// How many there are.
+    async fn count_acme_directories(&mut self) -> Result<u64>;
+    /// Writes settings of the row that still has `directory.revision`, and raises the revision.
+    async fn update_acme_directory(&mut self, directory: &Directory) -> Result<()>;
+    /// Deletes the row that still has `revision`.
+    async fn delete_acme_directory(&mut self, id: &AcmeDirectoryId, revision: i64) -> Result<()>;
+
+    /// Stores an account; [`Error::Conflict`]: its key has one already.
+    async fn insert_acme_account(&mut self, account: &Account) -> Result<()>;
+    /// By id.
+    async fn acme_account(&mut self, id: &AcmeAccountId) -> Result<Option<Account>>;
+    /// By its key.
+    async fn acme_account_of(&mut self, directory: &AcmeDirectoryId, key: &Sha256) -> Result<Option<Account>>;
+    /// Accounts, newest first.
+    async fn acme_accounts(&mut self, filter: &AcmeFilter, page: &PageRequest) -> Result<Page<Account>>;
+    /// Is there any account in this directory?
+    async fn has_acme_accounts(&mut self, directory: &AcmeDirectoryId) -> Result<bool>;
+    /// Writes key, state, contacts and terms of the row that still has `account.revision`, and raises the revision.
+    async fn update_acme_account(&mut self, account: &Account) -> Result<()>;
+
+    /// Stores a key for external account bindings.
+    async fn insert_eab_key(&mut self, key: &EabKey) -> Result<()>;
+    /// By id.
+    async fn eab_key(&mut self, id: &EabKeyId) -> Result<Option<EabKey>>;
+    /// Keys, newest first.
+    async fn eab_keys(&mut self, filter: &AcmeFilter, page: &PageRequest) -> Result<Page<EabKey>>;
+    /// Writes what changes of the row that still has `key.revision`, and raises the revision.
+    async fn update_eab_key(&mut self, key: &EabKey) -> Result<()>;
+
+    /// Stores an authorization.
+    async fn insert_acme_authorization(&mut self, authorization: &Authorization) -> Result<()>;
+    /// By id.
+    async fn acme_authorization(&mut self, id: &AcmeAuthorizationId) -> Result<Option<Authorization>>;
+    /// A valid one of this account for this name that is good beyond `now`: the one that lasts longest.
+    async fn valid_acme_authorization(
+        &mut self,
+        account: &AcmeAccountId,
+        identifier: &str,
+        now: Timestamp,
+    ) -> Result<Option<Authorization>>;
+    /// How many of this account are pending at `now`, up to `most`.
+    async fn count_pending_acme_authorizations(
+        &mut self,
+        account: &AcmeAccountId,
+        now: Timestamp,
+        most: u32,
+    ) -> Result<u32>;
+    /// Writes what changes of the row that still has `authorization.revision`, and raises the revision.
+    async fn update_acme_authorization(&mut self, authorization: &Authorization) -> Result<()>;
+    /// Those that somebody is to look at, the longest due first.
+    async fn due_acme_authorizations(&mut self, now: Timestamp, limit: u32) -> Result<Vec<Authorization>>;
+
+    /// Stores an order.
+    async fn insert_acme_order(&mut self, order: &Order) -> Result<()>;
+    /// By id.
+    async fn acme_order(&mut self, id: &AcmeOrderId) -> Result<Option<Order>>;
+    /// Orders, newest first.
+    async fn acme_orders(&mut self, filter: &AcmeFilter, page: &PageRequest) -> Result<Page<Order>>;
+    /// The order whose certificate replaces this one.
+    async fn acme_order_replacing(&mut self, issued: &IssuedId) -> Result<Option<AcmeOrderId>>;
+    /// Writes the end of the row that still has `order.revision`, and raises the revision. [`Error::Conflict`]: another
+    /// order has replaced the same certificate.
+    async fn update_acme_order(&mut self, order: &Order) -> Result<()>;
+
+    /// Takes a nonce, which is good until `expires_at`; false: it was used before.
+    async fn use_acme_nonce(&mut self, nonce: &[u8], expires_at: Timestamp) -> Result<bool>;
+    /// Forgets nonces, orders and authorizations that ended before, at most `limit` of each; how many.
+    async fn purge_acme(&mut self, nonces_before: Timestamp, before: Timestamp, limit: u32) -> Result<u64>;
+}

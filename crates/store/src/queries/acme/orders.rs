@@ -1,0 +1,228 @@
+//! Orders and authorizations.
+
+use super::{
+    AcmeAccountId, AcmeAuthorizationId, AcmeDirectoryId, AcmeFilter, AcmeOrderId, Authorization, Driver, IssuedId,
+    Order, Page, PageRequest, Reading, Result, Row, Session, Timestamp, newest_first, sql, swapped,
+};
+use crate::documents::{
+    read_authorization_ids, read_challenges, read_identifiers, write_authorization_ids, write_challenges,
+    write_identifiers,
+};
+use certwright_domain::acme::{AuthorizationState, Identifier, OrderEnd, OrderError};
+use certwright_domain::name::ResourceName;
+use sqlx::QueryBuilder;
+
+const ORDERS: &str = "acme_orders";
+const AUTHORIZATIONS: &str = "acme_authorizations";
+
+macro_rules! select_order {
+    ($rest:literal) => {
+        concat!(
+            "SELECT id, account_id, directory_id, created_at, identifiers, authorizations, profile, not_before, not_after, \
+             replaces_id, replaces, expires_at, issued_id, error_kind, error_detail, revision FROM acme_orders ",
+            $rest
+        )
+    };
+}
+
+macro_rules! select_authorization {
+    ($rest:literal) => {
+        concat!(
+            "SELECT id, account_id, directory_id, created_at, identifier, state, expires_at, challenges, due_at, revision \
+             FROM acme_authorizations ",
+            $rest
+        )
+    };
+}
+
+fn read(row: &Row) -> Result<Order> {
+    let row = Reading::of(row, ORDERS, "id")?;
+    let replaces_id = row.parse_optional("replaces_id", IssuedId::parse)?;
+    let replaces: Option<String> = row.get("replaces")?;
+    let error_kind: Option<String> = row.get("error_kind")?;
+    let error_detail: Option<String> = row.get("error_detail")?;
+    let end = match (row.parse_optional("issued_id", IssuedId::parse)?, error_kind, error_detail) {
+        (Some(issued), _, _) => Some(OrderEnd::Valid(issued)),
+        (None, Some(kind), Some(detail)) => Some(OrderEnd::Invalid(OrderError { kind, detail })),
+        (None, _, _) => None,
+    };
+    Ok(Order {
+        id: row.parse("id", AcmeOrderId::parse)?,
+        account: row.parse("account_id", AcmeAccountId::parse)?,
+        directory: row.parse("directory_id", AcmeDirectoryId::parse)?,
+        identifiers: row.document("identifiers", read_identifiers)?,
+        authorizations: row.document("authorizations", read_authorization_ids)?,
+        profile: row.parse("profile", ResourceName::parse)?,
+        not_before: row.time_optional("not_before")?,
+        not_after: row.time_optional("not_after")?,
+        replaces: replaces_id.zip(replaces),
+        expires_at: row.time("expires_at")?,
+        end,
+        created_at: row.time("created_at")?,
+        revision: row.get("revision")?,
+    })
+}
+
+fn read_authorization(row: &Row) -> Result<Authorization> {
+    let row = Reading::of(row, AUTHORIZATIONS, "id")?;
+    Ok(Authorization {
+        id: row.parse("id", AcmeAuthorizationId::parse)?,
+        account: row.parse("account_id", AcmeAccountId::parse)?,
+        directory: row.parse("directory_id", AcmeDirectoryId::parse)?,
+        identifier: row.document("identifier", Identifier::from_stored)?,
+        state: row.parse("state", AuthorizationState::parse)?,
+        expires_at: row.time("expires_at")?,
+        challenges: row.document("challenges", read_challenges)?,
+        due_at: row.time_optional("due_at")?,
+        created_at: row.time("created_at")?,
+        revision: row.get("revision")?,
+    })
+}
+
+pub(super) async fn insert_authorization(session: &mut Session, authorization: &Authorization) -> Result<()> {
+    let statement =
+        sql("INSERT INTO acme_authorizations (id, account_id, directory_id, created_at, identifier, state, \
+                         expires_at, challenges, due_at, revision) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)")
+        .bind(authorization.id.as_str())
+        .bind(authorization.account.as_str())
+        .bind(authorization.directory.as_str())
+        .bind(authorization.created_at.unix_ms())
+        .bind(authorization.identifier.to_string())
+        .bind(authorization.state.as_str())
+        .bind(authorization.expires_at.unix_ms())
+        .bind(write_challenges(&authorization.challenges))
+        .bind(authorization.due_at.map(Timestamp::unix_ms))
+        .bind(authorization.revision);
+    session.execute(statement).await.map(drop)
+}
+
+pub(super) async fn authorization(session: &mut Session, id: &AcmeAuthorizationId) -> Result<Option<Authorization>> {
+    let row = session.optional(sql(select_authorization!("WHERE id = $1")).bind(id.as_str())).await?;
+    row.as_ref().map(read_authorization).transpose()
+}
+
+pub(super) async fn valid_authorization(
+    session: &mut Session,
+    account: &AcmeAccountId,
+    identifier: &str,
+    now: Timestamp,
+) -> Result<Option<Authorization>> {
+    let statement = sql(select_authorization!(
+        "WHERE account_id = $1 AND identifier = $2 AND state = 'valid' AND expires_at > $3 \
+         ORDER BY expires_at DESC LIMIT 1"
+    ));
+    let row = session.optional(statement.bind(account.as_str()).bind(identifier).bind(now.unix_ms())).await?;
+    row.as_ref().map(read_authorization).transpose()
+}
+
+pub(super) async fn count_pending(
+    session: &mut Session,
+    account: &AcmeAccountId,
+    now: Timestamp,
+    most: u32,
+) -> Result<u32> {
+    let statement = sql("SELECT 'all' AS id, COUNT(*) AS found FROM (SELECT id FROM acme_authorizations \
+                         WHERE account_id = $1 AND state = 'pending' AND expires_at > $2 LIMIT $3) AS pending");
+    let statement = statement.bind(account.as_str()).bind(now.unix_ms()).bind(i64::from(most));
+    let row = session.optional(statement).await?;
+    row.as_ref().map_or(Ok(0), |row| Reading::of(row, AUTHORIZATIONS, "id")?.number("found"))
+}
+
+pub(super) async fn update_authorization(session: &mut Session, authorization: &Authorization) -> Result<()> {
+    let statement = sql("UPDATE acme_authorizations SET state = $3, expires_at = $4, challenges = $5, due_at = $6, \
+                         revision = revision + 1 WHERE id = $1 AND revision = $2")
+    .bind(authorization.id.as_str())
+    .bind(authorization.revision)
+    .bind(authorization.state.as_str())
+    .bind(authorization.expires_at.unix_ms())
+    .bind(write_challenges(&authorization.challenges))
+    .bind(authorization.due_at.map(Timestamp::unix_ms));
+    swapped(session.execute(statement).await?, AUTHORIZATIONS)
+}
+
+pub(super) async fn due(session: &mut Session, now: Timestamp, limit: u32) -> Result<Vec<Authorization>> {
+    let statement = sql(select_authorization!("WHERE due_at IS NOT NULL AND due_at <= $1 ORDER BY due_at LIMIT $2"));
+    let rows = session.all(statement.bind(now.unix_ms()).bind(i64::from(limit))).await?;
+    rows.iter().map(read_authorization).collect()
+}
+
+pub(super) async fn insert(session: &mut Session, order: &Order) -> Result<()> {
+    let (replaces_id, replaces) = match &order.replaces {
+        Some((id, text)) => (Some(id.as_str()), Some(text.as_str())),
+        None => (None, None),
+    };
+    let statement =
+        sql("INSERT INTO acme_orders (id, account_id, directory_id, created_at, identifiers, authorizations, \
+                         profile, not_before, not_after, replaces_id, replaces, expires_at, issued_id, error_kind, \
+                         error_detail, revision) \
+                         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, NULL, NULL, NULL, $13)")
+        .bind(order.id.as_str())
+        .bind(order.account.as_str())
+        .bind(order.directory.as_str())
+        .bind(order.created_at.unix_ms())
+        .bind(write_identifiers(&order.identifiers))
+        .bind(write_authorization_ids(&order.authorizations))
+        .bind(order.profile.as_str())
+        .bind(order.not_before.map(Timestamp::unix_ms))
+        .bind(order.not_after.map(Timestamp::unix_ms))
+        .bind(replaces_id)
+        .bind(replaces)
+        .bind(order.expires_at.unix_ms())
+        .bind(order.revision);
+    session.execute(statement).await.map(drop)
+}
+
+pub(super) async fn find(session: &mut Session, id: &AcmeOrderId) -> Result<Option<Order>> {
+    let row = session.optional(sql(select_order!("WHERE id = $1")).bind(id.as_str())).await?;
+    row.as_ref().map(read).transpose()
+}
+
+pub(super) async fn list(session: &mut Session, filter: &AcmeFilter, page: &PageRequest) -> Result<Page<Order>> {
+    let texts = (
+        select_order!("WHERE id < $1 ORDER BY id DESC LIMIT $2"),
+        select_order!("WHERE id < $1 AND directory_id = $3 ORDER BY id DESC LIMIT $2"),
+        select_order!("WHERE id < $1 AND account_id = $3 ORDER BY id DESC LIMIT $2"),
+    );
+    newest_first(session, ORDERS, texts, filter, page, read, |order| order.id.as_str()).await
+}
+
+pub(super) async fn replacing(session: &mut Session, issued: &IssuedId) -> Result<Option<AcmeOrderId>> {
+    let statement = sql("SELECT id FROM acme_orders WHERE replaces_id = $1 AND issued_id IS NOT NULL");
+    let row = session.optional(statement.bind(issued.as_str())).await?;
+    row.as_ref().map(|row| Reading::of(row, ORDERS, "id")?.parse("id", AcmeOrderId::parse)).transpose()
+}
+
+pub(super) async fn update(session: &mut Session, order: &Order) -> Result<()> {
+    let (issued, kind, detail) = match &order.end {
+        Some(OrderEnd::Valid(issued)) => (Some(issued.as_str()), None, None),
+        Some(OrderEnd::Invalid(error)) => (None, Some(error.kind.as_str()), Some(error.detail.as_str())),
+        None => (None, None, None),
+    };
+    let statement = sql("UPDATE acme_orders SET issued_id = $3, error_kind = $4, error_detail = $5, \
+                         revision = revision + 1 WHERE id = $1 AND revision = $2")
+    .bind(order.id.as_str())
+    .bind(order.revision)
+    .bind(issued)
+    .bind(kind)
+    .bind(detail);
+    swapped(session.execute(statement).await?, ORDERS)
+}
+
+pub(super) async fn purge(
+    session: &mut Session,
+    nonces_before: Timestamp,
+    before: Timestamp,
+    limit: u32,
+) -> Result<u64> {
+    let mut gone = 0_u64;
+    for (table, key, before) in
+        [("acme_nonces", "nonce", nonces_before), ("acme_orders", "id", before), ("acme_authorizations", "id", before)]
+    {
+        let mut statement = QueryBuilder::<Driver>::new("DELETE FROM ");
+        statement.push(table).push(" WHERE ").push(key).push(" IN (SELECT ").push(key).push(" FROM ").push(table);
+        statement.push(" WHERE expires_at < ").push_bind(before.unix_ms());
+        statement.push(" ORDER BY expires_at LIMIT ").push_bind(i64::from(limit)).push(")");
+        gone = gone.saturating_add(session.execute(statement.build()).await?);
+    }
+    Ok(gone)
+}

@@ -1,0 +1,278 @@
+use super::{conflict, fresh, stale};
+use crate::fixtures::*;
+use certwright_domain::acme::{
+    Account, AccountState, Authorization, AuthorizationState, Challenge, ChallengeState, Contact, Directory,
+    DirectorySettings, EabKey, Failure, FailureKind, Identifier, Method, NameGrant, Order, OrderEnd, OrderError,
+    RawDirectory,
+};
+use certwright_domain::id::{
+    AcmeAccountId, AcmeAuthorizationId, AcmeDirectoryId, AcmeOrderId, CaId, EabKeyId, IssuedId,
+};
+use certwright_domain::identity::AllowedNames;
+use certwright_domain::key::SealedBlob;
+use certwright_store::AcmeFilter;
+
+fn grant() -> NameGrant {
+    NameGrant { names: AllowedNames::parse(&["*.corp.example".to_owned()]).ok() }
+}
+
+fn directory(number: u32, called: &str) -> Directory {
+    let raw = RawDirectory {
+        name: called.to_owned(),
+        description: "for tests".to_owned(),
+        names: Some(vec!["*.example".to_owned()]),
+        allowed_private_ranges: vec!["10.0.0.0/8".to_owned()],
+        caa_identities: vec!["ca.example".to_owned()],
+        check_caa: true,
+        terms_of_service: Some("https://ca.example/terms".to_owned()),
+        enabled: true,
+        ..RawDirectory::default()
+    };
+    Directory {
+        id: AcmeDirectoryId::new(now(), entropy(number)),
+        ca: CaId::new(now(), entropy(1)),
+        settings: DirectorySettings::new(raw).unwrap(),
+        created_at: now(),
+        revision: 1,
+    }
+}
+
+fn account(number: u32, directory: &Directory) -> Account {
+    Account {
+        id: AcmeAccountId::new(now(), entropy(number)),
+        directory: directory.id.clone(),
+        key: format!("{{\"n\":\"{number}\"}}"),
+        thumbprint: sha(number),
+        state: AccountState::Valid,
+        contacts: vec![Contact::parse("mailto:a@example.com").unwrap()],
+        terms_agreed_at: Some(now()),
+        eab_key: Some(EabKeyId::new(now(), entropy(number))),
+        grant: grant(),
+        created_at: now(),
+        revision: 1,
+    }
+}
+
+fn authorization(number: u32, account: &Account, name: &str) -> Authorization {
+    let challenge = |method| Challenge {
+        method,
+        token: format!("token{number}"),
+        state: ChallengeState::Pending,
+        validated_at: None,
+        failure: Some(Failure::new(FailureKind::Dns, "nothing there")),
+        attempts: 1,
+    };
+    Authorization {
+        id: AcmeAuthorizationId::new(now(), entropy(number)),
+        account: account.id.clone(),
+        directory: account.directory.clone(),
+        identifier: Identifier::from_stored(name).unwrap(),
+        state: AuthorizationState::Pending,
+        expires_at: now().plus(days(7)),
+        challenges: vec![challenge(Method::Http01), challenge(Method::Dns01)],
+        due_at: None,
+        created_at: now(),
+        revision: 1,
+    }
+}
+
+fn order(number: u32, account: &Account, authorizations: &[&Authorization], replaces: Option<u32>) -> Order {
+    Order {
+        id: AcmeOrderId::new(now(), entropy(number)),
+        account: account.id.clone(),
+        directory: account.directory.clone(),
+        identifiers: authorizations.iter().map(|it| it.identifier.clone()).collect(),
+        authorizations: authorizations.iter().map(|it| it.id.clone()).collect(),
+        profile: name("tls-server"),
+        not_before: Some(now()),
+        not_after: Some(now().plus(days(1))),
+        replaces: replaces.map(|number| (IssuedId::new(now(), entropy(number)), "aki.serial".to_owned())),
+        expires_at: now().plus(days(7)),
+        end: None,
+        created_at: now(),
+        revision: 1,
+    }
+}
+
+#[tokio::test]
+async fn directories_and_the_secret_come_back() {
+    let store = fresh().await;
+    let made = directory(1, "team-a");
+    let mut tx = store.begin("t").await.unwrap();
+    tx.insert_acme_directory(&made).await.unwrap();
+    tx.insert_acme_directory(&directory(2, "b")).await.unwrap();
+    assert_eq!(tx.acme_directory(&reference("team-a")).await.unwrap(), Some(made.clone()));
+    assert_eq!(tx.acme_directory(&reference(made.id.as_str())).await.unwrap(), Some(made.clone()));
+    assert_eq!(tx.count_acme_directories().await.unwrap(), 2);
+    let page = tx.acme_directories(&first(1)).await.unwrap();
+    let rest = tx.acme_directories(&after(1, page.next)).await.unwrap();
+    assert_eq!((rest.items, rest.next), (vec![made.clone()], None));
+    let settings = DirectorySettings::new(RawDirectory { enabled: false, ..made.settings.to_raw() }).unwrap();
+    let changed = Directory { settings, ..made.clone() };
+    tx.update_acme_directory(&changed).await.unwrap();
+    assert_eq!(tx.update_acme_directory(&changed).await, Err(stale("acme_directories")));
+    assert!(!tx.acme_directory(&reference("team-a")).await.unwrap().unwrap().settings.enabled());
+    assert_eq!(tx.delete_acme_directory(&made.id, 1).await, Err(stale("acme_directories")));
+    tx.delete_acme_directory(&made.id, 2).await.unwrap();
+
+    assert_eq!(tx.acme_secret().await.unwrap(), None);
+    tx.insert_acme_secret(&SealedBlob(vec![1, 2]), "root-1").await.unwrap();
+    assert_eq!(tx.acme_secret().await.unwrap(), Some((SealedBlob(vec![1, 2]), "root-1".to_owned())));
+    assert_eq!(tx.root_key_usage().await.unwrap(), [("root-1".to_owned(), 1)], "no root key goes that it needs");
+    assert_eq!(tx.rewrap_acme_secret("root-0", &SealedBlob(vec![3]), "x").await, Err(stale("acme_secrets")));
+    tx.rewrap_acme_secret("root-1", &SealedBlob(vec![3]), "root-2").await.unwrap();
+    assert_eq!(tx.acme_secret().await.unwrap(), Some((SealedBlob(vec![3]), "root-2".to_owned())));
+    tx.commit().await.unwrap();
+    let mut tx = store.begin("t").await.unwrap();
+    assert!(tx.insert_acme_secret(&SealedBlob(vec![4]), "x").await.is_err(), "there is one");
+}
+
+#[tokio::test]
+async fn a_key_has_one_account_in_a_directory() {
+    let store = fresh().await;
+    let (here, there) = (directory(1, "a"), directory(2, "b"));
+    let made = account(1, &here);
+    let mut tx = store.begin("t").await.unwrap();
+    assert!(!tx.has_acme_accounts(&here.id).await.unwrap());
+    tx.insert_acme_account(&made).await.unwrap();
+    assert!(tx.has_acme_accounts(&here.id).await.unwrap());
+    let elsewhere = Account { thumbprint: sha(1), grant: NameGrant::default(), eab_key: None, ..account(2, &there) };
+    tx.insert_acme_account(&elsewhere).await.unwrap();
+    assert_eq!(tx.acme_account(&made.id).await.unwrap(), Some(made.clone()));
+    assert_eq!(tx.acme_account_of(&there.id, &sha(1)).await.unwrap(), Some(elsewhere.clone()));
+    assert_eq!(tx.acme_account_of(&here.id, &sha(2)).await.unwrap(), None);
+    let of_here = AcmeFilter { directory: Some(here.id.clone()), account: None };
+    assert_eq!(tx.acme_accounts(&of_here, &first(10)).await.unwrap().items, std::slice::from_ref(&made));
+    let newest = tx.acme_accounts(&AcmeFilter::default(), &first(1)).await.unwrap();
+    let rest = tx.acme_accounts(&AcmeFilter::default(), &after(1, newest.next)).await.unwrap();
+    assert_eq!((newest.items, rest.items), (vec![elsewhere.clone()], vec![made.clone()]));
+    let changed =
+        Account { thumbprint: sha(9), state: AccountState::Deactivated, contacts: Vec::new(), ..made.clone() };
+    tx.update_acme_account(&changed).await.unwrap();
+    assert_eq!(tx.update_acme_account(&changed).await, Err(stale("acme_accounts")), "k5: one wins");
+    assert_eq!(tx.acme_account(&made.id).await.unwrap(), Some(Account { revision: 2, ..changed }));
+    tx.commit().await.unwrap();
+    let mut tx = store.begin("t").await.unwrap();
+    let twice = tx.insert_acme_account(&Account { thumbprint: sha(9), ..account(3, &here) }).await;
+    assert!(matches!(twice, Err(certwright_store::Error::Conflict { .. })), "a9: {twice:?}");
+}
+
+#[tokio::test]
+async fn keys_for_bindings_are_used_up_by_compare_and_swap() {
+    let store = fresh().await;
+    let here = directory(1, "a");
+    let made = EabKey {
+        id: EabKeyId::new(now(), entropy(1)),
+        directory: here.id.clone(),
+        name: name("laptops"),
+        grant: grant(),
+        uses_left: Some(1),
+        expires_at: Some(now().plus(days(1))),
+        revoked_at: None,
+        created_at: now(),
+        last_used_at: None,
+        revision: 1,
+    };
+    let mut tx = store.begin("t").await.unwrap();
+    tx.insert_eab_key(&made).await.unwrap();
+    assert_eq!(tx.eab_key(&made.id).await.unwrap(), Some(made.clone()));
+    let used = made.clone().used(now());
+    tx.update_eab_key(&used).await.unwrap();
+    assert_eq!(tx.update_eab_key(&used).await, Err(stale("acme_eab_keys")), "e5: one account");
+    let found = tx.eab_keys(&AcmeFilter { directory: Some(here.id.clone()), account: None }, &first(5)).await.unwrap();
+    assert_eq!(found.items, [EabKey { revision: 2, ..used.clone() }]);
+    let revoked = EabKey { revoked_at: Some(now()), revision: 2, ..used };
+    tx.update_eab_key(&revoked).await.unwrap();
+    tx.insert_eab_key(&EabKey { id: EabKeyId::new(now(), entropy(2)), ..made.clone() }).await.unwrap();
+    tx.commit().await.unwrap();
+    let mut tx = store.begin("t").await.unwrap();
+    let twice = tx.insert_eab_key(&EabKey { id: EabKeyId::new(now(), entropy(3)), ..made }).await;
+    assert_eq!(twice, Err(conflict("acme_eab_keys.name")));
+}
+
+#[tokio::test]
+async fn orders_end_once_and_a_certificate_is_replaced_once() {
+    let store = fresh().await;
+    let holder = account(1, &directory(1, "a"));
+    let one = authorization(1, &holder, "*.a.example");
+    let other = authorization(2, &holder, "10.0.0.1");
+    let made = order(1, &holder, &[&one, &other], Some(7));
+    let second = order(2, &holder, &[&one], Some(7));
+    let mut tx = store.begin("t").await.unwrap();
+    for it in [&made, &second] {
+        tx.insert_acme_order(it).await.unwrap();
+    }
+    assert_eq!(tx.acme_order(&made.id).await.unwrap(), Some(made.clone()));
+    let of_holder = AcmeFilter { account: Some(holder.id.clone()), directory: None };
+    assert_eq!(tx.acme_orders(&of_holder, &first(9)).await.unwrap().items, [second.clone(), made.clone()]);
+    let replaced = IssuedId::new(now(), entropy(7));
+    assert_eq!(tx.acme_order_replacing(&replaced).await.unwrap(), None, "i4: not before it is valid");
+    let done = Order { end: Some(OrderEnd::Valid(IssuedId::new(now(), entropy(8)))), ..made.clone() };
+    tx.update_acme_order(&done).await.unwrap();
+    assert_eq!(tx.update_acme_order(&done).await, Err(stale("acme_orders")), "f8: one wins");
+    assert_eq!(tx.acme_order_replacing(&replaced).await.unwrap(), Some(made.id.clone()));
+    assert_eq!(tx.acme_order(&made.id).await.unwrap(), Some(Order { revision: 2, ..done }));
+    tx.commit().await.unwrap();
+    let mut tx = store.begin("t").await.unwrap();
+    let twice = Order { end: Some(OrderEnd::Valid(IssuedId::new(now(), entropy(9)))), ..second.clone() };
+    assert!(matches!(tx.update_acme_order(&twice).await, Err(certwright_store::Error::Conflict { .. })));
+    drop(tx);
+    let mut tx = store.begin("t").await.unwrap();
+    let error = OrderError { kind: "caa".to_owned(), detail: "forbidden".to_owned() };
+    let failed = Order { end: Some(OrderEnd::Invalid(error)), ..second };
+    tx.update_acme_order(&failed).await.unwrap();
+    assert_eq!(tx.acme_order(&failed.id).await.unwrap(), Some(Order { revision: 2, ..failed }));
+    tx.commit().await.unwrap();
+}
+
+#[tokio::test]
+async fn authorizations_are_due_reused_and_forgotten() {
+    let store = fresh().await;
+    let holder = account(1, &directory(1, "a"));
+    let made = authorization(1, &holder, "a.example");
+    let mut tx = store.begin("t").await.unwrap();
+    tx.insert_acme_authorization(&made).await.unwrap();
+    tx.insert_acme_authorization(&authorization(2, &holder, "*.a.example")).await.unwrap();
+    assert_eq!(tx.acme_authorization(&made.id).await.unwrap(), Some(made.clone()));
+    assert_eq!(tx.count_pending_acme_authorizations(&holder.id, now(), 10).await.unwrap(), 2);
+    assert_eq!(tx.count_pending_acme_authorizations(&holder.id, now(), 1).await.unwrap(), 1);
+    let answered = Authorization { due_at: Some(now().plus(days(1))), ..made.clone() };
+    tx.update_acme_authorization(&answered).await.unwrap();
+    assert_eq!(tx.update_acme_authorization(&answered).await, Err(stale("acme_authorizations")));
+    assert_eq!(tx.due_acme_authorizations(now(), 10).await.unwrap(), []);
+    let due = tx.due_acme_authorizations(now().plus(days(1)), 10).await.unwrap();
+    assert_eq!(due, [Authorization { revision: 2, ..answered.clone() }]);
+    let valid = Authorization {
+        state: AuthorizationState::Valid,
+        due_at: None,
+        expires_at: now().plus(days(30)),
+        revision: 2,
+        ..made.clone()
+    };
+    assert_eq!(tx.valid_acme_authorization(&holder.id, "a.example", now()).await.unwrap(), None);
+    tx.update_acme_authorization(&valid).await.unwrap();
+    let found = tx.valid_acme_authorization(&holder.id, "a.example", now()).await.unwrap();
+    assert_eq!(found, Some(Authorization { revision: 3, ..valid }));
+    for (name, time) in [("*.a.example", now()), ("a.example", now().plus(days(30)))] {
+        assert_eq!(tx.valid_acme_authorization(&holder.id, name, time).await.unwrap(), None, "o10: {name}");
+    }
+    tx.insert_acme_order(&order(1, &holder, &[&made], None)).await.unwrap();
+    assert_eq!(tx.purge_acme(now(), now().plus(days(7)), 10).await.unwrap(), 0);
+    assert_eq!(tx.purge_acme(now(), now().plus(days(8)), 10).await.unwrap(), 2, "the order and the wildcard's proof");
+    tx.commit().await.unwrap();
+}
+
+#[tokio::test]
+async fn n3_n4_a_nonce_is_used_once() {
+    let store = fresh().await;
+    let mut tx = store.begin("t").await.unwrap();
+    assert!(tx.use_acme_nonce(&[1; 24], now()).await.unwrap());
+    assert!(!tx.use_acme_nonce(&[1; 24], now()).await.unwrap());
+    assert!(tx.use_acme_nonce(&[2; 24], now().plus(days(1))).await.unwrap());
+    tx.commit().await.unwrap();
+    let mut tx = store.begin("t").await.unwrap();
+    assert!(!tx.use_acme_nonce(&[1; 24], now()).await.unwrap());
+    assert_eq!(tx.purge_acme(now().plus(days(1)), now(), 10).await.unwrap(), 1);
+    assert!(!tx.use_acme_nonce(&[2; 24], now()).await.unwrap());
+    tx.commit().await.unwrap();
+}
