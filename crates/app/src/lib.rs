@@ -24,6 +24,7 @@ mod identity;
 pub mod issuance;
 mod issued;
 mod jobs;
+pub mod jose;
 mod keys;
 mod ocsp;
 mod outbound;

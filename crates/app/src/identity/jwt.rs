@@ -3,8 +3,8 @@
 //! Read in two steps. [`Unverified`] knows the form alone and shows nothing but what is needed to look for the provider;
 //! the claims come out of [`Unverified::verify`], with the keys of a provider.
 
-use super::json::{self, Json, Object};
 use super::keys::{KeyError, KeySet};
+use crate::jose::json::{self, Json, Object};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use certwright_domain::identity::{Claims, JwsAlgorithm, MAX_TOKEN, Registered};

@@ -3,35 +3,18 @@
 //! A key verifies what fits its type, its curve and, where it says so, its `alg`: the token's own word never decides how a
 //! key is used.
 
-use super::json::{self, Json, Object};
-use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, ECDSA_P521_SHA512_FIXED, ED25519, ParsedPublicKey,
-    RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_2048_8192_SHA384, RSA_PKCS1_2048_8192_SHA512, RSA_PSS_2048_8192_SHA256,
-    RSA_PSS_2048_8192_SHA384, RSA_PSS_2048_8192_SHA512, RsaParameters, RsaPublicKeyComponents,
-};
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use crate::jose::json::{self, Json};
+use crate::jose::{Jwk, is_secret};
 use certwright_domain::identity::{JwsAlgorithm, MAX_KEY_SET};
 use certwright_domain::violation::Invalid;
 
 /// Most keys of a set.
 const MAX_KEYS: usize = 100;
-/// Sizes of RSA keys, in bits.
-const RSA_BITS: std::ops::RangeInclusive<usize> = 2048..=8192;
-/// Members that only private and symmetric keys have (RFC 7518 sections 6.2.2, 6.3.2, 6.4).
-const PRIVATE: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
-
-enum Material {
-    Rsa { n: Vec<u8>, e: Vec<u8> },
-    Ec(JwsAlgorithm, ParsedPublicKey),
-    Ed25519(ParsedPublicKey),
-}
-
 /// A key that may verify tokens.
 pub(super) struct Key {
     id: Option<String>,
     algorithm: Option<JwsAlgorithm>,
-    material: Material,
+    material: Jwk,
 }
 
 /// The keys of an issuer that we can use.
@@ -68,7 +51,7 @@ impl KeySet {
             Invalid::new("invalid_key_set", format!("The key set cannot be used: {why}."), hint)
         };
         let entries = entries(text.as_bytes()).map_err(wrong)?;
-        if entries.iter().any(is_secret) {
+        if entries.iter().any(holds_secret) {
             return Err(wrong("it holds a private or symmetric key; whoever has seen it can make tokens"));
         }
         let keys: Vec<Key> = entries.iter().filter_map(key).collect();
@@ -119,14 +102,8 @@ fn entries(bytes: &[u8]) -> Result<Vec<Json>, &'static str> {
     }
 }
 
-fn is_secret(entry: &Json) -> bool {
-    match entry {
-        Json::Object(members) => {
-            members.get("kty").and_then(Json::text) == Some("oct")
-                || PRIVATE.iter().any(|name| members.contains_key(*name))
-        }
-        _ => false,
-    }
+fn holds_secret(entry: &Json) -> bool {
+    matches!(entry, Json::Object(members) if is_secret(members))
 }
 
 fn key(entry: &Json) -> Option<Key> {
@@ -137,7 +114,7 @@ fn key(entry: &Json) -> Option<Key> {
         (_, Some(_)) => false,
         (_, None) => true,
     };
-    if !for_signatures || is_secret(entry) {
+    if !for_signatures || holds_secret(entry) {
         return None;
     }
     let id = match members.get("kid") {
@@ -148,78 +125,15 @@ fn key(entry: &Json) -> Option<Key> {
         Some(algorithm) => Some(JwsAlgorithm::parse(algorithm.text()?).ok()?),
         None => None,
     };
-    Some(Key { id, algorithm, material: material(members)? })
-}
-
-fn bytes(members: &Object, name: &str) -> Option<Vec<u8>> {
-    URL_SAFE_NO_PAD.decode(members.get(name)?.text()?).ok()
-}
-
-fn material(members: &Object) -> Option<Material> {
-    let curve = members.get("crv").and_then(Json::text);
-    match (members.get("kty")?.text()?, curve) {
-        ("RSA", _) => rsa(bytes(members, "n")?, bytes(members, "e")?),
-        ("EC", Some("P-256")) => ec(members, JwsAlgorithm::Es256, 32),
-        ("EC", Some("P-384")) => ec(members, JwsAlgorithm::Es384, 48),
-        ("EC", Some("P-521")) => ec(members, JwsAlgorithm::Es512, 66),
-        ("OKP", Some("Ed25519")) => ParsedPublicKey::new(&ED25519, bytes(members, "x")?).ok().map(Material::Ed25519),
-        _ => None,
-    }
-}
-
-fn rsa(n: Vec<u8>, e: Vec<u8>) -> Option<Material> {
-    let without_zeros = |bytes: Vec<u8>| -> Vec<u8> { bytes.into_iter().skip_while(|byte| *byte == 0).collect() };
-    let (n, e) = (without_zeros(n), without_zeros(e));
-    let unused = usize::try_from(n.first()?.leading_zeros()).ok()?;
-    let bits = n.len().checked_mul(8)?.checked_sub(unused)?;
-    // The exponent: odd, and from 65537 to what fits four bytes.
-    let exponent = e.iter().fold(0_u64, |so_far, byte| so_far.wrapping_shl(8) | u64::from(*byte));
-    let sane = e.len() <= 4 && exponent >= 65_537 && exponent % 2 == 1;
-    (RSA_BITS.contains(&bits) && sane).then_some(Material::Rsa { n, e })
-}
-
-fn ec(members: &Object, algorithm: JwsAlgorithm, size: usize) -> Option<Material> {
-    let (x, y) = (bytes(members, "x")?, bytes(members, "y")?);
-    if x.len() != size || y.len() != size {
-        return None;
-    }
-    let point = [&[4], x.as_slice(), y.as_slice()].concat();
-    let parsed = match algorithm {
-        JwsAlgorithm::Es256 => ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point),
-        JwsAlgorithm::Es384 => ParsedPublicKey::new(&ECDSA_P384_SHA384_FIXED, point),
-        _ => ParsedPublicKey::new(&ECDSA_P521_SHA512_FIXED, point),
-    };
-    parsed.ok().map(|key| Material::Ec(algorithm, key))
-}
-
-fn rsa_parameters(algorithm: JwsAlgorithm) -> Option<&'static RsaParameters> {
-    match algorithm {
-        JwsAlgorithm::Rs256 => Some(&RSA_PKCS1_2048_8192_SHA256),
-        JwsAlgorithm::Rs384 => Some(&RSA_PKCS1_2048_8192_SHA384),
-        JwsAlgorithm::Rs512 => Some(&RSA_PKCS1_2048_8192_SHA512),
-        JwsAlgorithm::Ps256 => Some(&RSA_PSS_2048_8192_SHA256),
-        JwsAlgorithm::Ps384 => Some(&RSA_PSS_2048_8192_SHA384),
-        JwsAlgorithm::Ps512 => Some(&RSA_PSS_2048_8192_SHA512),
-        JwsAlgorithm::Es256 | JwsAlgorithm::Es384 | JwsAlgorithm::Es512 | JwsAlgorithm::EdDsa => None,
-    }
+    Some(Key { id, algorithm, material: Jwk::parse(members).ok()? })
 }
 
 impl Key {
     fn fits(&self, algorithm: JwsAlgorithm) -> bool {
-        let kind = match &self.material {
-            Material::Rsa { .. } => rsa_parameters(algorithm).is_some(),
-            Material::Ec(own, _) => *own == algorithm,
-            Material::Ed25519(_) => algorithm == JwsAlgorithm::EdDsa,
-        };
-        kind && self.algorithm.is_none_or(|own| own == algorithm)
+        self.material.fits(algorithm) && self.algorithm.is_none_or(|own| own == algorithm)
     }
 
     fn verify(&self, algorithm: JwsAlgorithm, message: &[u8], signature: &[u8]) -> Option<()> {
-        match &self.material {
-            Material::Rsa { n, e } => {
-                RsaPublicKeyComponents { n, e }.verify(rsa_parameters(algorithm)?, message, signature).ok()
-            }
-            Material::Ec(_, key) | Material::Ed25519(key) => key.verify_sig(message, signature).ok(),
-        }
+        self.material.verify(algorithm, message, signature).then_some(())
     }
 }

@@ -4,8 +4,8 @@
 //! is away. A `kid` that they do not know has them fetched anew, once a minute at most: tokens that nobody signed must not
 //! make us call the issuer all the time. One request at a time goes to an issuer; the others wait for what it brings.
 
-use super::json::{self, Json};
 use super::keys::KeySet;
+use crate::jose::json::{self, Json};
 use crate::{Outbound, OutboundError};
 use certwright_domain::http_url::HttpUrl;
 use certwright_domain::id::IdentityProviderId;

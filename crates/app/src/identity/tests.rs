@@ -1,8 +1,8 @@
 //! Tokens, honest and hostile, before the verifier.
 
-use super::json;
 use super::jwt::{Malformed, Unverified, is_jwt};
 use super::keys::{KeyError, KeySet};
+use crate::jose::json;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::{KeyPair as RsaKeyPair, KeySize};
 use aws_lc_rs::signature::{

@@ -9,21 +9,28 @@ use std::fmt;
 
 /// A value.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Json {
+pub enum Json {
+    /// `null`
     Null,
+    /// `true` or `false`
     Bool(bool),
+    /// A whole number.
     Integer(i128),
+    /// Any other number.
     Number(f64),
+    /// A string.
     Text(String),
+    /// An array.
     List(Vec<Json>),
+    /// An object.
     Object(Object),
 }
 
 /// An object.
-pub(super) type Object = BTreeMap<String, Json>;
+pub type Object = BTreeMap<String, Json>;
 
 /// Reads an object; `None`: it is not one, or not well formed.
-pub(super) fn object(bytes: &[u8]) -> Option<Object> {
+pub fn object(bytes: &[u8]) -> Option<Object> {
     match serde_json::from_slice(bytes) {
         Ok(Json::Object(object)) => Some(object),
         _ => None,
@@ -31,7 +38,8 @@ pub(super) fn object(bytes: &[u8]) -> Option<Object> {
 }
 
 impl Json {
-    pub(super) fn text(&self) -> Option<&str> {
+    /// The text, where it is one.
+    pub fn text(&self) -> Option<&str> {
         match self {
             Self::Text(text) => Some(text),
             _ => None,
@@ -39,7 +47,7 @@ impl Json {
     }
 
     /// A time as JWT has it (RFC 7519 section 2, NumericDate); fractions are cut off.
-    pub(super) fn seconds(&self) -> Option<i64> {
+    pub(crate) fn seconds(&self) -> Option<i64> {
         match self {
             Self::Integer(seconds) => i64::try_from(*seconds).ok(),
             Self::Number(seconds) => whole(*seconds),
@@ -56,7 +64,7 @@ fn whole(number: f64) -> Option<i64> {
 }
 
 /// Flattens an object into claims; `None`: there are too many, or two have one path.
-pub(super) fn flatten(object: &Object) -> Option<Claims> {
+pub(crate) fn flatten(object: &Object) -> Option<Claims> {
     let mut claims = Claims::default();
     nested(object, "", &mut claims).then_some(claims)
 }
