@@ -70,6 +70,8 @@ impl App {
             self.rewrap_vault_keys(&call, &mut report).await,
             self.rewrap_keys(&call, &mut report).await,
             self.rewrap_webhook_secrets(&call, &mut report).await,
+            self.rewrap_acme_secret(&call).await,
+            self.tidy_acme().await,
             self.retire_root_keys(&call).await,
             self.finish_deletions(&call, &mut report).await,
             self.report_abandoned_intents(&call).await,

@@ -47,7 +47,11 @@ pub use access::{
     Background, Call, Caller, Door, Leave, Needs, OPERATIONS, Operation, Permission, PolicyQuestion, Principal,
     QuestionTarget, Workload,
 };
-pub use acme::{CaaCheck, ChallengeCheck, Validator};
+pub use acme::{
+    AcmeCall, AcmeDoor, AcmeError, AcmeLimits, AcmeOrderDetail, AcmeSettings, Binding, CaaCheck, CertificateChains,
+    ChallengeCheck, MacAlgorithm, NewAccount, NewAcmeDirectory, NewEabKey, NewOrder, OrderView, Problem, ProblemKind,
+    RenewalInfo, Subproblem, Validator,
+};
 pub use audit::{AuditExport, AuditVerification, ExportVerdict, read_public_keys_pem, verify_export};
 pub use ca_bundles::RawCaBundle;
 pub use cas::{
@@ -108,6 +112,8 @@ pub struct Dependencies {
     pub outbound: Arc<dyn Outbound>,
     /// Where lists are published elsewhere.
     pub targets: Targets,
+    /// Looks at proofs of control.
+    pub validator: Arc<dyn Validator>,
     /// Settings.
     pub settings: Settings,
 }
@@ -131,6 +137,8 @@ pub struct Settings {
     pub events: EventSettings,
     /// OCSP.
     pub ocsp: OcspSettings,
+    /// ACME.
+    pub acme: AcmeSettings,
     /// Between two checkpoints of the audit trail; `None`: no checkpoints are made.
     pub checkpoint_interval: Option<Span>,
 }
@@ -170,6 +178,8 @@ pub(crate) struct Inner {
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) outbound: Arc<dyn Outbound>,
     pub(crate) targets: Targets,
+    pub(crate) validator: Arc<dyn Validator>,
+    pub(crate) acme: acme::Acme,
     pub(crate) publications: publication::Publications,
     pub(crate) delivering: webhooks::Delivering,
     pub(crate) identities: identity::Identities,
@@ -186,7 +196,7 @@ pub(crate) struct Inner {
 impl App {
     /// Puts the application together. Nothing is read or written yet.
     pub fn new(dependencies: Dependencies) -> Self {
-        let Dependencies { store, keys, clock, entropy, outbound, targets, settings } = dependencies;
+        let Dependencies { store, keys, clock, entropy, outbound, targets, validator, settings } = dependencies;
         let recorder = store.recorder();
         let ocsp = ocsp::Ocsp::new(&settings.ocsp);
         Self {
@@ -198,6 +208,8 @@ impl App {
                 entropy,
                 outbound,
                 targets,
+                validator,
+                acme: acme::Acme::new(),
                 publications: publication::Publications::default(),
                 delivering: webhooks::Delivering::default(),
                 identities: identity::Identities::default(),

@@ -47,6 +47,11 @@ impl Rate {
         Some(Self { interval, ahead })
     }
 
+    /// One event is taken back: nothing came of it.
+    pub fn give_back(self, pace: Pace) -> Pace {
+        Pace(pace.0.saturating_sub(self.interval))
+    }
+
     /// One more event at `now`: where the party stands after it, or in how many milliseconds it may come again.
     pub fn take(self, pace: Pace, now: Timestamp) -> Result<Pace, i64> {
         let now = now.unix_ms().saturating_mul(US_OF_A_MS);
@@ -82,6 +87,14 @@ mod tests {
         pace = rate.take(pace, at(100)).unwrap();
         assert_eq!(rate.take(pace, at(100)), Err(100));
         assert_eq!(Rate::per_second(0, 3), None);
+    }
+
+    #[test]
+    fn what_is_given_back_can_be_spent_again() {
+        let rate = Rate::per_hour(1).unwrap();
+        let spent = rate.take(Pace::default(), at(0)).unwrap();
+        assert!(rate.take(spent, at(0)).is_err());
+        assert_eq!(rate.take(rate.give_back(spent), at(0)), Ok(spent));
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! Who calls.
 
 use super::{Background, Operation};
-use certwright_domain::id::TokenId;
-use certwright_domain::name::Reference;
+use certwright_domain::id::{AcmeAccountId, CaId, IssuedId, TokenId};
+use certwright_domain::name::{Reference, ResourceName};
 use certwright_domain::policy::Narrowing;
 pub use certwright_domain::token::Workload;
 use std::net::IpAddr;
@@ -21,6 +21,8 @@ pub enum Door {
     Certificate,
     /// An enrolment token.
     Enrollment,
+    /// ACME.
+    Acme,
 }
 
 impl Door {
@@ -32,6 +34,7 @@ impl Door {
             Self::Jwt => "jwt",
             Self::Certificate => "certificate",
             Self::Enrollment => "enrollment",
+            Self::Acme => "acme",
         }
     }
 }
@@ -45,6 +48,21 @@ pub enum Principal {
     User(String),
     /// A machine that an identity provider, a certificate or an enrolment vouches for.
     Workload(Workload),
+    /// An ACME account: what its directory gives it, and nothing by policies.
+    AcmeAccount(AcmeGrant),
+}
+
+/// What an ACME account may do: whoever made its directory was allowed to do that, and gave it away.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AcmeGrant {
+    /// Name of the directory.
+    pub(crate) directory: String,
+    /// The CA that may sign for it.
+    pub(crate) ca: CaId,
+    /// Names of the profiles that it may be signed with.
+    pub(crate) profiles: Vec<ResourceName>,
+    /// The certificate that it has proven to be its to revoke.
+    pub(crate) revocable: Option<IssuedId>,
 }
 
 impl Principal {
@@ -54,6 +72,7 @@ impl Principal {
             Self::System(_) => "system",
             Self::User(_) => "user",
             Self::Workload(_) => "workload",
+            Self::AcmeAccount(_) => "acmeaccount",
         }
     }
 }
@@ -134,6 +153,20 @@ impl Caller {
         Self { id, name, door, principal: Arc::new(Principal::Workload(workload)), token, scopes, epoch }
     }
 
+    /// An ACME account; `None`: whoever holds the key of a certificate, and no account.
+    pub(crate) fn acme(account: Option<&AcmeAccountId>, grant: AcmeGrant) -> Self {
+        let id = account.map_or_else(|| "acme:certificate-key".to_owned(), |account| format!("acme:{account}"));
+        Self {
+            id,
+            name: format!("acme/{}", grant.directory),
+            door: Door::Acme,
+            principal: Arc::new(Principal::AcmeAccount(grant)),
+            token: None,
+            scopes: Arc::new([]),
+            epoch: 0,
+        }
+    }
+
     /// Is it the server itself?
     pub(crate) fn is_system(&self) -> bool {
         matches!(*self.principal, Principal::System(_))
@@ -158,7 +191,7 @@ impl Caller {
     pub fn as_workload(&self) -> Option<&Workload> {
         match &*self.principal {
             Principal::Workload(workload) => Some(workload),
-            Principal::User(_) | Principal::System(_) => None,
+            Principal::User(_) | Principal::System(_) | Principal::AcmeAccount(_) => None,
         }
     }
 
@@ -171,7 +204,7 @@ impl Caller {
     pub fn user(&self) -> Option<&str> {
         match &*self.principal {
             Principal::User(name) => Some(name),
-            Principal::System(_) | Principal::Workload(_) => None,
+            Principal::System(_) | Principal::Workload(_) | Principal::AcmeAccount(_) => None,
         }
     }
 

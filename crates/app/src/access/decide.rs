@@ -1,6 +1,6 @@
 //! The one place where leave is given.
 
-use super::caller::{Caller, Principal};
+use super::caller::{AcmeGrant, Caller, Principal};
 use super::facts::{Asker, CaPrincipal, RequestFacts};
 use super::snapshot::{KnownUser, Snapshot};
 use super::{Call, Object, Permission};
@@ -69,6 +69,12 @@ impl App {
                 false => Err(Error::Internal(format!("{} does not need {}", action.as_str(), permission.as_str()))),
             };
         }
+        if let Principal::AcmeAccount(grant) = &*call.caller.principal {
+            let ground = grant.decide(permission, object);
+            return ground
+                .map(|ground| Leave { permission, object: id.to_owned(), ground: Some(ground) })
+                .ok_or_else(|| Error::not_found(object.kind, object.reference.unwrap_or_default()));
+        }
         let snapshot = self.inner.access.newest().ok_or_else(no_policies)?;
         let now = self.now();
         match snapshot.decide(call, permission, object, now) {
@@ -85,6 +91,9 @@ impl App {
     pub(crate) fn is_allowed(&self, call: &Call, permission: Permission, object: &Object<'_>) -> bool {
         if let Principal::System(action) = &*call.caller.principal {
             return action.permissions().contains(&permission);
+        }
+        if let Principal::AcmeAccount(grant) = &*call.caller.principal {
+            return grant.decide(permission, object).is_some();
         }
         let snapshot = self.inner.access.newest();
         snapshot.is_some_and(|snapshot| snapshot.decide(call, permission, object, self.now()).is_some())
@@ -106,6 +115,30 @@ impl App {
             true => Ok(()),
             false => self.access().await.map(drop),
         }
+    }
+}
+
+impl AcmeGrant {
+    /// What an ACME account may do stands in its directory alone: have this CA sign with these profiles, and revoke what it
+    /// has proven to be its own.
+    fn decide(&self, permission: Permission, object: &Object<'_>) -> Option<Ground> {
+        let allowed = match permission {
+            Permission::CaIssue => {
+                let profile = object.profile.map(|(_, name)| name);
+                object.ca.is_some_and(|(id, _)| id == self.ca.as_str())
+                    && self.profiles.iter().any(|known| Some(known.as_str()) == profile)
+            }
+            Permission::IssuedRevoke => {
+                let itself = object.itself.map(|(id, _)| id);
+                self.revocable.as_ref().is_some_and(|revocable| Some(revocable.as_str()) == itself)
+            }
+            _ => false,
+        };
+        allowed.then(|| Ground {
+            policy: format!("acme-directory:{}", self.directory).into(),
+            number: 0,
+            statement: "the ACME directory".into(),
+        })
     }
 }
 
@@ -172,7 +205,7 @@ impl Snapshot {
     pub(super) fn who<'a>(&'a self, call: &'a Call, now: Timestamp) -> Option<(Who, Option<&'a KnownUser>)> {
         let caller = &call.caller;
         let (mut who, user) = match &*caller.principal {
-            Principal::System(_) => return None,
+            Principal::System(_) | Principal::AcmeAccount(_) => return None,
             Principal::User(name) => {
                 let known = self.users.get(name).filter(|user| user.enabled)?;
                 let user = (name.clone(), known.id.as_str().to_owned());
@@ -199,7 +232,7 @@ impl Snapshot {
     pub(crate) fn knows(&self, caller: &Caller) -> bool {
         match &*caller.principal {
             Principal::User(name) => self.users.get(name).is_some_and(|user| user.enabled),
-            Principal::System(_) | Principal::Workload(_) => true,
+            Principal::System(_) | Principal::Workload(_) | Principal::AcmeAccount(_) => true,
         }
     }
 

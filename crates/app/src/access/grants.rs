@@ -83,6 +83,22 @@ impl App {
         })
     }
 
+    /// May the caller have the CAs of a compartment sign whatever it likes, and so give that away?
+    pub(crate) async fn may_give_signing(
+        &self,
+        queries: &mut dyn Queries,
+        call: &Call,
+        compartment: &CompartmentId,
+    ) -> Result<(), Error> {
+        let Some((snapshot, who)) = self.grantor(queries, call).await? else { return Ok(()) };
+        let text = format!("Allow any-user to use certificate-authority-delegates in compartment id {compartment}");
+        let statement = Statement::parse(&text).map_err(|error| Error::Internal(error.to_string()))?;
+        let covered = snapshot.policies.covers(&who, &statement, &CompartmentId::tenancy());
+        covered.map_err(|lacking| Error::CannotGrant {
+            detail: format!("An ACME directory gives away what its CA may sign, and you lack `{lacking}` there."),
+        })
+    }
+
     /// The caller as a grantor, by the policies of this transaction; `None`: the server itself, which lacks nothing. What a
     /// token is narrowed to cannot be compared with what is granted: such tokens grant nothing.
     async fn grantor(&self, queries: &mut dyn Queries, call: &Call) -> Result<Option<(Arc<Snapshot>, Who)>, Error> {

@@ -3,6 +3,7 @@
 use super::Permission;
 use crate::context::IssuerContext;
 use certwright_domain::access::{Compartment, PlacedKind, Policy};
+use certwright_domain::acme::Directory;
 use certwright_domain::ca::Ca;
 use certwright_domain::ca_bundle::CaBundle;
 use certwright_domain::id::CompartmentId;
@@ -145,6 +146,12 @@ impl<'a> Object<'a> {
         }
     }
 
+    /// An ACME directory; it lies where its CA lies.
+    pub(crate) fn acme_directory(directory: &'a Directory, compartment: CompartmentId) -> Self {
+        let named = (directory.id.as_str(), directory.settings.name().as_str());
+        Self::resource("ACME directory", Permission::AcmeDirectoryList, named, compartment)
+    }
+
     /// What a CA is asked to sign.
     pub(crate) fn signing(issuer: &'a IssuerContext, profile: &'a str, names: &'a [String]) -> Self {
         let named = (issuer.ca.id.as_str(), issuer.ca.name.as_str());
@@ -194,6 +201,7 @@ placed! {
     ManagedCertificate: certificate by |certificate| certificate.id.as_str();
     StoredProfile: profile by |stored| stored.id.as_ref().map_or("", |id| id.as_str());
     CaBundle: ca_bundle by |bundle| bundle.id.as_str();
+    Directory: acme_directory by |directory| directory.ca.as_str();
     IssuedCertificate: issued by |row| row.ca_id.as_str();
 }
 

@@ -66,6 +66,16 @@ permissions! {
     CaBundleRead = "cabundles:read",
     /// Make, change, delete CA bundles.
     CaBundleManage = "cabundles:manage",
+    /// List ACME directories.
+    AcmeDirectoryList = "acme-directories:inspect",
+    /// Read ACME directories.
+    AcmeDirectoryRead = "acme-directories:read",
+    /// Make, change, delete ACME directories.
+    AcmeDirectoryManage = "acme-directories:manage",
+    /// Read ACME accounts, their orders, and keys for external account bindings.
+    AcmeAccountRead = "acme-accounts:read",
+    /// End ACME accounts; make and revoke keys for external account bindings.
+    AcmeAccountManage = "acme-accounts:manage",
     /// List compartments.
     CompartmentList = "compartments:inspect",
     /// Read compartments.

@@ -58,6 +58,8 @@ pub struct Revoked {
     pub certificate: IssuedCertificate,
     /// After a compromise: other live certificates with the same key. Revoked as well, or still to be revoked.
     pub siblings: Vec<IssuedCertificate>,
+    /// It was revoked so already.
+    pub unchanged: bool,
 }
 
 impl App {
@@ -117,7 +119,7 @@ impl App {
         }
         if changed.is_empty() {
             tx.rollback().await?;
-            return Ok(split(chosen, siblings));
+            return Ok(Revoked { unchanged: true, ..split(chosen, siblings) });
         }
         for (row, before) in &changed {
             tx.change_revocation(&row.id, before.as_ref(), row.revocation.as_ref()).await?;
@@ -292,7 +294,7 @@ fn is_compromised(row: &IssuedCertificate) -> bool {
 fn split(mut chosen: Vec<IssuedCertificate>, offered: Vec<IssuedCertificate>) -> Revoked {
     let certificate = chosen.remove(0);
     chosen.extend(offered);
-    Revoked { certificate, siblings: chosen }
+    Revoked { certificate, siblings: chosen, unchanged: false }
 }
 
 /// What lists carry of a row.

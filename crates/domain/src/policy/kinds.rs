@@ -81,7 +81,9 @@ resource_types! {
     CabundleAssociations = "cabundle-associations",
     /// Profiles.
     Profiles = "profiles",
-    /// ACME accounts.
+    /// ACME directories.
+    AcmeDirectories = "acme-directories",
+    /// ACME accounts, and keys for external account bindings.
     AcmeAccounts = "acme-accounts",
     /// The audit trail.
     AuditEvents = "audit-events",

@@ -1,0 +1,187 @@
+//! Finalizing an order (RFC 8555 section 7.4): CSR in, certificate signed and stored with the order's end in one
+//! transaction. Nothing lies in between: an order is ready until its certificate is on disk, and whoever comes second finds
+//! it there.
+
+use super::accounts::in_use;
+use super::orders::{gone_profile, issuing_error, sentences};
+use super::problem::{AcmeError, Problem, ProblemKind, absent, refuse};
+use super::view::{AcmeCall, OrderView};
+use crate::change::by_id;
+use crate::issuance::{STALE_EPOCH, read_csr};
+use crate::jose::Jwk;
+use crate::{App, Error};
+use certwright_domain::acme::Order;
+use certwright_domain::acme::{Identifier, OrderEnd, OrderState};
+use certwright_domain::dn::{AttributeType, DistinguishedName};
+use certwright_domain::profile::KeyHolder;
+use certwright_domain::rules::LeafRequest;
+use certwright_domain::san::San;
+use certwright_domain::validity::{RequestedEnd, RequestedValidity};
+use certwright_pki::Csr;
+use std::collections::BTreeSet;
+
+/// How often it is begun anew because the configuration changed under it.
+const MAX_ATTEMPTS: u32 = 5;
+/// A DER SEQUENCE.
+const SEQUENCE: u8 = 0x30;
+
+impl App {
+    /// Finalizes an order with a CSR in DER. Whatever is wrong with the CSR, the order stays ready. An order that has its
+    /// certificate already is answered as it is, to the same key.
+    pub async fn finalize_acme_order(&self, call: &AcmeCall, id: &str, csr: &[u8]) -> Result<OrderView, AcmeError> {
+        for _ in 0..MAX_ATTEMPTS {
+            let view = self.acme_order(call, id).await?;
+            let csr = read(csr)?;
+            if let Some(issued) = view.order.certificate() {
+                let row = self.inner.store.read().await?.issued(issued).await?;
+                return match row.is_some_and(|row| row.spki_sha256 == csr.public_key.spki_sha256) {
+                    true => Ok(view),
+                    false => refuse(ProblemKind::OrderNotReady, "The order has its certificate, for another key."),
+                };
+            }
+            if view.state != OrderState::Ready {
+                let why = view.error.map(|error| format!(": {}", error.detail)).unwrap_or_default();
+                let detail = format!("The order is {}{why}", view.state);
+                return refuse(ProblemKind::OrderNotReady, detail);
+            }
+            check_names(&csr, &view.order.identifiers)?;
+            if Jwk::from_canonical(&call.account.key).is_some_and(|key| key.spki_sha256() == csr.public_key.spki_sha256)
+            {
+                return refuse(ProblemKind::BadCsr, "The CSR's key is the account's key; make another one.");
+            }
+            // What was decided since the order was made counts (F10).
+            self.judge_names(call, &view.order.identifiers)?;
+            if !call.door.directory.settings.profiles().contains(&view.order.profile) {
+                return Err(gone_profile(view.order.profile.as_str()));
+            }
+            for authorization in &view.authorizations {
+                let heeded = self.heed_caa(authorization, &call.account, &call.door.directory).await;
+                heeded.map_err(|failure| Problem::new(ProblemKind::Caa, failure.detail))?;
+            }
+            if let Some(done) = self.sign_order(call, &view, csr).await? {
+                return Ok(done);
+            }
+        }
+        Err(Error::Unavailable { detail: "the configuration kept changing".into(), retry_after_s: 1 }.into())
+    }
+
+    /// Signs and stores; `None`: something changed meanwhile, and the decision is to be made anew.
+    async fn sign_order(&self, call: &AcmeCall, view: &OrderView, csr: Csr) -> Result<Option<OrderView>, AcmeError> {
+        let order = &view.order;
+        let request = LeafRequest {
+            subject: subject(&csr),
+            names: order.identifiers.iter().map(|identifier| identifier.san().clone()).collect(),
+            public_key: csr.public_key,
+            key_holder: KeyHolder::Requester,
+            validity: RequestedValidity {
+                not_before: order.not_before,
+                end: order.not_after.map_or(RequestedEnd::Longest, RequestedEnd::NotAfter),
+            },
+            asks_for_ca: csr.asks_for_ca,
+        };
+        let (ca, profile) = (by_id(call.door.directory.ca.as_str())?, by_id(order.profile.as_str())?);
+        let as_caller = call.call();
+        let signed = match self.sign_leaf(&as_caller, &ca, &profile, request, None).await {
+            Ok(signed) => signed,
+            Err(Error::Rejected(violations)) => return refuse(ProblemKind::BadCsr, sentences(&violations)),
+            Err(Error::NotFound { kind: "profile", .. }) => return Err(gone_profile(order.profile.as_str())),
+            Err(error) => return Err(issuing_error(error)),
+        };
+        let mut tx = self.inner.store.begin("acme.finalize").await?;
+        match signed.record(self, &as_caller, &mut tx).await {
+            Ok(()) => {}
+            Err(certwright_store::Error::Stale { what: STALE_EPOCH }) => {
+                drop(tx);
+                self.refresh_epoch().await?;
+                return Ok(None);
+            }
+            Err(error) => return Err(error.into()),
+        }
+        // Under the same epoch: account, directory and proofs as they are now.
+        let account = tx.acme_account(&call.account.id).await?.ok_or_else(|| absent("account"))?;
+        in_use(account)?;
+        let directory = tx.acme_directory(&by_id(call.door.directory.id.as_str())?).await?;
+        if directory.is_none_or(|now| now.revision != call.door.directory.revision) {
+            return Err(Error::Unavailable { detail: "the directory was changed".into(), retry_after_s: 1 }.into());
+        }
+        let current = tx.acme_order(&order.id).await?.ok_or_else(|| absent("order"))?;
+        let now = self.view_order(&mut *tx, current).await?;
+        if now.state != OrderState::Ready || now.order.revision != order.revision {
+            return Ok(None);
+        }
+        let done = Order { end: Some(OrderEnd::Valid(signed.row().id.clone())), ..now.order.clone() };
+        match tx.update_acme_order(&done).await {
+            Ok(()) => {}
+            Err(certwright_store::Error::Stale { .. }) => return Ok(None),
+            Err(certwright_store::Error::Conflict { .. }) => {
+                let detail = "The certificate that the order is to replace was replaced already.";
+                return refuse(ProblemKind::AlreadyReplaced, detail);
+            }
+            Err(error) => return Err(error.into()),
+        }
+        tx.commit().await?;
+        metrics::counter!("certwright_certificates_issued_total").increment(1);
+        let order = Order { revision: done.revision.saturating_add(1), ..done };
+        Ok(Some(OrderView { order, state: OrderState::Valid, error: None, ..now }))
+    }
+}
+
+fn read(bytes: &[u8]) -> Result<Csr, AcmeError> {
+    if bytes.first() != Some(&SEQUENCE) {
+        return refuse(ProblemKind::BadCsr, "`csr` is not a CSR in DER (base64url, without PEM's lines).");
+    }
+    read_csr(bytes).map_err(|error| match error {
+        Error::Invalid(faults) => {
+            let texts: Vec<String> =
+                faults.iter().map(|it| format!("{} {}", it.invalid.detail, it.invalid.hint)).collect();
+            Problem::new(ProblemKind::BadCsr, texts.join(" ")).into()
+        }
+        other => other.into(),
+    })
+}
+
+/// The names of the CSR, its commonName among them, are those of the order: no fewer, no others.
+fn check_names(csr: &Csr, identifiers: &[Identifier]) -> Result<(), AcmeError> {
+    let mut names = BTreeSet::new();
+    for name in &csr.names {
+        match Identifier::of(name.clone()) {
+            Some(identifier) => names.insert(identifier),
+            None => {
+                let detail = format!("The CSR asks for {name}; only DNS names and IP addresses are certified here.");
+                return refuse(ProblemKind::BadCsr, detail);
+            }
+        };
+    }
+    let common_names = csr.subject.attributes().iter().filter(|it| it.kind() == AttributeType::CommonName);
+    for attribute in common_names {
+        match San::parse(attribute.value()).ok().and_then(Identifier::of) {
+            Some(identifier) => names.insert(identifier),
+            None => {
+                let detail = format!("The CSR's commonName `{}` is none of its names.", attribute.value());
+                return refuse(ProblemKind::BadCsr, detail);
+            }
+        };
+    }
+    let ordered: BTreeSet<Identifier> = identifiers.iter().cloned().collect();
+    if names == ordered {
+        return Ok(());
+    }
+    let texts = |of: BTreeSet<&Identifier>| of.into_iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let missing = texts(ordered.difference(&names).collect());
+    let extra = texts(names.difference(&ordered).collect());
+    let mut detail = "The CSR's names are not those of the order.".to_owned();
+    if !missing.is_empty() {
+        detail = format!("{detail} It lacks {missing}.");
+    }
+    if !extra.is_empty() {
+        detail = format!("{detail} It has {extra}, which the order does not.");
+    }
+    refuse(ProblemKind::BadCsr, detail)
+}
+
+/// Of the CSR's subject the first commonName alone, and that where it is a DNS name: everything else was never proven.
+fn subject(csr: &Csr) -> DistinguishedName {
+    let first = csr.subject.attributes().iter().find(|attribute| attribute.kind() == AttributeType::CommonName);
+    let dns = first.filter(|it| matches!(San::parse(it.value()), Ok(San::Dns(_))));
+    dns.and_then(|attribute| DistinguishedName::new(vec![attribute.clone()]).ok()).unwrap_or_default()
+}

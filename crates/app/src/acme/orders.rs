@@ -1,0 +1,374 @@
+//! Orders (RFC 8555 section 7.4), and authorizations ahead of them (section 7.4.1).
+
+use super::limits::Spent;
+use super::problem::{AcmeError, Problem, ProblemKind, Subproblem, about, absent, of_names, refuse};
+use super::view::{AcmeCall, NewOrder, OrderView};
+use crate::change::by_id;
+use crate::{App, Error};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use certwright_domain::acme::{
+    Authorization, AuthorizationState, Challenge, ChallengeState, Identifier, IdentifierFault, MAX_IDENTIFIERS, Method,
+    Order,
+};
+use certwright_domain::dn::DistinguishedName;
+use certwright_domain::id::{AcmeAuthorizationId, AcmeOrderId, IssuedId};
+use certwright_domain::name::ResourceName;
+use certwright_domain::profile::KeyHolder;
+use certwright_domain::rules::LeafRequest;
+use certwright_domain::time::Span;
+use certwright_domain::validity::{RequestedEnd, RequestedValidity};
+use certwright_domain::violation::Violation;
+use certwright_store::{AcmeFilter, Page, PageRequest, Queries};
+
+/// How long an order, and a proof that is pending, may take.
+pub(super) const ORDER_LIFETIME: Span = Span::from_days(7);
+/// Longest text of an identifier that is looked at.
+const MAX_TEXT: usize = 300;
+
+impl App {
+    /// Makes an order. What would be refused when it is finalized is refused now, with one subproblem for each name.
+    pub async fn new_acme_order(&self, call: &AcmeCall, new: NewOrder) -> Result<OrderView, AcmeError> {
+        let identifiers = identifiers(&new.identifiers)?;
+        let profile = self.order_profile(call, new.profile.as_deref())?;
+        self.judge_names(call, &identifiers)?;
+        let validity = RequestedValidity {
+            not_before: new.not_before,
+            end: new.not_after.map_or(RequestedEnd::Longest, RequestedEnd::NotAfter),
+        };
+        self.judge_order(call, &identifiers, &profile, validity).await?;
+        let (replaces, renews) = match &new.replaces {
+            Some(text) => {
+                let (id, in_window) = self.replaceable(call, text, &identifiers).await?;
+                (Some((id, text.clone())), in_window)
+            }
+            None => (None, false),
+        };
+        // A renewal that we asked for ourselves is not counted (RFC 9773 section 5).
+        let spent = if renews { None } else { Some(self.spend_order(call.account.id.as_str())?) };
+        let now = self.now();
+        let mut read = self.inner.store.read().await?;
+        let mut authorizations = Vec::with_capacity(identifiers.len());
+        for identifier in &identifiers {
+            authorizations.push(self.authorization_for(call, &mut *read, identifier).await?);
+        }
+        let made: Vec<&Authorization> = authorizations.iter().filter(|(_, new)| *new).map(|(it, _)| it).collect();
+        self.check_pending(call, &mut *read, &made).await?;
+        drop(read);
+        let order = Order {
+            id: AcmeOrderId::new(now, self.inner.id_entropy()),
+            account: call.account.id.clone(),
+            directory: call.door.directory.id.clone(),
+            identifiers,
+            authorizations: authorizations.iter().map(|(it, _)| it.id.clone()).collect(),
+            profile,
+            not_before: new.not_before,
+            not_after: new.not_after,
+            replaces,
+            expires_at: now.plus(ORDER_LIFETIME),
+            end: None,
+            created_at: now,
+            revision: 1,
+        };
+        let mut tx = self.inner.store.begin("acme.new-order").await?;
+        for authorization in made {
+            tx.insert_acme_authorization(authorization).await?;
+        }
+        tx.insert_acme_order(&order).await?;
+        tx.commit().await?;
+        spent.into_iter().for_each(Spent::keep);
+        let authorizations = authorizations.into_iter().map(|(authorization, _)| authorization).collect();
+        Ok(self.order_view(order, authorizations))
+    }
+
+    /// Makes an authorization without an order, or gives the one that is there; true: it was made.
+    pub async fn new_acme_authorization(
+        &self,
+        call: &AcmeCall,
+        (kind, value): (String, String),
+    ) -> Result<(Authorization, bool), AcmeError> {
+        let found = identifiers(std::slice::from_ref(&(kind, value)))?;
+        let Some(identifier) = found.into_iter().next() else { return Err(absent("identifier")) };
+        if identifier.is_wildcard() {
+            let text = "Wildcards are authorized by their orders alone (RFC 8555 section 7.4.1).";
+            return Err(of_names(vec![about(ProblemKind::RejectedIdentifier, &identifier, text)]));
+        }
+        self.judge_names(call, std::slice::from_ref(&identifier))?;
+        let mut read = self.inner.store.read().await?;
+        let (authorization, new) = self.authorization_for(call, &mut *read, &identifier).await?;
+        if new {
+            self.check_pending(call, &mut *read, &[&authorization]).await?;
+        }
+        drop(read);
+        if new {
+            let mut tx = self.inner.store.begin("acme.new-authz").await?;
+            tx.insert_acme_authorization(&authorization).await?;
+            tx.commit().await?;
+        }
+        Ok((authorization, new))
+    }
+
+    /// An order of the account.
+    pub async fn acme_order(&self, call: &AcmeCall, id: &str) -> Result<OrderView, AcmeError> {
+        let id = AcmeOrderId::parse(id).map_err(|_| absent("order"))?;
+        let mut read = self.inner.store.read().await?;
+        let order = read.acme_order(&id).await?;
+        let order = order.filter(|order| order.account == call.account.id).ok_or_else(|| absent("order"))?;
+        self.view_order(&mut *read, order).await
+    }
+
+    /// Orders of the account, newest first.
+    pub async fn acme_orders_of(&self, call: &AcmeCall, page: &PageRequest) -> Result<Page<Order>, AcmeError> {
+        let filter = AcmeFilter { account: Some(call.account.id.clone()), directory: None };
+        let found = self.inner.store.read().await?.acme_orders(&filter, page).await;
+        found.map_err(|error| match error {
+            certwright_store::Error::BadCursor => {
+                Problem::new(ProblemKind::Malformed, "The cursor does not belong to this list.").into()
+            }
+            other => other.into(),
+        })
+    }
+
+    /// An order with its authorizations, as it is now.
+    pub(super) async fn view_order(&self, queries: &mut dyn Queries, order: Order) -> Result<OrderView, AcmeError> {
+        let mut authorizations = Vec::with_capacity(order.authorizations.len());
+        for id in &order.authorizations {
+            authorizations.extend(queries.acme_authorization(id).await?);
+        }
+        Ok(self.order_view(order, authorizations))
+    }
+
+    fn order_view(&self, order: Order, authorizations: Vec<Authorization>) -> OrderView {
+        let (state, error) = order.state(&authorizations, self.now());
+        let is_looking = authorizations.iter().any(|authorization| authorization.processing().is_some());
+        OrderView { order, state, error, is_looking, authorizations }
+    }
+
+    /// The profile that is asked for, or the directory's first one.
+    fn order_profile(&self, call: &AcmeCall, asked: Option<&str>) -> Result<ResourceName, AcmeError> {
+        let offered = call.door.directory.settings.profiles();
+        let found = match asked {
+            Some(asked) => offered.iter().find(|profile| profile.as_str() == asked),
+            None => offered.first(),
+        };
+        found.cloned().ok_or_else(|| {
+            let names: Vec<&str> = offered.iter().map(ResourceName::as_str).collect();
+            let asked = asked.unwrap_or_default().escape_debug();
+            let detail = format!("This directory has no profile `{asked}`; it has: {}.", names.join(", "));
+            Problem::new(ProblemKind::InvalidProfile, detail).into()
+        })
+    }
+
+    /// Directory and account let these names be ordered, one by one.
+    pub(super) fn judge_names(&self, call: &AcmeCall, identifiers: &[Identifier]) -> Result<(), AcmeError> {
+        let directory = call.door.directory.settings.names();
+        let refused = |identifier: &Identifier| {
+            let name = identifier.san();
+            let detail = if directory.is_some_and(|names| !names.allows(name)) {
+                format!("This directory does not certify {identifier}.")
+            } else if !call.account.grant.allows(name) {
+                format!("The account may not order {identifier}: its external account binding names other names.")
+            } else {
+                return None;
+            };
+            Some(about(ProblemKind::RejectedIdentifier, identifier, detail))
+        };
+        let refused: Vec<Subproblem> = identifiers.iter().filter_map(refused).collect();
+        if refused.is_empty() { Ok(()) } else { Err(of_names(refused)) }
+    }
+
+    /// What CA and profile would say, to any key that the profile takes.
+    async fn judge_order(
+        &self,
+        call: &AcmeCall,
+        identifiers: &[Identifier],
+        profile: &ResourceName,
+        validity: RequestedValidity,
+    ) -> Result<(), AcmeError> {
+        let (ca, profile) = (by_id(call.door.directory.ca.as_str())?, by_id(profile.as_str())?);
+        let algorithm = match self.key_algorithm_for(Some(&profile), None).await {
+            Err(Error::NotFound { .. }) => return Err(gone_profile(profile.as_str())),
+            other => other?,
+        };
+        let request = LeafRequest {
+            subject: DistinguishedName::default(),
+            names: identifiers.iter().map(|identifier| identifier.san().clone()).collect(),
+            public_key: self.sample_key(algorithm).await?,
+            key_holder: KeyHolder::Requester,
+            validity,
+            asks_for_ca: false,
+        };
+        let judged = self.judge_leaf(&call.call(), &ca, &profile, request).await.map_err(issuing_error)?;
+        match judged.outcome {
+            Ok(_) => Ok(()),
+            Err(violations) => Err(of_violations(&violations, identifiers)),
+        }
+    }
+
+    /// An authorization for a name: one that is valid, one that needs no proof, or a new one; true: it is new.
+    async fn authorization_for(
+        &self,
+        call: &AcmeCall,
+        queries: &mut dyn Queries,
+        identifier: &Identifier,
+    ) -> Result<(Authorization, bool), AcmeError> {
+        let settings = &call.door.directory.settings;
+        let now = self.now();
+        if settings.reuse_authorizations() {
+            let known = queries.valid_acme_authorization(&call.account.id, &identifier.to_string(), now).await?;
+            if let Some(known) = known {
+                return Ok((known, false));
+            }
+        }
+        let trusted = settings.without_challenge() && call.account.grant.vouches_for(identifier.san());
+        let mut authorization = Authorization {
+            id: AcmeAuthorizationId::new(now, self.inner.id_entropy()),
+            account: call.account.id.clone(),
+            directory: call.door.directory.id.clone(),
+            identifier: identifier.clone(),
+            state: AuthorizationState::Pending,
+            expires_at: now.plus(ORDER_LIFETIME),
+            challenges: Vec::new(),
+            due_at: None,
+            created_at: now,
+            revision: 1,
+        };
+        if trusted {
+            authorization.state = AuthorizationState::Valid;
+            authorization.expires_at = now.plus(settings.authorization_lifetime());
+            return Ok((authorization, true));
+        }
+        self.may_try_again(call.account.id.as_str(), &identifier.to_string())?;
+        let fitting = settings.challenges().iter().filter(|method| method.fits(identifier.san()));
+        authorization.challenges = fitting.map(|method| self.challenge(*method)).collect();
+        if authorization.challenges.is_empty() {
+            let text = format!("No challenge of this directory can prove control of {identifier}.");
+            return Err(of_names(vec![about(ProblemKind::RejectedIdentifier, identifier, text)]));
+        }
+        Ok((authorization, true))
+    }
+
+    fn challenge(&self, method: Method) -> Challenge {
+        let mut random = [0; 32];
+        self.inner.entropy.fill(&mut random);
+        Challenge {
+            method,
+            token: URL_SAFE_NO_PAD.encode(random),
+            state: ChallengeState::Pending,
+            validated_at: None,
+            failure: None,
+            attempts: 0,
+        }
+    }
+
+    async fn check_pending(
+        &self,
+        call: &AcmeCall,
+        queries: &mut dyn Queries,
+        made: &[&Authorization],
+    ) -> Result<(), AcmeError> {
+        let most = self.inner.settings.acme.limits.pending_authorizations;
+        let more = made.iter().filter(|it| it.state == AuthorizationState::Pending).count();
+        if more == 0 {
+            return Ok(());
+        }
+        let pending = queries.count_pending_acme_authorizations(&call.account.id, self.now(), most).await?;
+        if pending.saturating_add(u32::try_from(more).unwrap_or(u32::MAX)) <= most {
+            return Ok(());
+        }
+        let detail =
+            format!("The account has {pending} proofs pending, {most} are allowed: finish or deactivate some.");
+        Err(Problem { retry_after_s: Some(3_600), ..Problem::new(ProblemKind::RateLimited, detail) }.into())
+    }
+
+    /// The certificate that an order may replace, and whether its renewal is due (RFC 9773 section 5).
+    async fn replaceable(
+        &self,
+        call: &AcmeCall,
+        text: &str,
+        identifiers: &[Identifier],
+    ) -> Result<(IssuedId, bool), AcmeError> {
+        let found = self.find_renewal(text).await?;
+        let Some((row, _)) = found.filter(|(row, _)| row.requester == call.requester()) else {
+            return refuse(ProblemKind::Unauthorized, "`replaces` names no certificate of this account.");
+        };
+        let shared = identifiers.iter().any(|identifier| row.names.contains(identifier.san()));
+        if !shared {
+            return refuse(ProblemKind::Malformed, "The order has no name of the certificate that it is to replace.");
+        }
+        if self.inner.store.read().await?.acme_order_replacing(&row.id).await?.is_some() {
+            return refuse(
+                ProblemKind::AlreadyReplaced,
+                "The certificate that the order is to replace was replaced already.",
+            );
+        }
+        let window = self.window_of(&row).await?;
+        Ok((row.id, window.start <= self.now()))
+    }
+}
+
+fn identifiers(given: &[(String, String)]) -> Result<Vec<Identifier>, AcmeError> {
+    if given.is_empty() {
+        return refuse(ProblemKind::Malformed, "The order has no identifiers.");
+    }
+    if given.len() > MAX_IDENTIFIERS {
+        let detail = format!("The order has {} identifiers, {MAX_IDENTIFIERS} are allowed.", given.len());
+        return refuse(ProblemKind::Malformed, detail);
+    }
+    let (mut read, mut faults) = (Vec::new(), Vec::new());
+    for (kind, value) in given {
+        if kind.len() > MAX_TEXT || value.len() > MAX_TEXT {
+            return refuse(ProblemKind::Malformed, format!("An identifier has more than {MAX_TEXT} bytes."));
+        }
+        match Identifier::parse(kind, value) {
+            Ok(identifier) if read.contains(&identifier) => {}
+            Ok(identifier) => read.push(identifier),
+            Err(fault) => {
+                let (problem, detail) = match fault {
+                    IdentifierFault::Type(detail) => (ProblemKind::UnsupportedIdentifier, detail),
+                    IdentifierFault::Value(detail) => (ProblemKind::RejectedIdentifier, detail),
+                };
+                faults.push(Subproblem { kind: problem, detail, identifier: (kind.clone(), value.clone()) });
+            }
+        }
+    }
+    if faults.is_empty() { Ok(read) } else { Err(of_names(faults)) }
+}
+
+/// Broken rules: those of names as subproblems; others make the request malformed.
+fn of_violations(violations: &[Violation], identifiers: &[Identifier]) -> AcmeError {
+    let of = |violation: &Violation| {
+        let index = violation.pointer.strip_prefix("/names/")?.parse::<usize>().ok()?;
+        let detail = format!("{} {}", violation.detail, violation.hint);
+        Some(about(ProblemKind::RejectedIdentifier, identifiers.get(index)?, detail))
+    };
+    let named: Vec<Subproblem> = violations.iter().filter_map(of).collect();
+    if named.len() == violations.len() {
+        return of_names(named);
+    }
+    Problem { subproblems: named, ..Problem::new(ProblemKind::Malformed, sentences(violations)) }.into()
+}
+
+/// What the rules said, for people.
+pub(super) fn sentences(violations: &[Violation]) -> String {
+    let texts: Vec<String> = violations.iter().map(|it| format!("{} {}", it.detail, it.hint)).collect();
+    texts.join(" ")
+}
+
+pub(super) fn gone_profile(name: &str) -> AcmeError {
+    let detail = format!("The profile `{name}` is not there any more; make a new order.");
+    Problem::new(ProblemKind::InvalidProfile, detail).into()
+}
+
+/// What keeps a CA from signing is its operators' to mend, and not shown to clients.
+pub(super) fn issuing_error(error: Error) -> AcmeError {
+    match error {
+        Error::Conflict { .. } | Error::NotFound { .. } | Error::Forbidden { .. } => {
+            tracing::warn!(%error, "an ACME directory cannot issue: its CA or profile cannot be used");
+            let detail = "The CA of this directory cannot issue now; its operator finds the reason in the log.";
+            let problem = Problem::new(ProblemKind::ServerInternal, detail).with_status(503);
+            Problem { retry_after_s: Some(60), ..problem }.into()
+        }
+        other => other.into(),
+    }
+}
