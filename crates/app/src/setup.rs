@@ -2,14 +2,16 @@
 
 use crate::cas::{CaView, NewCa, NewCaKind, NewRules, OwnKey, RenewCa};
 use crate::principals::ensure_admin;
-use crate::{App, Call, Error, IssueRequest, NewKey, Subject};
+use crate::{App, Call, Error, IssueRequest, NewAcmeDirectory, NewKey, Subject};
 use certwright_domain::access::ADMIN;
+use certwright_domain::acme::RawDirectory;
 use certwright_domain::algorithm::KeyAlgorithm;
 use certwright_domain::ca::{Ca, RevocationSettings};
 use certwright_domain::dn::{Attribute, AttributeType, DistinguishedName};
 use certwright_domain::key::Protection;
 use certwright_domain::name::{Reference, ResourceName};
 use certwright_domain::principal::PrincipalName;
+use certwright_domain::profile::{RawNameLimits, RawProfile};
 use certwright_domain::san::San;
 use certwright_domain::secret::{SecretBytes, SecretText};
 use certwright_domain::time::{Span, Timestamp};
@@ -54,6 +56,13 @@ pub struct QuickstartReport {
 const INITIALISED: &str = "initialised";
 /// Name of the vault and the CA that the server's own certificates come from.
 const SERVICE: &str = "certwright-service";
+/// Name of the ACME directory of a first set-up,
+const ACME_DIRECTORY: &str = "default";
+/// the profile that it offers first,
+const ACME_PROFILE: &str = "acme";
+/// and where the names that it certifies may lie: private networks (RFC 1918, RFC 4193). Loopback and link-local addresses,
+/// among which clouds have their metadata, are not among them.
+const PRIVATE_RANGES: [&str; 4] = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7"];
 /// Lifetime of the service CA's certificate; it is renewed when a third is left.
 const SERVICE_CA_VALIDITY: Span = Span::from_days(3650);
 /// Lifetime of the server's certificate.
@@ -237,6 +246,7 @@ impl App {
                 },
             )
             .await?;
+        self.directory_named(&call, &issuing.ca.name).await?;
         let first = San::parse(&wish.dns_name).map_err(|invalid| Error::invalid("/name", invalid))?;
         let request = IssueRequest {
             subject: Subject { subject: Some(common_name(&wish.dns_name, None)?), names: Some(vec![first]) },
@@ -259,6 +269,10 @@ impl App {
                 ("keys".into(), "root-key (ECDSA P-384), issuing-key (ECDSA P-256), software protection".into()),
                 ("root CA".into(), format!("root, until {}", until(&root))),
                 ("issuing CA".into(), format!("issuing-1, until {}, leaf certificates up to 90 days", until(&issuing))),
+                (
+                    "ACME directory".into(),
+                    format!("{ACME_DIRECTORY}, for {}, with the profile {ACME_PROFILE}", issuing.ca.name),
+                ),
                 ("certificate".into(), format!("{}, serial {}, issued and verified", wish.dns_name, issued.row.serial)),
             ],
             first_certificate: issued.chain().into_iter().map(|der| to_pem("CERTIFICATE", der)).collect(),
@@ -279,6 +293,43 @@ impl App {
         let new = NewKey { name: key.clone(), algorithm, protection: Protection::Software };
         match self.create_key(call, vault, new).await {
             Ok(_) | Err(Error::Conflict { code: "name_taken", .. }) => Ok(Reference::from(&key)),
+            Err(other) => Err(other),
+        }
+    }
+
+    /// The ACME directory of a first set-up, made when missing. Machines on private addresses are what it is for.
+    async fn directory_named(&self, call: &Call, ca: &ResourceName) -> Result<(), Error> {
+        let profile = RawProfile {
+            name: ACME_PROFILE.to_owned(),
+            description: "Servers that prove by ACME which names are theirs.".to_owned(),
+            usages: vec!["serverAuth".to_owned()],
+            key_holders: vec!["REQUESTER".to_owned()],
+            names: RawNameLimits {
+                dns: Some(vec!["*".to_owned()]),
+                wildcards: true,
+                ip: Some(vec!["*".to_owned()]),
+                required: true,
+                common_name_in_names: true,
+                subject: Some(vec!["commonName".to_owned()]),
+                ..RawNameLimits::default()
+            },
+            ..RawProfile::default()
+        };
+        match self.create_profile(call, profile).await {
+            Ok(_) | Err(Error::Conflict { code: "name_taken", .. }) => {}
+            Err(other) => return Err(other),
+        }
+        let settings = RawDirectory {
+            name: ACME_DIRECTORY.to_owned(),
+            profiles: vec![ACME_PROFILE.to_owned(), "tls-server".to_owned(), "tls-server-or-client".to_owned()],
+            description: "For every ACME client that can reach this server.".to_owned(),
+            allowed_private_ranges: PRIVATE_RANGES.map(str::to_owned).to_vec(),
+            reuse_authorizations: true,
+            enabled: true,
+            ..RawDirectory::default()
+        };
+        match self.create_acme_directory(call, NewAcmeDirectory { ca: Reference::from(ca), settings }).await {
+            Ok(_) | Err(Error::Conflict { code: "name_taken", .. }) => Ok(()),
             Err(other) => Err(other),
         }
     }

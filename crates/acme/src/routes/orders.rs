@@ -1,0 +1,71 @@
+//! Orders (RFC 8555 section 7.4).
+
+use crate::Door;
+use crate::answer::{Answer, json_body, set};
+use crate::guard::{self, Signer};
+use crate::payload::Payload;
+use crate::render;
+use axum::body::{Body, Bytes};
+use axum::extract::{Path, State};
+use axum::http::header::{LOCATION, RETRY_AFTER};
+use axum::http::request::Parts;
+use axum::http::{Response, StatusCode};
+use certwright_app::{AcmeError, NewOrder, OrderView};
+use certwright_domain::acme::OrderState;
+
+/// Seconds after which it is worth looking again.
+pub(crate) const SOON: &str = "1";
+
+pub(crate) async fn new_order(State(door): State<Door>, Path(name): Path<String>, parts: Parts, body: Bytes) -> Answer {
+    let verified = guard::verify(&door, &name, "new-order", &parts, &body, Signer::Account).await?;
+    let (call, payload) = verified.call()?;
+    let view = door.app().new_acme_order(&call, read_new(&payload)?).await?;
+    Ok(answer(&door, &name, StatusCode::CREATED, &view))
+}
+
+fn read_new(payload: &[u8]) -> Result<NewOrder, AcmeError> {
+    let payload = Payload::parse(payload)?;
+    Ok(NewOrder {
+        identifiers: payload.identifiers()?,
+        not_before: payload.time("notBefore")?,
+        not_after: payload.time("notAfter")?,
+        profile: payload.text("profile")?.map(str::to_owned),
+        replaces: payload.text("replaces")?.map(str::to_owned),
+    })
+}
+
+pub(crate) async fn order(
+    State(door): State<Door>,
+    Path((name, id)): Path<(String, String)>,
+    parts: Parts,
+    body: Bytes,
+) -> Answer {
+    let path = format!("order/{id}");
+    let (call, payload) = guard::verify(&door, &name, &path, &parts, &body, Signer::Account).await?.call()?;
+    Payload::none(&payload)?;
+    let view = door.app().acme_order(&call, &id).await?;
+    Ok(answer(&door, &name, StatusCode::OK, &view))
+}
+
+pub(crate) async fn finalize(
+    State(door): State<Door>,
+    Path((name, id)): Path<(String, String)>,
+    parts: Parts,
+    body: Bytes,
+) -> Answer {
+    let path = format!("order/{id}/finalize");
+    let (call, payload) = guard::verify(&door, &name, &path, &parts, &body, Signer::Account).await?.call()?;
+    let csr = Payload::parse(&payload)?.bytes("csr")?;
+    let view = door.app().finalize_acme_order(&call, &id, &csr).await?;
+    Ok(answer(&door, &name, StatusCode::OK, &view))
+}
+
+fn answer(door: &Door, name: &str, status: StatusCode, view: &OrderView) -> Response<Body> {
+    let urls = door.urls(name);
+    let mut response = json_body(status, &render::order(&urls, view));
+    set(response.headers_mut(), LOCATION, &urls.order(view.order.id.as_str()));
+    if view.state == OrderState::Pending && view.is_looking {
+        set(response.headers_mut(), RETRY_AFTER, SOON);
+    }
+    response
+}

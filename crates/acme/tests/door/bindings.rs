@@ -1,0 +1,146 @@
+//! External account bindings (E), and certificates without a challenge.
+
+use crate::client::{Client, Signer, binding, binding_with};
+use crate::csr::Csr;
+use crate::server::{Server, call};
+use certwright_app::NewEabKey;
+use certwright_domain::acme::RawDirectory;
+use certwright_domain::name::{Reference, ResourceName};
+use certwright_domain::time::Span;
+use serde_json::json;
+
+async fn bound(server: &Server, trusting: bool) {
+    let raw = RawDirectory {
+        name: "bound".to_owned(),
+        external_account_required: true,
+        without_challenge: trusting,
+        ..Default::default()
+    };
+    server.directory(raw).await;
+}
+
+async fn key(server: &Server, name: &str, uses: Option<u32>, names: Option<&[&str]>) -> (String, String) {
+    let new = NewEabKey {
+        name: ResourceName::parse(name).unwrap(),
+        directory: Reference::parse("bound").unwrap(),
+        names: names.map(|names| names.iter().map(|name| (*name).to_owned()).collect()),
+        uses,
+        expires_at: Some(server.app.now().plus(Span::from_hours(1))),
+    };
+    let (key, secret) = server.app.create_eab_key(&call(), new).await.unwrap();
+    (key.id.to_string(), secret.expose().clone())
+}
+
+#[tokio::test]
+async fn e1_e2_e3_e4_e7_a_binding_is_what_it_should_be_or_refused() {
+    for server in Server::on_every_database().await {
+        bound(&server, false).await;
+        let (kid, mac) = key(&server, "once", Some(1), None).await;
+        assert!(mac.len() == 64 && !mac.contains('='), "E7");
+        let client = Client::stranger(&server, "bound", Signer::es256());
+        let (url, jwk) = (client.url("new-account"), client.key.jwk());
+        client.new_account(json!({})).await.refused(403, "externalAccountRequired");
+        // E2: its form.
+        let right = json!({"alg": "HS256", "kid": kid, "url": url});
+        let with = |name: &str, value: serde_json::Value| {
+            let mut header = right.clone();
+            header[name] = value;
+            header
+        };
+        for header in [
+            with("alg", json!("ES256")),
+            with("alg", json!("none")),
+            with("url", json!(client.url("new-order"))),
+            with("nonce", json!("AAAA")),
+            with("jwk", jwk.clone()),
+            with("kid", json!(null)),
+            with("crit", json!([])),
+        ] {
+            let binding = binding_with(&header, &mac, &jwk);
+            client.new_account(json!({"externalAccountBinding": binding})).await.refused(400, "malformed");
+        }
+        let other_key = binding_with(&right, &mac, &Signer::es256().jwk());
+        client.new_account(json!({"externalAccountBinding": other_key})).await.refused(400, "malformed");
+        // E3: unknown, wrong, of another directory, ended, revoked: one wording.
+        let (other_kid, other_mac) = key(&server, "other", None, None).await;
+        let mut wordings = std::collections::BTreeSet::new();
+        let unknown = kid.replace(&kid[7..9], "00");
+        for (kid, mac) in [(unknown.as_str(), &mac), (kid.as_str(), &other_mac), ("x", &mac)] {
+            let binding = binding(kid, mac, &jwk, &url);
+            let refused = client.new_account(json!({"externalAccountBinding": binding})).await;
+            wordings.insert(refused.refused(403, "unauthorized").json()["detail"].as_str().unwrap().to_owned());
+        }
+        server.app.revoke_eab_key(&call(), &other_kid).await.unwrap();
+        let revoked = binding(&other_kid, &other_mac, &jwk, &url);
+        let refused = client.new_account(json!({"externalAccountBinding": revoked})).await.refused(403, "unauthorized");
+        wordings.insert(refused.json()["detail"].as_str().unwrap().to_owned());
+        // All three MACs; E4: a key for one account.
+        let (many, many_mac) = key(&server, "many", None, None).await;
+        for algorithm in ["HS256", "HS384", "HS512"] {
+            let another = Client::stranger(&server, "bound", Signer::es256());
+            let header = json!({"alg": algorithm, "kid": many, "url": url});
+            let binding = binding_with(&header, &many_mac, &another.key.jwk());
+            another.new_account(json!({"externalAccountBinding": binding})).await.is(201);
+        }
+        let whole = binding(&kid, &mac, &jwk, &url);
+        client.new_account(json!({"externalAccountBinding": whole})).await.is(201);
+        client.new_account(json!({"externalAccountBinding": whole})).await.is(200);
+        let second = Client::stranger(&server, "bound", Signer::es256());
+        let used = binding(&kid, &mac, &second.key.jwk(), &url);
+        let refused = second.new_account(json!({"externalAccountBinding": used})).await.refused(403, "unauthorized");
+        wordings.insert(refused.json()["detail"].as_str().unwrap().to_owned());
+        let (ends, ends_mac) = key(&server, "ends", None, None).await;
+        server.clock.advance(Span::from_hours(1));
+        let ended = binding(&ends, &ends_mac, &second.key.jwk(), &url);
+        let refused = second.new_account(json!({"externalAccountBinding": ended})).await.refused(403, "unauthorized");
+        wordings.insert(refused.json()["detail"].as_str().unwrap().to_owned());
+        assert_eq!(wordings.len(), 1, "{wordings:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn e5_of_two_accounts_one_is_bound_by_a_key_for_one() {
+    for server in Server::on_every_database().await {
+        bound(&server, false).await;
+        let other = server.another(8).await;
+        for round in 0..5 {
+            let (kid, mac) = key(&server, &format!("once-{round}"), Some(1), None).await;
+            let one = Client::stranger(&server, "bound", Signer::es256());
+            let two = Client::stranger(&other, "bound", Signer::es256());
+            let url = one.url("new-account");
+            let payload =
+                |client: &Client<'_>| json!({"externalAccountBinding": binding(&kid, &mac, &client.key.jwk(), &url)});
+            let (a, b) = tokio::join!(one.new_account(payload(&one)), two.new_account(payload(&two)));
+            let made = [&a, &b].iter().filter(|reply| reply.status.as_u16() == 201).count();
+            assert_eq!(made, 1, "{a:?} {b:?}");
+        }
+    }
+}
+
+/// The feature that is wished for most: an account that is bound to an identity needs no challenge for its names.
+#[tokio::test]
+async fn a_bound_account_gets_the_names_of_its_key_without_a_challenge_and_no_others() {
+    let server = Server::new().await;
+    bound(&server, true).await;
+    let (kid, mac) = key(&server, "web", None, Some(&["*.web.example.com", "10.0.0.0/8"])).await;
+    let mut client = Client::stranger(&server, "bound", Signer::es256());
+    let whole = binding(&kid, &mac, &client.key.jwk(), &client.url("new-account"));
+    client.kid = client.new_account(json!({"externalAccountBinding": whole})).await.is(201).location();
+    let names = ["a.web.example.com", "*.web.example.com", "10.1.2.3"];
+    let order = client.new_order(&names).await.is(201);
+    assert_eq!(order.json()["status"], "ready");
+    let csr = Csr::new(&names);
+    assert_eq!(client.finalize(&order.location(), &csr.der()).await.is(200).json()["status"], "valid");
+    assert_eq!(server.world.looked.load(std::sync::atomic::Ordering::Relaxed), 0, "nobody looked");
+    for name in ["web.example.com", "a.other.example.com", "11.0.0.1", "a.web.example.com.evil.example"] {
+        let refused = client.new_order(&["b.web.example.com", name]).await.refused(400, "rejectedIdentifier").json();
+        assert_eq!(refused["subproblems"].as_array().unwrap().len(), 1, "O7");
+        assert_eq!(refused["subproblems"][0]["identifier"]["value"], name);
+    }
+    // A key without names vouches for nothing: its accounts prove what they order.
+    let (kid, mac) = key(&server, "any", None, None).await;
+    let mut other = Client::stranger(&server, "bound", Signer::es256());
+    let whole = binding(&kid, &mac, &other.key.jwk(), &other.url("new-account"));
+    other.kid = other.new_account(json!({"externalAccountBinding": whole})).await.is(201).location();
+    assert_eq!(other.new_order(&["a.web.example.com"]).await.is(201).json()["status"], "pending");
+}

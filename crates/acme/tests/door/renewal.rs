@@ -1,0 +1,69 @@
+//! Renewal information (I).
+
+use crate::client::{Client, b64, leaf};
+use crate::csr::Csr;
+use crate::server::{Server, call};
+use certwright_domain::time::{Span, Timestamp};
+use serde_json::json;
+
+/// The identifier of a certificate (RFC 9773 section 4.1).
+async fn id(server: &Server, pem: &str) -> (String, certwright_domain::issued::IssuedCertificate) {
+    let der = leaf(pem);
+    let row = server.app.issued_certificate(&call(), &certwright_app::sha256(&[&der]).to_string()).await.unwrap();
+    let authority = certwright_app::read_certificate(&der).unwrap().authority_key_id.unwrap();
+    (format!("{}.{}", b64(authority), b64(row.serial.as_bytes())), row)
+}
+
+async fn window(client: &Client<'_>, id: &str) -> (Timestamp, Timestamp) {
+    let info = client.get(&client.url(&format!("renewal-info/{id}"))).await.is(200).json();
+    let time = |name: &str| Timestamp::parse(info["suggestedWindow"][name].as_str().unwrap()).unwrap();
+    (time("start"), time("end"))
+}
+
+#[tokio::test]
+async fn i1_i2_i3_the_window_is_where_the_inventory_says_it_is_due() {
+    let server = Server::new().await;
+    let client = Client::new(&server).await;
+    let (_, pem) = client.certificate(&["a.example.com"]).await;
+    let (id, row) = id(&server, &pem).await;
+    let url = client.url(&format!("renewal-info/{id}"));
+    let reply = client.get(&url).await.is(200);
+    assert_eq!(reply.header("retry-after"), Some("21600"));
+    assert!(reply.json().get("explanationURL").is_none());
+    let (start, end) = window(&client, &id).await;
+    assert_eq!(start, row.renew_at.floor_to_second());
+    assert!(start < end && end <= row.validity.not_after());
+    for malformed in ["AA", "AA.", ".AA", "AA=.AQ=", "AA.AQ.AQ", "AA.%2B"] {
+        client.get(&client.url(&format!("renewal-info/{malformed}"))).await.refused(400, "malformed");
+    }
+    let other = id.split('.').next().unwrap();
+    client.get(&client.url(&format!("renewal-info/{other}.AQ"))).await.refused(404, "malformed");
+    let serial = id.split('.').nth(1).unwrap();
+    client.get(&client.url(&format!("renewal-info/AAAA.{serial}"))).await.refused(404, "malformed");
+    // Revoked: the window is over.
+    let payload = json!({"certificate": b64(leaf(&pem)), "reason": 4});
+    client.post(&client.url("revoke-cert"), payload).await.is(200);
+    let (start, end) = window(&client, &id).await;
+    assert!(start < end && end <= server.app.now());
+}
+
+#[tokio::test]
+async fn i4_i5_an_order_replaces_a_certificate_once() {
+    let server = Server::new().await;
+    let (client, other) = (Client::new(&server).await, Client::new(&server).await);
+    let names = ["a.example.com", "b.example.com"];
+    let (_, pem) = client.certificate(&names).await;
+    let (id, _) = id(&server, &pem).await;
+    let replaces = json!({"replaces": id});
+    other.order_with(&["a.example.com"], replaces.clone()).await.refused(403, "unauthorized");
+    client.order_with(&["c.example.com"], replaces.clone()).await.refused(400, "malformed");
+    client.order_with(&["a.example.com"], json!({"replaces": "x"})).await.refused(400, "malformed");
+    let first = client.ready_with(&["b.example.com"], replaces.clone()).await;
+    let second = client.ready_with(&["a.example.com"], replaces.clone()).await;
+    assert_eq!(client.fetch(&first).await.json()["replaces"], id.as_str());
+    client.finalize(&first, &Csr::new(&["b.example.com"]).der()).await.is(200);
+    client.finalize(&second, &Csr::new(&["a.example.com"]).der()).await.refused(409, "alreadyReplaced");
+    client.order_with(&["a.example.com"], replaces).await.refused(409, "alreadyReplaced");
+    client.new_order(&["a.example.com"]).await.is(201);
+    server.clock.advance(Span::from_s(1));
+}
