@@ -107,6 +107,8 @@ pub struct Dependencies {
     pub outbound: Arc<dyn Outbound>,
     /// Where lists are published elsewhere.
     pub targets: Targets,
+    /// Looks at proofs of control (ACME).
+    pub validator: Arc<dyn Validator>,
     /// Settings.
     pub settings: Settings,
 }
@@ -169,6 +171,8 @@ pub(crate) struct Inner {
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) outbound: Arc<dyn Outbound>,
     pub(crate) targets: Targets,
+    #[expect(dead_code, reason = "the use cases of ACME orders ask it; they come next")]
+    pub(crate) validator: Arc<dyn Validator>,
     pub(crate) publications: publication::Publications,
     pub(crate) delivering: webhooks::Delivering,
     pub(crate) identities: identity::Identities,
@@ -185,7 +189,7 @@ pub(crate) struct Inner {
 impl App {
     /// Puts the application together. Nothing is read or written yet.
     pub fn new(dependencies: Dependencies) -> Self {
-        let Dependencies { store, keys, clock, entropy, outbound, targets, settings } = dependencies;
+        let Dependencies { store, keys, clock, entropy, outbound, targets, validator, settings } = dependencies;
         let recorder = store.recorder();
         let ocsp = ocsp::Ocsp::new(&settings.ocsp);
         Self {
@@ -197,6 +201,7 @@ impl App {
                 entropy,
                 outbound,
                 targets,
+                validator,
                 publications: publication::Publications::default(),
                 delivering: webhooks::Delivering::default(),
                 identities: identity::Identities::default(),

@@ -10,6 +10,7 @@ use certwright_domain::rate::Rate;
 use certwright_domain::time::Span;
 use certwright_keystore::{KeyStore, RootKeySource, SoftwareKeyStore};
 use certwright_store::{Backend, Location, NoFaults, Store};
+use certwright_validation::Validation;
 use std::sync::Arc;
 
 /// The application with the store it works on.
@@ -64,6 +65,7 @@ pub(crate) async fn wire(settings: &Settings, store: Store) -> Result<Wired, Err
         entropy: entropy.clone(),
         outbound: Arc::new(Guarded::new(settings.events.rules.clone(), resolver, Arc::clone(&trust))),
         targets,
+        validator: Arc::new(validator(settings, entropy.clone())?),
         settings: certwright_app::Settings {
             pki_url: settings.pki_url.as_str().to_owned(),
             limits: settings.issuance,
@@ -87,6 +89,21 @@ pub(crate) async fn wire(settings: &Settings, store: Store) -> Result<Wired, Err
         },
     });
     Ok(Wired { app, store, entropy, trust })
+}
+
+/// Looks at proofs of control.
+fn validator(settings: &Settings, entropy: Arc<SystemEntropy>) -> Result<Validation, Error> {
+    let acme = &settings.acme;
+    let validation = certwright_validation::Settings {
+        http_port: acme.http_port,
+        tls_port: acme.tls_port,
+        rules: acme.rules.clone(),
+        own: std::iter::once(settings.listen).chain(settings.http_listen).collect(),
+        limits: certwright_validation::Limits::default(),
+        user_agent: format!("certwright/{} (ACME validation)", env!("CARGO_PKG_VERSION")),
+    };
+    Validation::new(validation, acme.servers.clone(), entropy)
+        .map_err(|error| Error::Tls { what: "challenge validation".to_owned(), why: error.to_string() })
 }
 
 /// Keeps the administrator token for people: mode 0600, one line.
