@@ -237,3 +237,61 @@ fn data(data: &RData, kind: Kind) -> Option<Data> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hickory_proto::rr::Record;
+    use hickory_proto::rr::rdata::{CNAME, TXT};
+
+    /// A16: whatever the bytes are, they are read without a panic, and into no more than there was.
+    #[test]
+    fn a16_damaged_answers_are_read_or_refused() {
+        let name = |text: &str| Name::from_ascii(text).unwrap();
+        let mut message = Message::response(7, OpCode::Query);
+        message.add_query(Query::query(name("www.example.com."), RecordType::TXT));
+        let alias = RData::CNAME(CNAME(name("alias.example.com.")));
+        message.add_answer(Record::from_rdata(name("www.example.com."), 60, alias));
+        for text in ["one", "two"] {
+            let text = RData::TXT(TXT::new(vec![text.to_owned(), "and more".to_owned()]));
+            message.add_answer(Record::from_rdata(name("alias.example.com."), 60, text));
+        }
+        let whole = message.to_vec().unwrap();
+        let mut understood = 0_u32;
+        let mut see = |bytes: &[u8]| {
+            if let Ok(message) = Message::from_vec(bytes) {
+                for kind in [Kind::A, Kind::Aaaa, Kind::Txt, Kind::Caa] {
+                    let answer = read(message.clone(), &name("www.example.com."), kind);
+                    assert!(answer.is_err() || answer.is_ok_and(|answer| answer.found.len() <= RECORDS));
+                }
+                understood = understood.saturating_add(1);
+            }
+        };
+        for at in 0..whole.len() {
+            see(whole.get(..at).unwrap());
+            for byte in 0..=u8::MAX {
+                let mut damaged = whole.clone();
+                damaged.iter_mut().skip(at).take(1).for_each(|place| *place = byte);
+                see(&damaged);
+            }
+        }
+        assert!(understood > 1_000, "{understood}");
+    }
+
+    /// A16: names that point at each other and thousands of records end.
+    #[test]
+    fn a16_many_records_are_cut_off() {
+        let name = |text: &str| Name::from_ascii(text).unwrap();
+        let mut message = Message::response(7, OpCode::Query);
+        for n in 0..3_000_u32 {
+            let text = RData::TXT(TXT::new(vec![n.to_string()]));
+            message.add_answer(Record::from_rdata(name("www.example.com."), 60, text));
+        }
+        let answer = read(message, &name("www.example.com."), Kind::Txt).ok().unwrap();
+        assert_eq!(answer.found.len(), RECORDS);
+        // A name that is compressed to itself.
+        let mut circle = vec![0, 7, 0x80, 0, 0, 1, 0, 0, 0, 0, 0, 0];
+        circle.extend([0xc0, 12, 0, 16, 0, 1]);
+        assert!(Message::from_vec(&circle).is_err());
+    }
+}
