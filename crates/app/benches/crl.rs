@@ -11,9 +11,11 @@
 )]
 
 use certwright_app::{
-    App, Call, Dependencies, EventSettings, Fetched, IssueRequest, NewCa, NewCaKind, NewKey, NewRules, OcspSettings,
-    Outbound, OutboundAnswer, OutboundError, OwnKey, RevocationTarget, Revoke, Settings, Subject, UpdateCa,
+    App, CaaCheck, Call, ChallengeCheck, Dependencies, EventSettings, Fetched, IssueRequest, NewCa, NewCaKind, NewKey,
+    NewRules, OcspSettings, Outbound, OutboundAnswer, OutboundError, OwnKey, RevocationTarget, Revoke, Settings,
+    Subject, UpdateCa, Validator,
 };
+use certwright_domain::acme::{Failure, FailureKind};
 use certwright_domain::algorithm::KeyAlgorithm;
 use certwright_domain::ambient::{Clock, Entropy};
 use certwright_domain::ca::{DeltaSettings, RevocationSettings};
@@ -96,6 +98,17 @@ impl Outbound for Nobody {
     }
 }
 
+#[async_trait::async_trait]
+impl Validator for Nobody {
+    async fn validate(&self, _: &ChallengeCheck<'_>) -> Result<(), Failure> {
+        Err(Failure::new(FailureKind::Connection, "nobody is called"))
+    }
+
+    async fn caa(&self, _: &CaaCheck<'_>) -> Result<(), Failure> {
+        Ok(())
+    }
+}
+
 fn call() -> Call {
     Call::system("bench")
 }
@@ -127,6 +140,7 @@ async fn run(database: &str, location: &Location, entries: u64) {
         entropy: Arc::new(SeededEntropy::new(u64::from_le_bytes(seed))),
         outbound: Arc::new(Nobody),
         targets: certwright_app::Targets::default(),
+        validator: Arc::new(Nobody),
         settings: Settings {
             pki_url: "http://pki.example.com".to_owned(),
             limits: ServiceLimits::default(),
@@ -136,6 +150,7 @@ async fn run(database: &str, location: &Location, entries: u64) {
             retention: None,
             events: EventSettings::default(),
             ocsp: OcspSettings::default(),
+            acme: certwright_app::AcmeSettings::default(),
             checkpoint_interval: None,
         },
     });

@@ -32,6 +32,7 @@ mod san;
 #[expect(dead_code, reason = "shared with the integration tests, which use the rest")]
 #[path = "../tests/pki/support.rs"]
 mod support;
+pub mod tls_alpn;
 mod tlv;
 
 pub use ca_csr::{PreparedCsr, prepare_ca_csr};

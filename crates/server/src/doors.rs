@@ -1,8 +1,10 @@
-//! The doors, as routers: the API, and what stands on the plain listener.
+//! The doors, as routers: the API with ACME beside it, and what stands on the plain listener.
 
 use crate::Error;
 use crate::config::Settings;
+use crate::wiring;
 use axum::Router;
+use certwright_acme::DoorSettings;
 use certwright_api::ApiSettings;
 use certwright_app::App;
 use certwright_domain::ambient::Entropy;
@@ -36,8 +38,14 @@ pub(crate) fn open(app: &App, settings: &Settings, entropy: Arc<dyn Entropy>) ->
         max_in_flight: limits.requests,
         ..ApiSettings::new(Arc::new(request_ids))
     };
+    let acme = DoorSettings {
+        request_timeout: limits.request_timeout,
+        max_in_flight: limits.requests,
+        ..DoorSettings::new(wiring::acme(settings), Arc::clone(&api.request_ids))
+    };
+    let rest = certwright_api::router(app.clone(), api.clone()).map_err(Error::Routes)?;
     Ok(Doors {
-        api: certwright_api::router(app.clone(), api.clone()).map_err(Error::Routes)?,
+        api: rest.merge(certwright_acme::router(app.clone(), acme)),
         plain: certwright_api::plain_router(app.clone(), api).map_err(Error::Routes)?,
     })
 }

@@ -19,6 +19,7 @@ mod health;
 mod logging;
 mod net;
 mod outbound;
+mod proofs;
 mod publications;
 mod quickstart;
 mod serve;

@@ -4,12 +4,13 @@ use crate::ambient::{SystemClock, SystemEntropy};
 use crate::config::Settings;
 use crate::outbound::{Guarded, Resolve, SystemResolver, Trust};
 use crate::{Error, folder, targets};
-use certwright_app::{App, Dependencies, EventSettings, OcspSettings};
+use certwright_app::{AcmeSettings, App, Dependencies, EventSettings, OcspSettings};
 use certwright_domain::ambient::Entropy;
 use certwright_domain::rate::Rate;
 use certwright_domain::time::Span;
 use certwright_keystore::{KeyStore, RootKeySource, SoftwareKeyStore};
 use certwright_store::{Backend, Location, NoFaults, Store};
+use certwright_validation::Validation;
 use std::sync::Arc;
 
 /// The application with the store it works on.
@@ -64,6 +65,7 @@ pub(crate) async fn wire(settings: &Settings, store: Store) -> Result<Wired, Err
         entropy: entropy.clone(),
         outbound: Arc::new(Guarded::new(settings.events.rules.clone(), resolver, Arc::clone(&trust))),
         targets,
+        validator: Arc::new(validator(settings, entropy.clone())?),
         settings: certwright_app::Settings {
             pki_url: settings.pki_url.as_str().to_owned(),
             limits: settings.issuance,
@@ -83,10 +85,32 @@ pub(crate) async fn wire(settings: &Settings, store: Store) -> Result<Wired, Err
                 cache_bytes: u64::try_from(settings.ocsp.cache).unwrap_or(u64::MAX),
                 signing: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
             },
+            acme: acme(settings),
             checkpoint_interval: Some(Span::from_minutes(5)),
         },
     });
     Ok(Wired { app, store, entropy, trust })
+}
+
+/// What use cases and door of ACME go by.
+pub(crate) fn acme(settings: &Settings) -> AcmeSettings {
+    let limits = &settings.acme.limits;
+    AcmeSettings { public_url: settings.public_url.as_str().to_owned(), limits: limits.clone() }
+}
+
+/// Looks at proofs of control.
+fn validator(settings: &Settings, entropy: Arc<SystemEntropy>) -> Result<Validation, Error> {
+    let acme = &settings.acme;
+    let validation = certwright_validation::Settings {
+        http_port: acme.http_port,
+        tls_port: acme.tls_port,
+        rules: acme.rules.clone(),
+        own: std::iter::once(settings.listen).chain(settings.http_listen).collect(),
+        limits: certwright_validation::Limits::default(),
+        user_agent: format!("certwright/{} (ACME validation)", env!("CARGO_PKG_VERSION")),
+    };
+    Validation::new(validation, acme.servers.clone(), entropy)
+        .map_err(|error| Error::Tls { what: "challenge validation".to_owned(), why: error.to_string() })
 }
 
 /// Keeps the administrator token for people: mode 0600, one line.

@@ -1,12 +1,15 @@
 //! The whole application behind its router, in process: a real store and key store, a clock moved by hand.
 
+#[path = "../../../app/tests/common/proofs.rs"]
+mod proofs;
+
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request, StatusCode};
 use certwright_api::{ApiSettings, plain_router, router};
 use certwright_app::{
-    App, Dependencies, EventSettings, Fetched, OcspSettings, Outbound, OutboundAnswer, OutboundError, Settings, Target,
-    TargetError, TargetObject, Targets,
+    AcmeSettings, App, Dependencies, EventSettings, Fetched, OcspSettings, Outbound, OutboundAnswer, OutboundError,
+    Settings, Target, TargetError, TargetObject, Targets,
 };
 use certwright_domain::ambient::Clock;
 use certwright_domain::egress::EgressRules;
@@ -19,6 +22,7 @@ use certwright_store::{Location, Store};
 use certwright_testkit::ambient::{ManualClock, SeededEntropy};
 use certwright_testkit::faults::Faults;
 use certwright_testkit::postgres::{DatabaseGuard, fresh_database};
+use proofs::KnownProofs;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -30,6 +34,9 @@ pub(crate) struct TestApp {
     pub(crate) app: App,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) faults: Arc<Faults>,
+    /// What the validator sees.
+    #[expect(dead_code, reason = "tests of the ACME door tell it what to see; they come next")]
+    pub(crate) proofs: Arc<KnownProofs>,
     pub(crate) token: String,
     router: Router,
     plain: Router,
@@ -91,6 +98,7 @@ impl TestApp {
         let store = Store::open(&location, faults.clone()).await.unwrap();
         store.migrate().await.unwrap();
         let source = RootKeySource::File { path: folder.path().join("root.key"), create: true };
+        let proofs = Arc::new(KnownProofs::default());
         let app = App::new(Dependencies {
             store,
             keys: Arc::new(SoftwareKeyStore::open(&source).unwrap()),
@@ -100,6 +108,7 @@ impl TestApp {
             targets: Targets::new([("cdn", Ok(())), ("away", Err(TargetError::Unreachable))].map(|(name, outcome)| {
                 (ResourceName::parse(name).unwrap(), Arc::new(EveryObject(outcome)) as Arc<dyn Target>)
             })),
+            validator: proofs.clone(),
             settings: Settings {
                 pki_url: "http://pki.example.com".to_owned(),
                 limits: ServiceLimits::default(),
@@ -109,6 +118,7 @@ impl TestApp {
                 retention: None,
                 events: EventSettings::default(),
                 ocsp: OcspSettings::default(),
+                acme: AcmeSettings::default(),
                 checkpoint_interval: None,
             },
         });
@@ -119,7 +129,7 @@ impl TestApp {
         tune(&mut settings);
         let (router, plain) =
             (router(app.clone(), settings.clone()).unwrap(), plain_router(app.clone(), settings).unwrap());
-        Self { app, clock, faults, token, router, plain, _folder: folder, _postgres: postgres }
+        Self { app, clock, faults, proofs, token, router, plain, _folder: folder, _postgres: postgres }
     }
 
     /// A request with the administrator's token.

@@ -5,10 +5,12 @@
 
 pub(crate) mod bucket;
 pub(crate) mod outbound;
+pub(crate) mod proofs;
 
 use bucket::Bucket;
 use certwright_app::{
-    App, Call, Dependencies, EventSettings, OcspSettings, Outbound, RevocationTarget, Revoke, Settings, Target, Targets,
+    AcmeSettings, App, Call, Dependencies, EventSettings, OcspSettings, Outbound, RevocationTarget, Revoke, Settings,
+    Target, Targets, Validator,
 };
 use certwright_domain::issued::IssuedCertificate;
 use certwright_domain::name::{Reference, ResourceName};
@@ -21,6 +23,7 @@ use certwright_testkit::ambient::{ManualClock, SeededEntropy};
 use certwright_testkit::faults::Faults;
 use certwright_testkit::postgres::{DatabaseGuard, fresh_database};
 use outbound::Receivers;
+use proofs::KnownProofs;
 use std::path::PathBuf;
 use std::sync::Arc;
 use tempfile::TempDir;
@@ -31,6 +34,7 @@ struct Ground {
     postgres: Option<(String, DatabaseGuard)>,
     receivers: Arc<Receivers>,
     bucket: Arc<Bucket>,
+    proofs: Arc<KnownProofs>,
 }
 
 /// One node.
@@ -49,6 +53,8 @@ pub(crate) struct TestApp {
     pub(crate) receivers: Arc<Receivers>,
     /// The target `cdn`, and `mirror` as well; shared by all nodes of a test.
     pub(crate) bucket: Arc<Bucket>,
+    /// What the validator of every node sees.
+    pub(crate) proofs: Arc<KnownProofs>,
     ground: Arc<Ground>,
 }
 
@@ -182,6 +188,7 @@ impl TestApp {
             retention: None,
             events: EventSettings::default(),
             ocsp: OcspSettings::default(),
+            acme: AcmeSettings::default(),
             checkpoint_interval: None,
         };
         tune(&mut settings);
@@ -194,17 +201,25 @@ impl TestApp {
             targets: Targets::new(
                 targets.iter().map(|target| (name(target), Arc::clone(&ground.bucket) as Arc<dyn Target>)),
             ),
+            validator: Arc::clone(&ground.proofs) as Arc<dyn Validator>,
             settings,
         });
         let bucket = Arc::clone(&ground.bucket);
         let receivers = Arc::clone(&ground.receivers);
-        Self { app, clock, store, keys, faults, receivers, bucket, ground }
+        let proofs = Arc::clone(&ground.proofs);
+        Self { app, clock, store, keys, faults, receivers, bucket, proofs, ground }
     }
 }
 
 impl Ground {
     fn sqlite() -> Self {
-        Self { folder: TempDir::new().unwrap(), postgres: None, receivers: Arc::default(), bucket: Arc::default() }
+        Self {
+            folder: TempDir::new().unwrap(),
+            postgres: None,
+            receivers: Arc::default(),
+            bucket: Arc::default(),
+            proofs: Arc::default(),
+        }
     }
 
     async fn every() -> Vec<Self> {
@@ -223,6 +238,13 @@ impl Ground {
     fn sqlite_path(&self) -> PathBuf {
         self.folder.path().join("certwright.db")
     }
+}
+
+#[tokio::test]
+async fn all_nodes_of_a_test_see_the_same_proofs() {
+    let one = TestApp::sqlite().await;
+    let other = one.another_node("two", 2).await;
+    assert!(Arc::ptr_eq(&one.proofs, &other.proofs));
 }
 
 /// 2026-11-21T09:00:00Z.

@@ -6,7 +6,7 @@ use super::targets::{self, RawTargets};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use toml::de::{DeArray, DeTable, DeValue};
 
 /// A value as it stands in the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +19,8 @@ pub(crate) enum Toml {
     Number(u64),
     /// A list of texts.
     List(Vec<String>),
+    /// A table of lists of texts.
+    Table(BTreeMap<String, Vec<String>>),
     /// Anything else, by its name.
     Other(&'static str),
 }
@@ -101,13 +103,18 @@ pub(super) fn read(value: &Spanned<DeValue<'_>>) -> Toml {
         DeValue::Integer(number) => {
             u64::from_str_radix(number.as_str(), number.radix()).map_or(Toml::Other("another number"), Toml::Number)
         }
-        DeValue::Array(list) => list
+        DeValue::Array(list) => texts(list).map_or(Toml::Other("a list of something else"), Toml::List),
+        DeValue::Table(table) => table
             .iter()
-            .map(|item| item.get_ref().as_str().map(str::to_owned))
-            .collect::<Option<Vec<_>>>()
-            .map_or(Toml::Other("a list of something else"), Toml::List),
+            .map(|(name, value)| Some((name.get_ref().to_string(), texts(value.get_ref().as_array()?)?)))
+            .collect::<Option<_>>()
+            .map_or(Toml::Other("a table of something else"), Toml::Table),
         other => Toml::Other(other.type_str()),
     }
+}
+
+fn texts(list: &DeArray<'_>) -> Option<Vec<String>> {
+    list.iter().map(|item| item.get_ref().as_str().map(str::to_owned)).collect()
 }
 
 /// The line, from 1, of a byte offset.

@@ -5,6 +5,7 @@
 
 use super::file::Toml;
 use super::origin::{Origin, Setting};
+use std::collections::BTreeMap;
 
 /// What one setting is, for everything that is generated from it.
 #[derive(Debug, Clone, Copy)]
@@ -191,6 +192,28 @@ reference! {
     /// CA certificates (PEM) to trust there, beside those of the system and the roots of our own CAs.
     egress_ca_file: String = "egress.ca_file", example r#""/etc/certwright/egress-ca.pem""#;
 
+    /// Port that http-01 goes to, and what redirects to port 80 mean. Anything but 80 is for tests.
+    acme_http_port: u64 = "acme.http_port", default "80";
+    /// Port that tls-alpn-01 goes to, and what redirects to port 443 mean. Anything but 443 is for tests.
+    acme_tls_port: u64 = "acme.tls_port", default "443";
+    /// DNS servers that names are looked up at when control of them is proved, at most three. Without any: those of
+    /// `/etc/resolv.conf`. For example `["10.0.0.53:53"]`.
+    acme_dns_servers: Vec<String> = "acme.dns_servers", default "[]";
+    /// Ranges that validation may connect to for every directory, although they are not on the public internet. Loopback,
+    /// private, link-local and other special addresses are refused otherwise. For example `["10.0.0.0/8"]`.
+    acme_allowed_private_ranges: Vec<String> = "acme.allowed_private_ranges", default "[]";
+    /// Other DNS servers for some zones and what lies under them (split DNS); the longest zone counts. For example
+    /// `zones = { "corp.example" = ["10.0.0.53"] }`, or a section `[acme.zones]`.
+    acme_zones: Zones = "acme.zones", default "{}";
+    /// Orders of one ACME account in an hour, on this node; renewals in their window do not count. 0: no limit.
+    acme_orders_per_account_and_hour: u64 = "acme.orders_per_account_and_hour", default "3000";
+    /// ACME accounts made from one address (IPv6: one /64) in an hour, on this node. 0: no limit.
+    acme_accounts_per_address_and_hour: u64 = "acme.accounts_per_address_and_hour", default "500";
+    /// Proofs of one account for one name that may fail in an hour, on this node. 0: no limit.
+    acme_failed_proofs_per_name_and_hour: u64 = "acme.failed_proofs_per_name_and_hour", default "60";
+    /// Proofs of one account that may be pending at a time.
+    acme_pending_proofs_per_account: u64 = "acme.pending_proofs_per_account", default "3000";
+
     /// Where the key that seals all others comes from: `file` (made by the server, in the data folder), `credential`
     /// (a file that systemd's LoadCredential or a mounted secret provides), or `passphrase` (a file that holds one).
     root_key_source: String = "root_key.source", default r#""file""#;
@@ -320,6 +343,27 @@ impl FieldType for u64 {
     }
     fn to_toml(&self) -> String {
         self.to_string()
+    }
+}
+
+/// Names with a list of texts each: a table in the file.
+pub(crate) type Zones = BTreeMap<String, Vec<String>>;
+
+impl FieldType for Zones {
+    const NAME: &'static str = "a table of lists of texts, in the file";
+    fn from_toml(value: &Toml) -> Option<Self> {
+        match value {
+            Toml::Table(table) => Some(table.clone()),
+            _ => None,
+        }
+    }
+    fn from_text(_: &str) -> Option<Self> {
+        None
+    }
+    fn to_toml(&self) -> String {
+        let parts: Vec<String> =
+            self.iter().map(|(name, texts)| format!("{} = {}", name.to_toml(), texts.to_toml())).collect();
+        if parts.is_empty() { "{}".to_owned() } else { format!("{{ {} }}", parts.join(", ")) }
     }
 }
 

@@ -1,9 +1,11 @@
 //! The settings the program works with: every value has been judged, alone and against the others.
 
+mod acme;
 mod events;
 mod ocsp;
 mod publication;
 
+pub(crate) use acme::Acme;
 pub(crate) use events::Events;
 pub(crate) use ocsp::Ocsp;
 pub(crate) use publication::{BucketSettings, TargetSettings};
@@ -80,6 +82,7 @@ pub struct Settings {
     pub(crate) idempotency_lifetime: Span,
     pub(crate) retention: Option<Span>,
     pub(crate) events: Events,
+    pub(crate) acme: Acme,
     pub(crate) ocsp: Ocsp,
     pub(crate) publication: Vec<(ResourceName, TargetSettings)>,
     pub(crate) root_key: RootKeySource,
@@ -117,6 +120,7 @@ impl Settings {
                 other => other,
             });
         let events = events::events(raw, &mut judge);
+        let acme = acme::acme(raw, &mut judge);
         let ocsp = ocsp::ocsp(raw, &mut judge);
         let publication = publication::publication(targets, judge.faults);
         let root_key = root_key(raw, data.as_deref(), &mut judge);
@@ -190,6 +194,7 @@ impl Settings {
             idempotency_lifetime: idempotency_lifetime?,
             retention: retention?,
             events: events?,
+            acme: acme?,
             ocsp: ocsp?,
             publication: publication?,
             root_key: root_key?,

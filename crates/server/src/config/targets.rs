@@ -101,6 +101,7 @@ impl RawTargets {
                     Toml::Switch(switch) => switch.to_toml(),
                     Toml::Number(number) => number.to_toml(),
                     Toml::List(list) => list.to_toml(),
+                    Toml::Table(table) => table.to_toml(),
                     Toml::Other(what) => (*what).to_owned(),
                 };
                 let origin = Origin::File { path: self.path.clone(), line: *line };

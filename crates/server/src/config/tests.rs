@@ -5,6 +5,7 @@ use crate::Error;
 use certwright_domain::time::Span;
 use certwright_keystore::RootKeySource;
 use certwright_store::Location;
+use certwright_validation::dns::Servers;
 use std::path::Path;
 use std::time::Duration;
 
@@ -167,6 +168,17 @@ fn single_values_out_of_bounds_are_refused() {
         ("webhooks.first_retry = \"2h\"", "webhooks.first_retry"),
         ("egress.allowed_ranges = [\"10.0.0.0\"]", "egress.allowed_ranges"),
         ("egress.ca_file = \"\"", "egress.ca_file"),
+        ("acme.http_port = 0", "acme.http_port"),
+        ("acme.tls_port = 65536", "acme.tls_port"),
+        ("acme.dns_servers = [\"ns.example.com\"]", "acme.dns_servers"),
+        ("acme.dns_servers = [\"10.0.0.1:0\"]", "acme.dns_servers"),
+        ("acme.dns_servers = [\"10.0.0.1\", \"10.0.0.2\", \"10.0.0.3\", \"10.0.0.4\"]", "acme.dns_servers"),
+        ("acme.allowed_private_ranges = [\"10.0.0.0\"]", "acme.allowed_private_ranges"),
+        ("acme.zones = [\"corp.example\"]", "acme.zones"),
+        ("acme.zones = { \"corp.example\" = \"10.0.0.1\" }", "acme.zones"),
+        ("[acme.zones]\n\"corp.example\" = []", "acme.zones"),
+        ("[acme.zones]\n\"corp.example\" = [\"ns1\"]", "acme.zones"),
+        ("[acme.zones]\n\"corp example\" = [\"10.0.0.1\"]", "acme.zones"),
         ("idempotency.lifetime = \"P1M\"", "idempotency.lifetime"),
         ("root_key.source = \"credential\"", "root_key.path"),
         ("root_key.source = \"passphrase\"", "root_key.path"),
@@ -177,6 +189,30 @@ fn single_values_out_of_bounds_are_refused() {
     ] {
         assert_eq!(faults(text).into_iter().map(|(path, _)| path).collect::<Vec<_>>(), [path], "{text}");
     }
+}
+
+/// DN4: DNS servers are the deployment's, and may be others for a zone.
+#[test]
+fn dn4_dns_servers_are_read_with_and_without_ports_and_per_zone() {
+    let settings = Sources::new().load().unwrap().settings;
+    assert_eq!((settings.acme.http_port, settings.acme.tls_port), (80, 443));
+    assert_eq!(settings.acme.servers, Servers::default());
+    assert_eq!(settings.acme.rules, certwright_domain::egress::EgressRules::default());
+
+    let (_home, sources) = file(
+        "[acme]\ndns_servers = [\"10.0.0.53\", \"[fd00::53]:5353\"]\nallowed_private_ranges = [\"10.0.0.0/8\"]\n\
+         [acme.zones]\n\"corp.example\" = [\"10.1.0.53\"]\nlab = [\"10.2.0.53:54\", \"10.2.0.54\"]\n",
+    );
+    let loaded = sources.load().unwrap();
+    let at = |texts: &[&str]| texts.iter().map(|text| text.parse().unwrap()).collect();
+    let expected = Servers::new(at(&["10.0.0.53:53", "[fd00::53]:5353"]))
+        .with_zone("corp.example", at(&["10.1.0.53:53"]))
+        .with_zone("lab", at(&["10.2.0.53:54", "10.2.0.54:53"]));
+    assert_eq!(loaded.settings.acme.servers, expected);
+    let allowed = certwright_domain::egress::EgressRules::parse(["10.0.0.0/8"]).unwrap();
+    assert_eq!(loaded.settings.acme.rules, allowed);
+    let shown = loaded.show(false);
+    assert!(shown.contains(r#"acme.zones = { "corp.example" = ["10.1.0.53"], "lab" = "#), "{shown}");
 }
 
 #[test]
