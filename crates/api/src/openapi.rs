@@ -145,6 +145,7 @@ fn tags() -> Vec<utoipa::openapi::Tag> {
         ("profiles", "What certificates may be."),
         ("ca-bundles", "Named sets of foreign CA certificates."),
         ("access", "Compartments, users, groups, policies, tokens."),
+        ("acme", "ACME directories, their accounts and orders, keys for external account bindings."),
         ("audit", "Who changed what."),
         ("events", "What happened, and the webhooks that are told."),
         ("root-key", "The key above all vaults."),
@@ -166,7 +167,7 @@ fn complete(item: &mut PathItem, path: &str, guarded: bool) {
                     | "/v1/certificates/{certificate}"
                     | "/v1/webhooks/{webhook}"
                     | "/v1/policies/{policy}"
-            ) | ("put", "/v1/profiles/{profile}" | "/v1/ca-bundles/{bundle}")
+            ) | ("put", "/v1/profiles/{profile}" | "/v1/ca-bundles/{bundle}" | "/v1/acme-directories/{directory}")
         )
     };
     let operations = [

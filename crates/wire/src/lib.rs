@@ -5,6 +5,7 @@
 //! the types of its domain and reports every fault with its JSON pointer.
 
 mod access;
+mod acme;
 mod audit;
 mod ca;
 mod ca_bundle;
@@ -29,6 +30,10 @@ pub use access::{
     Compartment, DynamicGroup, Group, Membership, MoveResource, NewCompartment, NewDynamicGroup, NewGroup, NewPolicy,
     NewUser, PlacedResource, Policy, PolicyAnswer, PolicyGround, PolicyNotice, PolicyQuestion, PolicyTarget,
     PolicyVerdict, UpdateCompartment, UpdateDynamicGroup, UpdateGroup, UpdatePolicy, UpdateUser, User,
+};
+pub use acme::{
+    AcmeAccount, AcmeChallenge, AcmeDirectory, AcmeOrder, AcmeOrderQuery, AcmeProof, AcmeQuery, EabKey,
+    EabKeyWithSecret, NewAcmeDirectory, NewEabKey, ReplaceAcmeDirectory,
 };
 pub use audit::{AuditEvent, AuditFault, AuditHead, AuditKey, AuditPlace, AuditTarget, AuditVerification};
 pub use ca::{

@@ -27,7 +27,7 @@ async fn key(server: &Server, name: &str, uses: Option<u32>, names: Option<&[&st
         uses,
         expires_at: Some(server.app.now().plus(Span::from_hours(1))),
     };
-    let (key, secret) = server.app.create_eab_key(&call(), new).await.unwrap();
+    let (key, _, secret) = server.app.create_eab_key(&call(), new).await.unwrap();
     (key.id.to_string(), secret.expose().clone())
 }
 
@@ -64,7 +64,7 @@ async fn e1_e2_e3_e4_e7_a_binding_is_what_it_should_be_or_refused() {
         // E3: unknown, wrong, of another directory, ended, revoked: one wording.
         let (other_kid, other_mac) = key(&server, "other", None, None).await;
         let mut wordings = std::collections::BTreeSet::new();
-        let unknown = kid.replace(&kid[7..9], "00");
+        let unknown = kid.replacen(kid.get(7..9).unwrap(), "00", 1);
         for (kid, mac) in [(unknown.as_str(), &mac), (kid.as_str(), &other_mac), ("x", &mac)] {
             let binding = binding(kid, mac, &jwk, &url);
             let refused = client.new_account(json!({"externalAccountBinding": binding})).await;

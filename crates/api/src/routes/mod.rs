@@ -1,5 +1,7 @@
 //! One file per resource; every route is registered together with its OpenAPI description.
 
+mod acme_accounts;
+mod acme_directories;
 mod audit;
 mod ca_bundles;
 mod cas;
@@ -51,6 +53,8 @@ pub(crate) fn guarded() -> OpenApiRouter<Api> {
         .merge(policies::routes())
         .merge(policy_test::routes())
         .merge(identity_providers::routes())
+        .merge(acme_directories::routes())
+        .merge(acme_accounts::routes())
         .merge(audit::routes())
         .merge(events::routes())
         .merge(webhooks::routes())

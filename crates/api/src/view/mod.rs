@@ -1,6 +1,7 @@
 //! Domain types to wire types.
 
 mod access;
+mod acme;
 mod ca;
 mod ca_bundle;
 mod certificate;
@@ -12,6 +13,7 @@ mod issued;
 pub(crate) use access::{
     compartment, dynamic_group, group, membership, moved, placed, policy, policy_answer, user, user_with, whoami,
 };
+pub(crate) use acme::{acme_account, acme_directory, acme_order, eab_key, eab_key_with_secret};
 pub(crate) use ca::{ca, ca_version, verdicts};
 pub(crate) use ca_bundle::{ca_bundle, ca_bundle_in_list};
 pub(crate) use certificate::{attempt, bundle, certificate, certificate_version, ensured};

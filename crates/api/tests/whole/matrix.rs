@@ -2,7 +2,8 @@
 
 use crate::common::{CSR, Reply, TestApp};
 use crate::routes::{Route, routes};
-use certwright_app::{Needs, OPERATIONS, Permission};
+use certwright_app::jose::Jwk;
+use certwright_app::{AcmeCall, AcmeDoor, Needs, NewAccount, NewOrder, OPERATIONS, Permission};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
@@ -90,22 +91,32 @@ fn seen_with(route: &Route) -> &'static str {
         ("/v1/ca-bundles/", "cabundles:inspect"),
         ("/v1/compartments/", "compartments:inspect"),
         ("/v1/policies/", "policies:inspect"),
+        ("/v1/acme-", "acme-directories:inspect"),
     ];
     known.into_iter().find(|(path, _)| route.path.starts_with(path)).map_or("compartments:inspect", |(_, seen)| seen)
+}
+
+/// Ids of what an ACME client of a directory has made, and of a key for its accounts.
+struct Acme {
+    account: String,
+    order: String,
+    key: String,
 }
 
 struct World {
     app: TestApp,
     serials: [String; 2],
+    acme: [Acme; 2],
     tokens: Vec<(Role, String)>,
 }
 
 impl World {
     async fn new() -> Self {
         let app = TestApp::new().await;
-        let mut serials = Vec::new();
+        let (mut serials, mut acme) = (Vec::new(), Vec::new());
         for side in [Side::Own, Side::Other] {
             serials.push(Self::fill(&app, side.name()).await);
+            acme.push(Self::client(&app, side.name()).await);
         }
         let mut tokens = Vec::new();
         for role in ROLES {
@@ -117,7 +128,25 @@ impl World {
             };
             tokens.push((role, bearer));
         }
-        Self { app, serials: serials.try_into().unwrap(), tokens }
+        let Ok(acme) = acme.try_into() else { panic!("two sides") };
+        Self { app, serials: serials.try_into().unwrap(), acme, tokens }
+    }
+
+    /// An ACME client of a side's directory.
+    async fn client(app: &TestApp, side: &str) -> Acme {
+        let directory = app.app.open_acme_directory(&format!("{side}-directory")).await.unwrap();
+        let door = AcmeDoor { directory, request_id: "client".to_owned(), address: None };
+        // The key of RFC 7517 appendix A.1.
+        let key = r#"{"kty":"EC","crv":"P-256","x":"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4","y":"4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM"}"#;
+        let key = Jwk::from_canonical(key).unwrap();
+        let (account, _) = app.app.new_acme_account(&door, &key, NewAccount::default()).await.unwrap();
+        let call = AcmeCall { door, account };
+        let identifiers = vec![("dns".to_owned(), "acme.example.com".to_owned())];
+        let order = app.app.new_acme_order(&call, NewOrder { identifiers, ..NewOrder::default() }).await.unwrap();
+        let wish = json!({"name": "key", "directory": format!("{side}-directory")});
+        let key = app.post("/v1/acme-eab-keys", wish).await.is(201).json();
+        let key = key["id"].as_str().unwrap().to_owned();
+        Acme { account: call.account.id.to_string(), order: order.order.id.to_string(), key }
     }
 
     /// One of each kind of resource in a compartment.
@@ -149,6 +178,7 @@ impl World {
             .is(201);
         let certificate = json!({"name": named("certificate"), "ca": named("ca"), "names": ["a.example.com"]});
         app.post("/v1/certificates", certificate).await.is(201);
+        app.post("/v1/acme-directories", json!({"name": named("directory"), "ca": named("ca")})).await.is(201);
         let issue = format!("/v1/certificate-authorities/{side}-ca/issue");
         let issued = app.post(&issue, json!({"names": ["b.example.com"]})).await.is(201).json();
         issued["serial"].as_str().unwrap().to_owned()
@@ -175,7 +205,11 @@ impl World {
             false => route.path.clone(),
         };
         let mut path = path.replace("{version}", "1").replace("{compartment}", name);
-        for kind in ["vault", "key", "ca", "certificate", "profile", "bundle", "policy"] {
+        let acme = &self.acme[usize::from(side == Side::Other)];
+        for (kind, id) in [("account", &acme.account), ("order", &acme.order), ("eabKey", &acme.key)] {
+            path = path.replace(&format!("{{{kind}}}"), id);
+        }
+        for kind in ["vault", "key", "ca", "certificate", "profile", "bundle", "policy", "directory"] {
             path = path.replace(&format!("{{{kind}}}"), &format!("{name}-{kind}"));
         }
         let path = path.replace("{event}", "event_01JD8XK4M2W7Z3T5V9YQ6B1C0D");
@@ -233,6 +267,9 @@ fn body(id: &str, side: &str, serial: &str) -> Option<Value> {
         "testIdentityProvider" => json!({"token": "x"}),
         "createWebhook" => json!({"name": "new", "url": "https://hooks.example.com/"}),
         "updateWebhook" => json!({"enabled": true}),
+        "createAcmeDirectory" => json!({"name": "new", "ca": named("ca")}),
+        "replaceAcmeDirectory" => json!({"description": "x"}),
+        "createEabKey" => json!({"name": "new", "directory": named("directory")}),
         "createUser" | "createGroup" => json!({"name": "new"}),
         "updateUser" | "updateGroup" | "updateDynamicGroup" => json!({"description": "x"}),
         "createDynamicGroup" => json!({"name": "new", "matchingRule": "all {request.principal.type = 'workload'}"}),
@@ -266,7 +303,10 @@ fn expected(route: &Route, permissions: &[Permission], role: Role, side: Side) -
         return None;
     }
     let (resource, _) = needed.split_once(':').unwrap();
-    if role == Role::Issuer && side == Side::Own && ["createCertificate", "ensureCertificate"].contains(&&*route.id) {
+    if role == Role::Issuer
+        && side == Side::Own
+        && ["createCertificate", "ensureCertificate", "createAcmeDirectory"].contains(&&*route.id)
+    {
         // It may have the CA sign, so it is told what it lacks; and a certificate that it may not see has the name.
         return Some(if route.method == "PUT" { 409 } else { 403 });
     }

@@ -49,7 +49,7 @@ pub struct AcmeOrderDetail {
 
 impl App {
     /// Makes a key for external account bindings. Its MAC key is in the answer alone: base64url of 48 bytes.
-    pub async fn create_eab_key(&self, call: &Call, new: NewEabKey) -> Result<(EabKey, SecretText), Error> {
+    pub async fn create_eab_key(&self, call: &Call, new: NewEabKey) -> Result<(EabKey, Directory, SecretText), Error> {
         let directory = self.may_acme_directory(call, Permission::AcmeAccountManage, &new.directory).await?;
         let now = self.now();
         let grant = read_grant(new.names.as_deref())?;
@@ -85,7 +85,7 @@ impl App {
         let target = Target { kind: "eab-key", id: key.id.as_str(), name: key.name.as_str() };
         change.insert_audit(&self.inner.audit(call, "eab-key.create", target, &details)).await?;
         change.commit().await?;
-        Ok((key, SecretText::new(mac_key)))
+        Ok((key, directory, SecretText::new(mac_key)))
     }
 
     /// Keys for external account bindings, newest first.

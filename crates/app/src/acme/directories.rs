@@ -54,6 +54,9 @@ impl App {
     /// Makes a directory. Whoever makes one gives away what its CA may sign: nobody gives what they lack.
     pub async fn create_acme_directory(&self, call: &Call, new: NewAcmeDirectory) -> Result<Directory, Error> {
         let settings = read_settings(new.settings)?;
+        if !call.caller.is_system() {
+            self.seen_ca(&mut *self.inner.store.read().await?, call, &new.ca).await?;
+        }
         let ca = self.issuer_for(call, &new.ca).await?.ca.id.clone();
         let now = self.now();
         let id = AcmeDirectoryId::new(now, self.inner.id_entropy());
@@ -68,6 +71,11 @@ impl App {
         inserted.map_err(|error| name_conflict(error, "ACME directory", directory.settings.name()))?;
         self.finish_directory(call, "acme-directory.create", change, &directory).await?;
         Ok(directory)
+    }
+
+    /// What clients are given.
+    pub fn acme_directory_url(&self, directory: &Directory) -> String {
+        format!("{}/directory", self.inner.settings.acme.base(directory.settings.name().as_str()))
     }
 
     /// Directories by name.

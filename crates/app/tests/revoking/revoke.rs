@@ -80,7 +80,7 @@ async fn a_compromise_blocks_the_key_and_offers_its_siblings() {
         let stranger = leaf(&app, "root", "b.example.com").await;
         revoke(&app, &third, R::Superseded).await;
 
-        let Revoked { certificate, siblings } = compromise(&app, &first, false).await;
+        let Revoked { certificate, siblings, .. } = compromise(&app, &first, false).await;
         assert_eq!(certificate.id, first.id);
         let mut offered: Vec<_> =
             siblings.iter().map(|row| (row.id.clone(), row.revocation.map(|it| it.reason))).collect();
