@@ -182,3 +182,19 @@ async fn h10_a_name_without_address_is_dns() {
     assert_eq!(failure.kind, FailureKind::Dns);
     assert!(failure.detail.contains("NXDOMAIN") && failure.detail.contains("AAAA and A"), "{failure:?}");
 }
+
+/// Attempts beyond the limit wait for their turn, and not for longer than an attempt takes.
+#[tokio::test]
+async fn ht5_attempts_at_a_time_are_bounded() {
+    let dns = Dns::with(vec![("www.example.com", ip("127.0.0.1"))]).await;
+    let web = Web::new(|_| Vec::new()).await;
+    let mut settings = settings(web.port, LOOPBACK);
+    settings.limits = Limits { concurrent: 1, attempt: Duration::from_millis(300), ..settings.limits };
+    let validation = validation(settings, Servers::new(vec![dns.address]));
+    let one = || look(&validation, Method::Http01, "www.example.com");
+    let (first, second, third) = tokio::join!(one(), one(), one());
+    assert!(
+        [first, second, third].iter().all(|outcome| outcome.as_ref().is_err_and(|f| f.detail.contains("took longer")))
+    );
+    assert_eq!(web.hits(), 1, "the others never had their turn");
+}
