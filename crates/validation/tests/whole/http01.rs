@@ -127,7 +127,8 @@ async fn ht5_who_stops_in_the_middle_is_left() {
     ] {
         let web = Web::new(move |_| answer.to_vec()).await;
         let mut settings = settings(web.port, LOOPBACK);
-        settings.limits = Limits { answer: soon, ..settings.limits };
+        // Were there no bound on the answer, that on the whole would speak.
+        settings.limits = Limits { answer: soon, attempt: Duration::from_secs(5), ..settings.limits };
         let failure = looked(settings).await.unwrap_err();
         assert_eq!(failure.kind, FailureKind::Connection, "{failure:?}");
         assert!(failure.detail.contains(word), "{failure:?}");
