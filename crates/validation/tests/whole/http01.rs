@@ -1,9 +1,11 @@
 //! http-01: HT1, HT2, HT5, HT8, HT9, IP2, H10.
 
-use crate::kit::{Dns, PROOF, TOKEN, Web, head, ip, look, page, settings, validation};
+use crate::kit::{Dns, PROOF, Said, TOKEN, Web, head, ip, look, page, settings, validation};
 use certwright_domain::acme::{Failure, FailureKind, Method};
 use certwright_validation::dns::Servers;
 use certwright_validation::{Limits, Settings};
+use hickory_proto::op::ResponseCode;
+use hickory_proto::rr::RecordType;
 use std::time::Duration;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpListener;
@@ -157,6 +159,23 @@ async fn ht8_ipv6_comes_first_then_ipv4_and_both_are_named() {
     let failure = look(&nowhere, Method::Http01, "www.example.com").await.unwrap_err();
     let (six, four) = (failure.detail.find("[::1]:").unwrap(), failure.detail.find("127.0.0.1:").unwrap());
     assert!(failure.kind == FailureKind::Connection && six < four, "{failure:?}");
+}
+
+/// One of the two look-ups may fail; the failure says so.
+#[tokio::test]
+async fn ht8_aaaa_that_cannot_be_looked_up_does_not_stand_in_the_way_of_a() {
+    let dns = Dns::answering(|name, kind, _| match kind {
+        RecordType::A => Said::Records(vec![(name.to_owned(), ip("127.0.0.1"))]),
+        _ => Said::Code(ResponseCode::ServFail),
+    })
+    .await;
+    for (status, expected) in [("200 OK", true), ("404 Not Found", false)] {
+        let web = Web::new(move |_| page(status, PROOF)).await;
+        let here = validation(settings(web.port, LOOPBACK), Servers::new(vec![dns.address]));
+        let outcome = look(&here, Method::Http01, "www.example.com").await;
+        assert_eq!(outcome.is_ok(), expected, "{outcome:?}");
+        assert!(expected || outcome.unwrap_err().detail.contains("AAAA records: the DNS server answered SERVFAIL"));
+    }
 }
 
 #[tokio::test]
