@@ -64,8 +64,7 @@ impl Way {
 
     /// Connects to the host: IPv6 addresses first, then IPv4, of those that the rules or the directory allow.
     pub(crate) async fn open(&self, host: &Host, port: u16, allowed: &[IpNet]) -> Result<Connected, Failure> {
-        let addresses = self.permitted(host, allowed).await?;
-        let mut before = Vec::new();
+        let (addresses, mut before) = self.permitted(host, allowed).await?;
         for address in addresses {
             let address = SocketAddr::new(address, port);
             match self.connect(address).await {
@@ -76,13 +75,13 @@ impl Way {
         Err(Failure::new(FailureKind::Connection, format!("Nobody can be reached as {host}: {}.", before.join(", "))))
     }
 
-    /// Addresses of the host that we may connect to, in the order in which they are tried.
+    /// Addresses of the host that we may connect to, in the order in which they are tried; and which look-up failed.
     ///
     /// Each is judged for itself: names of private networks often have an address of both worlds, and the connection goes
     /// to one that passed, never to another. What was refused is not named, only its kind.
-    async fn permitted(&self, host: &Host, allowed: &[IpNet]) -> Result<Vec<IpAddr>, Failure> {
-        let (six, four) = match host {
-            Host::Ip(address) => (vec![*address], Vec::new()),
+    async fn permitted(&self, host: &Host, allowed: &[IpNet]) -> Result<(Vec<IpAddr>, Vec<String>), Failure> {
+        let (six, four, failed) = match host {
+            Host::Ip(address) => (vec![*address], Vec::new(), Vec::new()),
             Host::Name(name) => self.addresses(name).await?,
         };
         let further = EgressRules::allowing(allowed.to_vec());
@@ -104,11 +103,11 @@ impl Way {
             let detail = format!("This server does not connect to {host}: its address is {}.", kinds.join(", or "));
             return Err(Failure::new(FailureKind::Connection, detail));
         }
-        Ok(permitted)
+        Ok((permitted, failed))
     }
 
     /// IPv6 and IPv4 addresses of a name. One of the two look-ups may fail.
-    async fn addresses(&self, name: &str) -> Result<(Vec<IpAddr>, Vec<IpAddr>), Failure> {
+    async fn addresses(&self, name: &str) -> Result<(Vec<IpAddr>, Vec<IpAddr>, Vec<String>), Failure> {
         let (six, four) = tokio::join!(self.resolver.lookup(name, Kind::Aaaa), self.resolver.lookup(name, Kind::A));
         let unusable = |six: LookupError, four: LookupError| {
             let detail = if six == four {
@@ -120,19 +119,24 @@ impl Way {
         };
         match (six, four) {
             (Err(six), Err(four)) => Err(unusable(six, four)),
-            (six, four) => Ok((only(six, IpAddr::is_ipv6), only(four, IpAddr::is_ipv4))),
+            (six, four) => {
+                let failures = [("AAAA", &six), ("A", &four)].into_iter().filter_map(|(kind, found)| match found {
+                    Err(error) if !error.is_absence() => Some(format!("its {kind} records: {error}")),
+                    _ => None,
+                });
+                let failures = failures.collect();
+                Ok((only(six, IpAddr::is_ipv6), only(four, IpAddr::is_ipv4), failures))
+            }
         }
     }
 
     async fn connect(&self, address: SocketAddr) -> Result<TcpStream, &'static str> {
         const OURS: &str = "is a listener of this server";
-        let mine = |ip: IpAddr| {
-            let same =
-                |own: &&SocketAddr| own.port() == address.port() && (own.ip() == ip || own.ip().is_unspecified());
-            self.own.iter().find(same).is_some()
-        };
+        let port = address.port();
+        let mine =
+            |ip: IpAddr| self.own.iter().any(|own| own.port() == port && (own.ip() == ip || own.ip().is_unspecified()));
         let ip = address.ip().to_canonical();
-        if self.own.iter().any(|own| own.ip() == ip && own.port() == address.port()) || ip.is_loopback() && mine(ip) {
+        if self.own.contains(&SocketAddr::new(ip, port)) || (ip.is_loopback() && mine(ip)) {
             return Err(OURS);
         }
         let stream = match timeout(self.limits.connect, TcpStream::connect(address)).await {

@@ -29,6 +29,7 @@ use dns::Resolve;
 use rustls::ClientConfig;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 /// What the validator works with.
@@ -54,6 +55,7 @@ pub struct Validation {
     settings: Settings,
     https: Arc<ClientConfig>,
     acme_tls: Arc<ClientConfig>,
+    turns: Semaphore,
 }
 
 impl Validation {
@@ -77,6 +79,7 @@ impl Validation {
             way: Way::new(resolver, settings.rules.clone(), settings.own.clone(), settings.limits),
             https: verifier::client_config(b"http/1.1")?,
             acme_tls: verifier::client_config(tls_alpn::PROTOCOL)?,
+            turns: Semaphore::new(settings.limits.concurrent),
             settings,
         })
     }
@@ -86,6 +89,8 @@ impl Validation {
 impl Validator for Validation {
     async fn validate(&self, check: &ChallengeCheck<'_>) -> Result<(), Failure> {
         let look = async {
+            // Never closed.
+            let _turn = self.turns.acquire().await;
             match check.method {
                 Method::Http01 => http01::look(&self.way, &self.settings, &self.https, check).await,
                 Method::Dns01 => dns01::look(self.way.resolver(), check).await,
@@ -101,8 +106,12 @@ impl Validator for Validation {
     }
 
     async fn caa(&self, check: &CaaCheck<'_>) -> Result<(), Failure> {
+        let look = async {
+            let _turn = self.turns.acquire().await;
+            caa::look(self.way.resolver(), check).await
+        };
         let whole = self.settings.limits.attempt;
-        timeout(whole, caa::look(self.way.resolver(), check)).await.unwrap_or_else(|_| {
+        timeout(whole, look).await.unwrap_or_else(|_| {
             let (name, seconds) = (check.name.as_str(), whole.as_secs());
             let detail = format!("The CAA records of {name} could not be looked up within {seconds} s.");
             Err(Failure::new(FailureKind::Caa, detail))

@@ -5,6 +5,8 @@ use std::time::Duration;
 /// Bounds of one attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
+    /// Attempts at a time; further ones wait, and their waiting counts.
+    pub concurrent: usize,
     /// The whole attempt: every look-up, connection, redirect and byte of it.
     pub attempt: Duration,
     /// For one DNS server to answer one question.
@@ -30,6 +32,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
+            concurrent: 128,
             attempt: Duration::from_secs(20),
             dns_try: Duration::from_secs(2),
             connect: Duration::from_secs(4),

@@ -21,6 +21,8 @@ const ROUNDS: usize = 2;
 const STRAYS: usize = 16;
 /// What we take over UDP without fragments.
 const DATAGRAM: u16 = 1232;
+/// The largest datagram that is read whole.
+const LARGEST: usize = 4096;
 /// Records of one answer that count.
 const RECORDS: usize = 128;
 
@@ -171,7 +173,8 @@ async fn datagram(server: SocketAddr, bytes: &[u8], id: u16, question: &Query) -
     // A connected socket takes datagrams of its peer alone.
     socket.connect(server).await?;
     socket.send(bytes).await?;
-    let mut buffer = vec![0; usize::from(DATAGRAM)];
+    // Servers that do not heed what we ask for send more.
+    let mut buffer = vec![0; LARGEST];
     for _ in 0..STRAYS {
         let length = socket.recv(&mut buffer).await?;
         let Some(Ok(message)) = buffer.get(..length).map(Message::from_vec) else { continue };

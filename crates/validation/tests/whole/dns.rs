@@ -99,17 +99,16 @@ async fn a16_the_case_of_names_is_random_and_must_come_back() {
 async fn a16_aliases_in_circles_and_long_chains_end() {
     let circle =
         Dns::with(vec![("a.example.com", cname("b.example.com")), ("b.example.com", cname("a.example.com"))]).await;
-    assert_eq!(texts(client(vec![circle.address]).lookup("a.example.com", Kind::Txt).await), Err(LookupError::Aliases));
-    assert!(circle.asked().len() <= 9, "{:?}", circle.asked());
     let itself = Dns::with(vec![("a.example.com", cname("a.example.com"))]).await;
-    assert_eq!(texts(client(vec![itself.address]).lookup("a.example.com", Kind::Txt).await), Err(LookupError::Aliases));
     let endless =
         Dns::answering(|name, _, _| Said::Records(vec![(name.to_owned(), cname(&format!("x.{name}")))])).await;
-    assert_eq!(
-        texts(client(vec![endless.address]).lookup("a.example.com", Kind::Txt).await),
-        Err(LookupError::Aliases)
-    );
-    assert!(endless.asked().len() <= 9);
+    for dns in [circle, itself, endless] {
+        let client = client(vec![dns.address]);
+        // Whoever does not end by count ends here, as a failure.
+        let found = tokio::time::timeout(Duration::from_secs(20), client.lookup("a.example.com", Kind::Txt)).await;
+        assert_eq!(texts(found.unwrap()), Err(LookupError::Aliases));
+        assert!(dns.asked().len() <= 9, "{:?}", dns.asked());
+    }
 }
 
 #[tokio::test]

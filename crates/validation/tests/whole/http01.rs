@@ -1,9 +1,11 @@
 //! http-01: HT1, HT2, HT5, HT8, HT9, IP2, H10.
 
-use crate::kit::{Dns, PROOF, TOKEN, Web, head, ip, look, page, settings, validation};
+use crate::kit::{Dns, PROOF, Said, TOKEN, Web, head, ip, look, page, settings, validation};
 use certwright_domain::acme::{Failure, FailureKind, Method};
 use certwright_validation::dns::Servers;
 use certwright_validation::{Limits, Settings};
+use hickory_proto::op::ResponseCode;
+use hickory_proto::rr::RecordType;
 use std::time::Duration;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpListener;
@@ -127,7 +129,8 @@ async fn ht5_who_stops_in_the_middle_is_left() {
     ] {
         let web = Web::new(move |_| answer.to_vec()).await;
         let mut settings = settings(web.port, LOOPBACK);
-        settings.limits = Limits { answer: soon, ..settings.limits };
+        // Were there no bound on the answer, that on the whole would speak.
+        settings.limits = Limits { answer: soon, attempt: Duration::from_secs(5), ..settings.limits };
         let failure = looked(settings).await.unwrap_err();
         assert_eq!(failure.kind, FailureKind::Connection, "{failure:?}");
         assert!(failure.detail.contains(word), "{failure:?}");
@@ -158,6 +161,23 @@ async fn ht8_ipv6_comes_first_then_ipv4_and_both_are_named() {
     assert!(failure.kind == FailureKind::Connection && six < four, "{failure:?}");
 }
 
+/// One of the two look-ups may fail; the failure says so.
+#[tokio::test]
+async fn ht8_aaaa_that_cannot_be_looked_up_does_not_stand_in_the_way_of_a() {
+    let dns = Dns::answering(|name, kind, _| match kind {
+        RecordType::A => Said::Records(vec![(name.to_owned(), ip("127.0.0.1"))]),
+        _ => Said::Code(ResponseCode::ServFail),
+    })
+    .await;
+    for (status, expected) in [("200 OK", true), ("404 Not Found", false)] {
+        let web = Web::new(move |_| page(status, PROOF)).await;
+        let here = validation(settings(web.port, LOOPBACK), Servers::new(vec![dns.address]));
+        let outcome = look(&here, Method::Http01, "www.example.com").await;
+        assert_eq!(outcome.is_ok(), expected, "{outcome:?}");
+        assert!(expected || outcome.unwrap_err().detail.contains("AAAA records: the DNS server answered SERVFAIL"));
+    }
+}
+
 #[tokio::test]
 async fn ip2_addresses_stand_in_host_as_they_are_with_ipv6_in_brackets() {
     let dns = Dns::with(vec![]).await;
@@ -181,4 +201,20 @@ async fn h10_a_name_without_address_is_dns() {
     let failure = look(&here, Method::Http01, "www.example.com").await.unwrap_err();
     assert_eq!(failure.kind, FailureKind::Dns);
     assert!(failure.detail.contains("NXDOMAIN") && failure.detail.contains("AAAA and A"), "{failure:?}");
+}
+
+/// Attempts beyond the limit wait for their turn, and not for longer than an attempt takes.
+#[tokio::test]
+async fn ht5_attempts_at_a_time_are_bounded() {
+    let dns = Dns::with(vec![("www.example.com", ip("127.0.0.1"))]).await;
+    let web = Web::new(|_| Vec::new()).await;
+    let mut settings = settings(web.port, LOOPBACK);
+    settings.limits = Limits { concurrent: 1, attempt: Duration::from_millis(300), ..settings.limits };
+    let validation = validation(settings, Servers::new(vec![dns.address]));
+    let one = || look(&validation, Method::Http01, "www.example.com");
+    let (first, second, third) = tokio::join!(one(), one(), one());
+    assert!(
+        [first, second, third].iter().all(|outcome| outcome.as_ref().is_err_and(|f| f.detail.contains("took longer")))
+    );
+    assert_eq!(web.hits(), 1, "the others never had their turn");
 }

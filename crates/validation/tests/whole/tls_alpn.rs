@@ -202,6 +202,7 @@ async fn h10_nobody_there_is_a_connection() {
     let web = Web::new(|_| Vec::new()).await;
     let mut slow = settings(web.port, &["127.0.0.1/32"]);
     slow.limits.connect = std::time::Duration::from_millis(200);
+    slow.limits.attempt = std::time::Duration::from_secs(5);
     let failure = look(&validation(slow, Servers::new(vec![dns.address])), Method::TlsAlpn01, "www.example.com").await;
     assert_eq!(failure.unwrap_err().kind, FailureKind::Tls);
 }
