@@ -79,13 +79,13 @@ class Certbot(AcmeCase):
         revoke = ["--server", self.url, "--cert-name", "a.test", "--reason", "superseded"]
         self.certbot("revoke", *revoke, "--no-delete-after-revoke")
         newest = self.issued("b.test")[0]
-        self.assertEqual((newest["status"], newest["revocation"]["reason"]), ("REVOKED", "superseded"))
+        self.assertEqual((newest["status"], newest["revocationReason"]), ("REVOKED", "superseded"))
         # By the certificate's key, without the account: the key is known to others.
         self.certbot("certonly", *standalone, *self.common(), "-d", "k.test")
         live = self.live("k.test")
         by_key = ["--cert-path", live / "cert.pem", "--key-path", live / "privkey.pem", "--reason", "keycompromise"]
         self.certbot("revoke", "--server", self.url, *by_key, "--no-delete-after-revoke")
-        self.assertEqual(self.issued("k.test")[0]["revocation"]["reason"], "keyCompromise")
+        self.assertEqual(self.issued("k.test")[0]["revocationReason"], "keyCompromise")
 
     def test_webroot(self) -> None:
         www = self.scratch / "www"
@@ -156,9 +156,11 @@ class Certbot(AcmeCase):
 class Lego(AcmeCase):
     """lego of Debian."""
 
-    def lego(self, *arguments: object, server: str | None = None, env: dict | None = None) -> str:
-        common = ["--server", server or self.url, "--email", "ops@example.com", "--accept-tos"]
-        path = ["--path", self.scratch / "lego"]
+    def lego(self, *arguments: object, bound: bool = False, env: dict | None = None) -> str:
+        # It keeps one account for each server, not for each directory.
+        path = ["--path", self.scratch / ("bound" if bound else "lego")]
+        server = self.bound_url if bound else self.url
+        common = ["--server", server, "--email", "ops@example.com", "--accept-tos"]
         env = {"LEGO_CA_CERTIFICATES": str(self.server.ca_file), **(env or {})}
         return self.run_tool(tool("lego"), *common, *path, *arguments, env=env)
 
@@ -172,7 +174,7 @@ class Lego(AcmeCase):
         self.lego(*http, "renew", "--days", 9999, "--no-random-sleep")
         self.assertEqual(len(self.issued("h.test")), 2)
         self.lego(*http, "revoke", "--reason", 1)
-        self.assertEqual(self.issued("h.test")[0]["revocation"]["reason"], "keyCompromise")
+        self.assertEqual(self.issued("h.test")[0]["revocationReason"], "keyCompromise")
 
     def test_tls_alpn(self) -> None:
         self.lego("--tls", "--tls.port", f"127.0.0.1:{self.tls_port}", "--domains", "t.test", "run")
@@ -193,8 +195,8 @@ class Lego(AcmeCase):
     def test_bound_account_needs_no_challenge(self) -> None:
         kid, mac = self.binding("lego", ["*.bound.test"])
         http = ["--http", "--http.port", f"127.0.0.1:{self.http_port}", "--domains", "l.bound.test"]
-        self.lego("--eab", "--kid", kid, "--hmac", mac, *http, "run", server=self.bound_url)
-        self.assert_chain(self.chain("l.bound.test"), "l.bound.test")
+        self.lego("--eab", "--kid", kid, "--hmac", mac, *http, "run", bound=True)
+        self.assert_chain(self.scratch / "bound" / "certificates" / "l.bound.test.crt", "l.bound.test")
 
 
 @on_both
@@ -260,7 +262,7 @@ esac
         self.uacme("-f", "-h", hook, "issue", "u.test", "v.test")
         self.assertEqual(len(self.issued("v.test")), 2)
         self.uacme("-r", 4, "revoke", self.scratch / "uacme" / "u.test" / "cert.pem")
-        self.assertEqual(self.issued("v.test")[0]["revocation"]["reason"], "superseded")
+        self.assertEqual(self.issued("v.test")[0]["revocationReason"], "superseded")
         self.uacme("deactivate")
         accounts = self.curl.get("/v1/acme-accounts?directory=default").json["items"]
         self.assertIn("deactivated", [account["status"] for account in accounts])
@@ -325,6 +327,9 @@ class ModMd(AcmeCase):
         folder = self.scratch / "apache"
         for part in ("www", "md", "run"):
             (folder / part).mkdir(parents=True)
+        # Apache gives up being root, and reads this afterwards.
+        trusted = folder / "server-ca.pem"
+        shutil.copyfile(self.server.ca_file, trusted)
         modules = "/usr/lib/apache2/modules"
         loaded = "".join(
             f"LoadModule {name}_module {modules}/mod_{name}.so\n"
@@ -336,7 +341,7 @@ class ModMd(AcmeCase):
             + ("User www-data\nGroup www-data\n" if os.geteuid() == 0 else "")
             + f"ServerRoot {folder}\nDefaultRuntimeDir {folder}/run\nPidFile {folder}/run/pid\nErrorLog {folder}/error.log\n"
             f"LogLevel md:info\nListen 127.0.0.1:{self.http_port}\nListen 127.0.0.1:{self.tls_port}\nServerName md.test\n"
-            f"MDStoreDir {folder}/md\nMDCertificateAuthority {self.url}\nMDCACertificateFile {self.server.ca_file}\n"
+            f"MDStoreDir {folder}/md\nMDCertificateAuthority {self.url}\nMDCACertificateFile {trusted}\n"
             f"MDCertificateAgreement accepted\nMDContactEmail ops@example.com\nMDRetryDelay 5s\n"
             f"MDPortMap http:{self.http_port} https:{self.tls_port}\nMDomain md.test\n"
             f"<VirtualHost *:{self.http_port}>\nServerName md.test\nDocumentRoot {folder}/www\n</VirtualHost>\n"
@@ -344,7 +349,6 @@ class ModMd(AcmeCase):
             f"DocumentRoot {folder}/www\n</VirtualHost>\n"
         )
         if os.geteuid() == 0:
-            # Apache gives up being root; its children write what proves the name.
             for path in (self.scratch, folder, folder / "md"):
                 path.chmod(0o755)
             shutil.chown(folder / "md", "www-data")
