@@ -1,6 +1,7 @@
 //! First start, the server's own TLS certificate, and `quickstart`.
 
 use crate::cas::{CaView, NewCa, NewCaKind, NewRules, OwnKey, RenewCa};
+use crate::change::by_id;
 use crate::principals::ensure_admin;
 use crate::{App, Call, Error, IssueRequest, NewAcmeDirectory, NewKey, Subject};
 use certwright_domain::access::ADMIN;
@@ -246,7 +247,7 @@ impl App {
                 },
             )
             .await?;
-        self.directory_named(&call, &issuing.ca.name).await?;
+        let acme = self.directory_named(&call, &issuing.ca.name).await?;
         let first = San::parse(&wish.dns_name).map_err(|invalid| Error::invalid("/name", invalid))?;
         let request = IssueRequest {
             subject: Subject { subject: Some(common_name(&wish.dns_name, None)?), names: Some(vec![first]) },
@@ -297,8 +298,8 @@ impl App {
         }
     }
 
-    /// The ACME directory of a first set-up, made when missing. Machines on private addresses are what it is for.
-    async fn directory_named(&self, call: &Call, ca: &ResourceName) -> Result<(), Error> {
+    /// The ACME directory of a first set-up, made when missing; its URL. Machines on private addresses are what it is for.
+    async fn directory_named(&self, call: &Call, ca: &ResourceName) -> Result<String, Error> {
         let profile = RawProfile {
             name: ACME_PROFILE.to_owned(),
             description: "Servers that prove by ACME which names are theirs.".to_owned(),
@@ -328,10 +329,14 @@ impl App {
             enabled: true,
             ..RawDirectory::default()
         };
-        match self.create_acme_directory(call, NewAcmeDirectory { ca: Reference::from(ca), settings }).await {
-            Ok(_) | Err(Error::Conflict { code: "name_taken", .. }) => Ok(()),
-            Err(other) => Err(other),
-        }
+        let directory =
+            match self.create_acme_directory(call, NewAcmeDirectory { ca: Reference::from(ca), settings }).await {
+                Err(Error::Conflict { code: "name_taken", .. }) => {
+                    self.acme_directory(call, &by_id(ACME_DIRECTORY)?).await?
+                }
+                other => other?,
+            };
+        Ok(self.acme_directory_url(&directory))
     }
 
     /// A CA of this name, made when missing.
