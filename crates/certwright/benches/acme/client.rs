@@ -54,7 +54,7 @@ impl Client {
     pub(crate) async fn register(server: &Server, world: Arc<World>) -> Result<Self> {
         let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, server.port)).await?;
         stream.set_nodelay(true)?;
-        let stream = server.connector.connect("localhost".try_into()?, stream).await?;
+        let stream = server.connector()?.connect("localhost".try_into()?, stream).await?;
         let host = format!("localhost:{}", server.port);
         let mut connection = Connection { stream, host, buffer: vec![0; 64 << 10] };
         let directory = connection.exchange("GET", &server.directory, None).await?.json()?;

@@ -117,5 +117,7 @@ async fn memory(world: &Arc<World>, orders: u64) -> Result<()> {
         }
         println!("| {} | {} MiB |", done.load(Ordering::Relaxed), server.resident_mib()?);
     }
+    // The inventory has them all.
+    server.ask("/v1/issued-certificates?limit=1").await?;
     Arc::into_inner(server).context("a client is left")?.stop()
 }

@@ -10,7 +10,7 @@ use rustls::{ClientConfig, RootCertStore};
 use serde_json::{Value, json};
 use std::fs::File;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -36,7 +36,10 @@ pub(crate) struct Server {
     child: Child,
     pub(crate) port: u16,
     pub(crate) directory: String,
-    pub(crate) connector: TlsConnector,
+    /// PEM of the CA of its own TLS certificate.
+    pub(crate) root: PathBuf,
+    /// Its administrator's token; empty for pebble.
+    pub(crate) token: String,
     _postgres: Option<postgres::DatabaseGuard>,
     _folder: tempfile::TempDir,
 }
@@ -75,15 +78,16 @@ impl Server {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         let token = std::fs::read_to_string(data.join("admin.token")).context("admin.token")?.trim().to_owned();
-        let ca = std::fs::read_to_string(data.join("tls").join("ca.pem")).context("tls/ca.pem")?;
-        let client = Client::new(&format!("https://localhost:{port}"), SecretText::new(token), &ca)?;
+        let root = data.join("tls").join("ca.pem");
+        let ca = std::fs::read_to_string(&root).context("tls/ca.pem")?;
+        let client = Client::new(&format!("https://localhost:{port}"), SecretText::new(token.clone()), &ca)?;
         let made: Value = client
             .post("/v1/acme-directories", &json!({"name": "bench", "ca": "issuing-1", "profiles": ["acme"]}))
             .await?;
         let directory = made.get("url").and_then(Value::as_str).context("no url")?.to_owned();
         let child = starting.0.take().context("the server is gone")?;
         let postgres = database.map(|(_, guard)| guard);
-        Ok(Self { child, port, directory, connector: connector(&ca)?, _postgres: postgres, _folder: folder })
+        Ok(Self { child, port, directory, root, token, _postgres: postgres, _folder: folder })
     }
 
     async fn pebble(world: &World) -> Result<Self> {
@@ -122,10 +126,23 @@ impl Server {
             starting.still_alive(start, folder.path(), "nobody listens")?;
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        let certificate = std::fs::read_to_string(path("cert.pem"))?;
+        let (root, token) = (path("cert.pem"), String::new());
         let directory = format!("https://localhost:{port}/dir");
         let child = starting.0.take().context("pebble is gone")?;
-        Ok(Self { child, port, directory, connector: connector(&certificate)?, _postgres: None, _folder: folder })
+        Ok(Self { child, port, directory, root, token, _postgres: None, _folder: folder })
+    }
+
+    /// A client that trusts it.
+    pub(crate) fn connector(&self) -> Result<TlsConnector> {
+        connector(&std::fs::read_to_string(&self.root)?)
+    }
+
+    /// Asks its API.
+    pub(crate) async fn ask(&self, path: &str) -> Result<Value> {
+        let ca = std::fs::read_to_string(&self.root)?;
+        let url = format!("https://localhost:{}", self.port);
+        let client = Client::new(&url, SecretText::new(self.token.clone()), &ca)?;
+        Ok(client.get(path).await?)
     }
 
     /// Memory of the process, in MiB.
