@@ -177,21 +177,43 @@ impl Connection {
                 let mut lines = head.lines().filter_map(|line| line.split_once(':'));
                 lines.find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim().to_owned())
             };
+            let start = end.saturating_add(4);
+            let chunked = header("transfer-encoding").is_some_and(|coding| coding.eq_ignore_ascii_case("chunked"));
+            let status = head.split(' ').nth(1).context("no status")?.parse()?;
+            let (nonce, location) = (header("replay-nonce"), header("location"));
+            if chunked {
+                let body = answer.get(start..).unwrap_or_default();
+                if !body.ends_with(b"0\r\n\r\n") {
+                    continue;
+                }
+                return Ok(Answer { status, nonce, location, body: joined(body)? });
+            }
             let length: usize = match method {
                 "HEAD" => 0,
                 _ => header("content-length").map_or(Ok(0), |length| length.parse())?,
             };
-            let start = end.saturating_add(4);
             if filled < start.saturating_add(length) {
                 continue;
             }
-            let status = head.split(' ').nth(1).context("no status")?.parse()?;
-            return Ok(Answer {
-                status,
-                nonce: header("replay-nonce"),
-                location: header("location"),
-                body: answer.get(start..start.saturating_add(length)).unwrap_or_default().to_vec(),
-            });
+            let body = answer.get(start..start.saturating_add(length)).unwrap_or_default().to_vec();
+            return Ok(Answer { status, nonce, location, body });
         }
+    }
+}
+
+/// The contents of chunks (RFC 9112 section 7.1).
+fn joined(mut chunks: &[u8]) -> Result<Vec<u8>> {
+    let mut body = Vec::new();
+    loop {
+        let line = chunks.windows(2).position(|pair| pair == b"\r\n").context("a chunk without its size")?;
+        let size = std::str::from_utf8(chunks.get(..line).unwrap_or_default())?;
+        let size = usize::from_str_radix(size.trim(), 16)?;
+        let start = line.saturating_add(2);
+        let end = start.saturating_add(size);
+        body.extend(chunks.get(start..end).context("a chunk that is cut")?);
+        if size == 0 {
+            return Ok(body);
+        }
+        chunks = chunks.get(end.saturating_add(2)..).unwrap_or_default();
     }
 }

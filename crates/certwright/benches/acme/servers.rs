@@ -20,7 +20,7 @@ use tokio_rustls::TlsConnector;
 const READY: Duration = Duration::from_secs(60);
 
 /// What is measured.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Kind {
     Sqlite,
     Postgres,
@@ -29,6 +29,14 @@ pub(crate) enum Kind {
 
 impl Kind {
     pub(crate) const ALL: [Self; 3] = [Self::Sqlite, Self::Postgres, Self::Pebble];
+
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Sqlite => "SQLite",
+            Self::Postgres => "PostgreSQL",
+            Self::Pebble => "pebble, nothing looked at, nothing stored",
+        }
+    }
 }
 
 /// A running server.
