@@ -137,6 +137,24 @@ async fn a_bound_account_gets_the_names_of_its_key_without_a_challenge_and_no_ot
         assert_eq!(refused["subproblems"].as_array().unwrap().len(), 1, "O7");
         assert_eq!(refused["subproblems"][0]["identifier"]["value"], name);
     }
+    // The directory takes its trust back: what rested on it alone is worth nothing.
+    let ready = client.new_order(&["c.web.example.com"]).await.is(201);
+    assert_eq!(ready.json()["status"], "ready");
+    let reference = Reference::parse("bound").unwrap();
+    let raw = |without_challenge| RawDirectory {
+        profiles: vec!["acme".to_owned()],
+        external_account_required: true,
+        reuse_authorizations: true,
+        without_challenge,
+        enabled: true,
+        ..Default::default()
+    };
+    server.app.replace_acme_directory(&call(), &reference, raw(false), Some(1)).await.unwrap();
+    let csr = Csr::new(&["c.web.example.com"]).der();
+    client.finalize(&ready.location(), &csr).await.refused(403, "unauthorized");
+    assert_eq!(client.new_order(&["c.web.example.com"]).await.is(201).json()["status"], "pending");
+    server.app.replace_acme_directory(&call(), &reference, raw(true), Some(2)).await.unwrap();
+    assert_eq!(client.finalize(&ready.location(), &csr).await.is(200).json()["status"], "valid");
     // A key without names vouches for nothing: its accounts prove what they order.
     let (kid, mac) = key(&server, "any", None, None).await;
     let mut other = Client::stranger(&server, "bound", Signer::es256());

@@ -6,7 +6,7 @@ use crate::access::AcmeGrant;
 use crate::audit::Target;
 use crate::jose::Jwk;
 use crate::{App, Call, Caller};
-use certwright_domain::acme::{Account, AccountState, Contact, NameGrant};
+use certwright_domain::acme::{Account, AccountState, Authorization, Contact, Identifier, NameGrant};
 use certwright_domain::audit::AuditEvent;
 use certwright_domain::id::{AcmeAccountId, IssuedId};
 
@@ -28,6 +28,16 @@ impl AcmeCall {
     /// As the use cases see it.
     pub(super) fn call(&self) -> Call {
         self.door.call(Some(&self.account.id), None)
+    }
+
+    /// Does the directory let the account do without a challenge for this name, now?
+    pub(super) fn needs_no_challenge(&self, identifier: &Identifier) -> bool {
+        self.door.directory.settings.without_challenge() && self.account.grant.vouches_for(identifier.san())
+    }
+
+    /// A proof stays one; leave to do without is gone when the directory does not give it any more.
+    pub(super) fn still_counts(&self, authorization: &Authorization) -> bool {
+        authorization.proven_by().is_some() || self.needs_no_challenge(&authorization.identifier)
     }
 
     /// What the inventory calls the account.

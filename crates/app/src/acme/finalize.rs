@@ -55,6 +55,10 @@ impl App {
                 return Err(gone_profile(view.order.profile.as_str()));
             }
             for authorization in &view.authorizations {
+                if !call.still_counts(authorization) {
+                    let detail = format!("{} needs a proof by now: make a new order.", authorization.identifier);
+                    return refuse(ProblemKind::Unauthorized, detail);
+                }
                 let heeded = self.heed_caa(authorization, &call.account, &call.door.directory).await;
                 heeded.map_err(|failure| Problem::new(ProblemKind::Caa, failure.detail))?;
             }
