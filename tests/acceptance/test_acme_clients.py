@@ -14,6 +14,7 @@ from pathlib import Path
 
 from harness.acme import AcmeCase, tool
 from harness.case import on_both
+from harness.server import Context
 from harness.tools import openssl
 
 
@@ -368,3 +369,48 @@ class ModMd(AcmeCase):
             subprocess.run([*control, "-k", "graceful"], capture_output=True)
             time.sleep(1)
         self.assertEqual(served(self.tls_port, "md.test", self.root_file), self.issued("md.test")[0]["serial"])
+
+
+if Context.long:
+
+    class NpmAcmeClient(AcmeCase):
+        """The package `acme-client` of npm, where Node is there (`--long`)."""
+
+        SCRIPT = """
+const acme = require('acme-client'), http = require('http'), fs = require('fs');
+(async () => {
+    const shown = {};
+    const server = http.createServer((request, response) => response.end(shown[request.url.split('/').pop()] || ''));
+    await new Promise((done) => server.listen(+process.env.HTTP_PORT, '127.0.0.1', done));
+    const client = new acme.Client({directoryUrl: process.env.DIRECTORY, accountKey: await acme.crypto.createPrivateEcdsaKey()});
+    const [key, csr] = await acme.crypto.createCsr({commonName: 'npm.test', altNames: ['npm.test', 'other.npm.test']});
+    const chain = await client.auto({
+        csr, email: 'ops@example.com', termsOfServiceAgreed: true, challengePriority: ['http-01'], skipChallengeVerification: true,
+        challengeCreateFn: async (_, challenge, proof) => { shown[challenge.token] = proof; },
+        challengeRemoveFn: async (_, challenge) => { delete shown[challenge.token]; },
+    });
+    fs.writeFileSync('chain.pem', chain);
+    await client.updateAccountKey(await acme.crypto.createPrivateRsaKey());
+    await client.revokeCertificate(chain.split(/(?=-----BEGIN)/)[0], {reason: 4});
+    await client.updateAccount({status: 'deactivated'});
+    server.close();
+})().catch((error) => { console.error(error); process.exit(1); });
+"""
+
+        def test_orders_changes_its_key_revokes(self) -> None:
+            folder = self.scratch / "npm"
+            folder.mkdir()
+            (folder / "package.json").write_text('{"private": true, "dependencies": {"acme-client": "5.4.0"}}')
+            (folder / "client.js").write_text(self.SCRIPT)
+            self.run_tool(shutil.which("npm"), "install", "--prefix", folder, "--no-audit", "--no-fund", "--silent")
+            env = {
+                "NODE_EXTRA_CA_CERTS": str(self.server.ca_file),
+                "DIRECTORY": self.url,
+                "HTTP_PORT": str(self.http_port),
+                "PATH": os.environ["PATH"],
+            }
+            node = ["sh", "-c", 'cd "$0" && exec node client.js', folder]
+            self.run_tool(*node, env=env)
+            self.assert_chain(folder / "chain.pem", "other.npm.test")
+            newest = self.issued("npm.test")[0]
+            self.assertEqual((newest["status"], newest["revocationReason"]), ("REVOKED", "superseded"))

@@ -270,10 +270,7 @@ impl App {
                 ("keys".into(), "root-key (ECDSA P-384), issuing-key (ECDSA P-256), software protection".into()),
                 ("root CA".into(), format!("root, until {}", until(&root))),
                 ("issuing CA".into(), format!("issuing-1, until {}, leaf certificates up to 90 days", until(&issuing))),
-                (
-                    "ACME directory".into(),
-                    format!("{ACME_DIRECTORY}, for {}, with the profile {ACME_PROFILE}", issuing.ca.name),
-                ),
+                ("ACME".into(), format!("{acme}, signed by {}", issuing.ca.name)),
                 ("certificate".into(), format!("{}, serial {}, issued and verified", wish.dns_name, issued.row.serial)),
             ],
             first_certificate: issued.chain().into_iter().map(|der| to_pem("CERTIFICATE", der)).collect(),

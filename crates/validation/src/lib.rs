@@ -5,8 +5,7 @@
 //! address; answers are bounded in size and time; and what comes back is never repeated, only what kind of thing it was.
 //! No proxy is used, nothing is cached between attempts.
 //!
-//! Everything is looked at from where this node stands. Looking from several places (CA/B Forum's multi-perspective
-//! corroboration) would be another implementation of [`certwright_app::Validator`] that asks several of these.
+//! Everything is looked at from where this node stands. Where several are to look, each node does (`certwright_app`).
 
 mod caa;
 mod connect;

@@ -44,6 +44,8 @@ pub struct NewAcmeDirectory {
     pub authorization_lifetime: Option<String>,
     /// May a proof serve later orders of the same account? Default `true`.
     pub reuse_authorizations: Option<bool>,
+    /// How many nodes must see a proof: 1 (default) to 8, each from its own place in the network.
+    pub vantage_points: Option<u32>,
     /// Does it answer? Default `true`.
     pub enabled: Option<bool>,
 }
@@ -80,6 +82,8 @@ pub struct ReplaceAcmeDirectory {
     pub authorization_lifetime: Option<String>,
     /// May a proof serve later orders of the same account?
     pub reuse_authorizations: Option<bool>,
+    /// How many nodes must see a proof.
+    pub vantage_points: Option<u32>,
     /// Does it answer?
     pub enabled: Option<bool>,
 }
@@ -124,6 +128,8 @@ pub struct AcmeDirectory {
     pub authorization_lifetime: String,
     /// May a proof serve later orders of the same account?
     pub reuse_authorizations: bool,
+    /// How many nodes must see a proof.
+    pub vantage_points: u32,
     /// Does it answer?
     pub enabled: bool,
     /// When it was made.

@@ -170,3 +170,37 @@ async fn authorizations_can_be_asked_for_ahead_of_orders() {
     ask("email", "a@example.com").await.refused(400, "unsupportedIdentifier");
     client.post(&url, json!({})).await.refused(400, "malformed");
 }
+
+#[tokio::test]
+async fn where_two_nodes_are_to_see_a_proof_one_is_not_enough() {
+    for server in Server::on_every_database().await {
+        let raw = certwright_domain::acme::RawDirectory {
+            name: "two".to_owned(),
+            vantage_points: Some(2),
+            ..Default::default()
+        };
+        server.directory(raw).await;
+        let client = Client::within(&server, "two").await;
+        let order = client.new_order(&["a.example.com"]).await.is(201);
+        let url = order.json()["authorizations"][0].as_str().unwrap().to_owned();
+        client.answer(&url).await;
+        server.look().await;
+        assert_eq!(client.fetch(&url).await.json()["challenges"][0]["status"], "processing");
+        let other = server.another(8).await;
+        other.look().await;
+        assert_eq!(server.world.looked.load(Ordering::Relaxed), 2);
+        assert_eq!(client.fetch(&url).await.json()["status"], "valid");
+        // Nobody else is there: it says so in the end.
+        let order = client.new_order(&["b.example.com"]).await.is(201);
+        let url = order.json()["authorizations"][0].as_str().unwrap().to_owned();
+        client.answer(&url).await;
+        for _ in 0..20 {
+            server.look().await;
+            server.clock.advance(Span::from_s(10));
+        }
+        let ended = client.fetch(&url).await.json();
+        assert_eq!(ended["status"], "invalid");
+        let detail = ended["challenges"][0]["error"]["detail"].as_str().unwrap();
+        assert!(detail.starts_with("1 of 2 nodes"), "{detail}");
+    }
+}

@@ -117,6 +117,7 @@ fn raw(body: wire::NewAcmeDirectory) -> RawDirectory {
         check_caa: body.check_caa.unwrap_or(false),
         authorization_lifetime: body.authorization_lifetime,
         reuse_authorizations: body.reuse_authorizations.unwrap_or(true),
+        vantage_points: body.vantage_points,
         enabled: body.enabled.unwrap_or(true),
     }
 }
@@ -139,6 +140,7 @@ fn raw_of_other(body: wire::ReplaceAcmeDirectory) -> RawDirectory {
         check_caa: body.check_caa,
         authorization_lifetime: body.authorization_lifetime,
         reuse_authorizations: body.reuse_authorizations,
+        vantage_points: body.vantage_points,
         enabled: body.enabled,
     })
 }

@@ -27,6 +27,7 @@ pub(crate) fn acme_directory(directory: &Directory, url: String) -> wire::AcmeDi
         check_caa,
         authorization_lifetime,
         reuse_authorizations,
+        vantage_points,
         enabled,
     } = directory.settings.to_raw();
     wire::AcmeDirectory {
@@ -47,6 +48,7 @@ pub(crate) fn acme_directory(directory: &Directory, url: String) -> wire::AcmeDi
         check_caa,
         authorization_lifetime: authorization_lifetime.unwrap_or_default(),
         reuse_authorizations,
+        vantage_points: vantage_points.unwrap_or(1),
         enabled,
         created_at: directory.created_at.to_string(),
     }

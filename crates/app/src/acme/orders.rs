@@ -258,6 +258,7 @@ impl App {
             validated_at: None,
             failure: None,
             attempts: 0,
+            seen_by: Vec::new(),
         }
     }
 

@@ -18,6 +18,8 @@ use tokio::sync::Notify;
 
 /// How long a claim lasts: longer than an attempt can take.
 pub(super) const LOOKING: Span = Span::from_s(90);
+/// How long a node that has seen a proof waits for the others.
+const OTHERS: Span = Span::from_s(15);
 /// Most that wait in memory; the others are found in the database when their claim ends.
 const QUEUE: usize = 10_000;
 
@@ -64,6 +66,11 @@ impl App {
         let due = self.inner.store.read().await?.due_acme_authorizations(now, limit).await?;
         let mut claimed = Vec::with_capacity(due.len());
         for authorization in due {
+            // Another node's turn, unless there is none: then this one says so.
+            let waited = authorization.due_at.is_some_and(|due| due.plus(OTHERS) <= now);
+            if authorization.is_seen_by(&self.inner.settings.node) && !waited {
+                continue;
+            }
             let mut tx = self.inner.store.begin("acme.claim-proof").await?;
             match tx.update_acme_authorization(&authorization.claimed(now.plus(LOOKING))).await {
                 Ok(()) => {
@@ -89,7 +96,8 @@ impl App {
         let Some(outcome) = self.attempt(&authorization, &account, &directory).await else { return Ok(()) };
         let now = self.now();
         let valid_until = now.plus(directory.settings.authorization_lifetime());
-        let Some(after) = authorization.attempted(&outcome, valid_until, now) else { return Ok(()) };
+        let nodes = directory.settings.vantage_points();
+        let Some(after) = authorization.attempted(&outcome, nodes, valid_until, now) else { return Ok(()) };
         let mut tx = self.inner.store.begin("acme.proof").await?;
         match tx.update_acme_authorization(&after).await {
             Ok(()) => tx.commit().await?,
@@ -125,6 +133,13 @@ impl App {
         directory: &Directory,
     ) -> Option<Attempt> {
         let challenge = authorization.processing()?;
+        let node = self.inner.settings.node.clone();
+        if authorization.is_seen_by(&node) {
+            let (seen, nodes) = (challenge.seen_by.len(), directory.settings.vantage_points());
+            let detail = format!("{seen} of {nodes} nodes have seen the proof, and no other looked in time.");
+            let outcome = Err(Failure::new(FailureKind::Connection, detail));
+            return Some(Attempt { method: challenge.method, node, outcome });
+        }
         let base = authorization.identifier.base();
         let thumbprint = URL_SAFE_NO_PAD.encode(account.thumbprint.0);
         let key_authorization = format!("{}.{thumbprint}", challenge.token);
@@ -139,7 +154,7 @@ impl App {
         if outcome.is_ok() {
             outcome = self.heed_caa(authorization, account, directory).await;
         }
-        Some(Attempt { method: challenge.method, outcome })
+        Some(Attempt { method: challenge.method, node, outcome })
     }
 
     /// CAA records, where the directory heeds them (RFC 8659, RFC 8657).

@@ -57,6 +57,8 @@ pub struct Challenge {
     pub failure: Option<Failure>,
     /// How often has been looked.
     pub attempts: u32,
+    /// Nodes that have seen the proof, where several are to see it.
+    pub seen_by: Vec<String>,
 }
 
 /// An authorization: one account, one name, one certificate's kind of it (wildcard or not).
@@ -89,6 +91,8 @@ pub struct Authorization {
 pub struct Attempt {
     /// The challenge.
     pub method: Method,
+    /// The node that looked.
+    pub node: String,
     /// Proven, or why not.
     pub outcome: Result<(), Failure>,
 }
@@ -140,23 +144,35 @@ impl Authorization {
         Some(answered)
     }
 
-    /// After an attempt. A proof makes it valid until `valid_until`; a failure is tried again after a pause, and the last one
-    /// makes the authorization invalid (RFC 8555 section 7.1.6). `None`: the attempt came too late to matter.
+    /// After an attempt. A proof that `nodes` have seen makes it valid until `valid_until`; a failure is tried again after a
+    /// pause, by all of them, and the last one makes the authorization invalid (RFC 8555 section 7.1.6). `None`: the attempt came
+    /// too late to matter.
     #[must_use]
-    pub fn attempted(&self, attempt: &Attempt, valid_until: Timestamp, now: Timestamp) -> Option<Self> {
+    pub fn attempted(&self, attempt: &Attempt, nodes: usize, valid_until: Timestamp, now: Timestamp) -> Option<Self> {
         let processing = self.processing().is_some_and(|challenge| challenge.method == attempt.method);
         if self.state != AuthorizationState::Pending || !processing {
             return None;
         }
         let attempts = self.challenge(attempt.method).map_or(0, |challenge| challenge.attempts).saturating_add(1);
         let mut after = self.clone();
+        let mut seen_by = self.challenge(attempt.method).map(|it| it.seen_by.clone()).unwrap_or_default();
         match &attempt.outcome {
             Ok(()) => {
+                if !seen_by.contains(&attempt.node) {
+                    seen_by.push(attempt.node.clone());
+                }
+                if seen_by.len() < nodes {
+                    // Another node looks next, at once.
+                    after.change(attempt.method, |challenge| challenge.seen_by = seen_by);
+                    after.due_at = Some(now);
+                    return Some(after);
+                }
                 after.change(attempt.method, |challenge| {
                     challenge.state = ChallengeState::Valid;
                     challenge.validated_at = Some(now);
                     challenge.failure = None;
                     challenge.attempts = attempts;
+                    challenge.seen_by = seen_by;
                 });
                 after.state = AuthorizationState::Valid;
                 after.expires_at = valid_until;
@@ -169,6 +185,7 @@ impl Authorization {
                 after.change(attempt.method, |challenge| {
                     challenge.failure = Some(failure.clone());
                     challenge.attempts = attempts;
+                    challenge.seen_by = Vec::new();
                     if pause.is_none() {
                         challenge.state = ChallengeState::Invalid;
                     }
@@ -180,6 +197,11 @@ impl Authorization {
             }
         }
         Some(after)
+    }
+
+    /// Has this node seen the proof already, and is it another's turn?
+    pub fn is_seen_by(&self, node: &str) -> bool {
+        self.processing().is_some_and(|challenge| challenge.seen_by.iter().any(|seen| seen == node))
     }
 
     /// Somebody took it upon himself to look, until `until`.

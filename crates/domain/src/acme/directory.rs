@@ -14,6 +14,8 @@ use ipnet::IpNet;
 
 /// Most entries of any list of a directory.
 const MOST: usize = 50;
+/// Most nodes that must see a proof.
+const MOST_VANTAGE_POINTS: u32 = 8;
 /// The profile of directories that name none.
 const DEFAULT_PROFILE: &str = "tls-server";
 /// How long a proof lasts by default.
@@ -38,6 +40,7 @@ pub struct DirectorySettings {
     check_caa: bool,
     authorization_lifetime: Span,
     reuse_authorizations: bool,
+    vantage_points: u32,
     enabled: bool,
 }
 
@@ -87,6 +90,8 @@ pub struct RawDirectory {
     pub authorization_lifetime: Option<String>,
     /// May a proof serve later orders?
     pub reuse_authorizations: bool,
+    /// How many nodes must see a proof; `None`: one.
+    pub vantage_points: Option<u32>,
     /// Does it answer?
     pub enabled: bool,
 }
@@ -141,6 +146,7 @@ impl DirectorySettings {
             Some(text) => faults.keep("/authorizationLifetime", lifetime(text)),
             None => Some(DEFAULT_LIFETIME),
         };
+        let vantage_points = faults.keep("/vantagePoints", vantage_points(raw.vantage_points));
         let made = || {
             Some(Self {
                 name: name?,
@@ -157,6 +163,7 @@ impl DirectorySettings {
                 check_caa: raw.check_caa,
                 authorization_lifetime: authorization_lifetime?,
                 reuse_authorizations: raw.reuse_authorizations,
+                vantage_points: vantage_points?,
                 enabled: raw.enabled,
             })
         };
@@ -186,6 +193,7 @@ impl DirectorySettings {
             check_caa: self.check_caa,
             authorization_lifetime: Some(self.authorization_lifetime.to_string()),
             reuse_authorizations: self.reuse_authorizations,
+            vantage_points: Some(self.vantage_points),
             enabled: self.enabled,
         }
     }
@@ -246,6 +254,10 @@ impl DirectorySettings {
     pub fn reuse_authorizations(&self) -> bool {
         self.reuse_authorizations
     }
+    /// How many nodes must see a proof.
+    pub fn vantage_points(&self) -> usize {
+        usize::try_from(self.vantage_points).unwrap_or(usize::MAX)
+    }
     /// Does it answer?
     pub fn enabled(&self) -> bool {
         self.enabled
@@ -279,6 +291,17 @@ fn range(text: &str) -> Result<IpNet, Invalid> {
 
 fn optional(faults: &mut Faults, pointer: &str, text: Option<&str>) -> Option<HttpUrl> {
     text.and_then(|text| faults.keep(pointer, HttpUrl::parse(text)))
+}
+
+fn vantage_points(wanted: Option<u32>) -> Result<u32, Invalid> {
+    match wanted.unwrap_or(1) {
+        count if (1..=MOST_VANTAGE_POINTS).contains(&count) => Ok(count),
+        count => Err(Invalid::new(
+            "invalid_vantage_points",
+            format!("A proof cannot be seen by {count} nodes."),
+            format!("Choose from 1 to {MOST_VANTAGE_POINTS}, and no more than there are nodes."),
+        )),
+    }
 }
 
 fn lifetime(text: &str) -> Result<Span, Invalid> {

@@ -20,6 +20,7 @@ fn challenge(method: Method) -> Challenge {
         validated_at: None,
         failure: None,
         attempts: 0,
+        seen_by: Vec::new(),
     }
 }
 
@@ -57,11 +58,15 @@ fn order(of: &[&Authorization]) -> Order {
 }
 
 fn failed() -> Attempt {
-    Attempt { method: Method::Http01, outcome: Err(Failure::new(FailureKind::Connection, "nobody answered")) }
+    Attempt {
+        method: Method::Http01,
+        node: "one".to_owned(),
+        outcome: Err(Failure::new(FailureKind::Connection, "nobody answered")),
+    }
 }
 
 fn proven() -> Attempt {
-    Attempt { method: Method::Http01, outcome: Ok(()) }
+    Attempt { method: Method::Http01, node: "one".to_owned(), outcome: Ok(()) }
 }
 
 #[test]
@@ -143,11 +148,11 @@ fn h5_h6_a_challenge_is_looked_at_once_it_is_answered() {
     assert_eq!(answered.answered(Method::Dns01, at(60), at(2)), None, "one after the other");
     assert_eq!(fresh.answered(Method::TlsAlpn01, at(60), at(1)), None, "it was not offered");
     assert_eq!(fresh.answered(Method::Http01, at(2_000), at(1_000)), None, "it has expired");
-    let valid = answered.attempted(&proven(), at(5_000), at(3)).unwrap();
+    let valid = answered.attempted(&proven(), 1, at(5_000), at(3)).unwrap();
     assert_eq!((valid.state, valid.expires_at, valid.due_at), (AuthorizationState::Valid, at(5_000), None));
     assert_eq!(valid.proven_by(), Some(Method::Http01));
     assert_eq!(valid.answered(Method::Dns01, at(60), at(4)), None, "h8: there is nothing to prove any more");
-    assert_eq!(valid.attempted(&failed(), at(9_000), at(4)), None, "h8: a later failure cannot undo it");
+    assert_eq!(valid.attempted(&failed(), 1, at(9_000), at(4)), None, "h8: a later failure cannot undo it");
     assert!(valid.is_valid_at(at(4_999)) && !valid.is_valid_at(at(5_000)));
 }
 
@@ -155,15 +160,30 @@ fn h5_h6_a_challenge_is_looked_at_once_it_is_answered() {
 fn a_proof_is_looked_for_three_times() {
     let mut now = authorization(1, "a.example").answered(Method::Http01, at(60), at(0)).unwrap();
     for (time, due) in [(1, Some(at(3))), (3, Some(at(8)))] {
-        now = now.attempted(&failed(), at(5_000), at(time)).unwrap();
+        now = now.attempted(&failed(), 1, at(5_000), at(time)).unwrap();
         assert_eq!((now.state, now.due_at), (AuthorizationState::Pending, due));
         assert_eq!(now.processing().map(|challenge| challenge.failure.is_some()), Some(true));
     }
-    now = now.attempted(&failed(), at(5_000), at(8)).unwrap();
+    now = now.attempted(&failed(), 1, at(5_000), at(8)).unwrap();
     assert_eq!((now.state, now.due_at), (AuthorizationState::Invalid, None));
     assert_eq!(now.challenge(Method::Http01).map(|challenge| challenge.state), Some(ChallengeState::Invalid));
     assert_eq!(now.challenge(Method::Http01).map(|challenge| challenge.attempts), Some(MAX_ATTEMPTS));
     assert_eq!(now.deactivated(at(9)), None, "ends are final");
+}
+
+#[test]
+fn several_nodes_see_a_proof_where_they_are_to() {
+    let by = |node: &str, outcome| Attempt { method: Method::Http01, node: node.to_owned(), outcome };
+    let answered = authorization(1, "a.example").answered(Method::Http01, at(60), at(0)).unwrap();
+    let once = answered.attempted(&by("one", Ok(())), 2, at(5_000), at(1)).unwrap();
+    assert_eq!((once.state, once.due_at), (AuthorizationState::Pending, Some(at(1))));
+    assert!(once.is_seen_by("one") && !once.is_seen_by("two"));
+    let again = once.attempted(&by("one", Ok(())), 2, at(5_000), at(2)).unwrap();
+    assert_eq!(again.state, AuthorizationState::Pending, "one place is one place");
+    let twice = once.attempted(&by("two", Ok(())), 2, at(5_000), at(2)).unwrap();
+    assert_eq!(twice.state, AuthorizationState::Valid);
+    let denied = once.attempted(&by("two", failed().outcome), 2, at(5_000), at(2)).unwrap();
+    assert_eq!((denied.state, denied.is_seen_by("one")), (AuthorizationState::Pending, false), "all of them look anew");
 }
 
 #[test]

@@ -26,6 +26,7 @@ struct DirectoryDocument {
     check_caa: bool,
     authorization_lifetime: Option<String>,
     reuse_authorizations: bool,
+    vantage_points: Option<u32>,
 }
 
 /// Settings as text, without name and whether it is enabled, which have columns of their own.
@@ -46,6 +47,7 @@ pub(crate) fn write_directory(settings: &DirectorySettings) -> String {
         check_caa,
         authorization_lifetime,
         reuse_authorizations,
+        vantage_points,
     } = settings.to_raw();
     json(&DirectoryDocument {
         description,
@@ -61,6 +63,7 @@ pub(crate) fn write_directory(settings: &DirectorySettings) -> String {
         check_caa,
         authorization_lifetime,
         reuse_authorizations,
+        vantage_points,
     })
 }
 
@@ -81,6 +84,7 @@ pub(crate) fn read_directory(name: String, enabled: bool, text: &str) -> Option<
         check_caa,
         authorization_lifetime,
         reuse_authorizations,
+        vantage_points,
     } = document;
     DirectorySettings::new(RawDirectory {
         name,
@@ -98,6 +102,7 @@ pub(crate) fn read_directory(name: String, enabled: bool, text: &str) -> Option<
         check_caa,
         authorization_lifetime,
         reuse_authorizations,
+        vantage_points,
     })
     .ok()
 }
@@ -111,6 +116,7 @@ struct ChallengeDocument {
     validated_at: Option<i64>,
     failure: Option<(String, String)>,
     attempts: u32,
+    seen_by: Vec<String>,
 }
 
 /// Challenges as text.
@@ -122,6 +128,7 @@ pub(crate) fn write_challenges(challenges: &[Challenge]) -> String {
         validated_at: challenge.validated_at.map(Timestamp::unix_ms),
         failure: challenge.failure.as_ref().map(|it| (it.kind.as_str().to_owned(), it.detail.clone())),
         attempts: challenge.attempts,
+        seen_by: challenge.seen_by.clone(),
     };
     json(&challenges.iter().map(document).collect::<Vec<_>>())
 }
@@ -141,6 +148,7 @@ pub(crate) fn read_challenges(text: &str) -> Option<Vec<Challenge>> {
             validated_at: document.validated_at.map(Timestamp::from_unix_ms),
             failure,
             attempts: document.attempts,
+            seen_by: document.seen_by,
         })
     };
     documents.into_iter().map(challenge).collect()

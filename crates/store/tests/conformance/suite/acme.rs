@@ -61,6 +61,7 @@ fn authorization(number: u32, account: &Account, name: &str) -> Authorization {
         validated_at: None,
         failure: Some(Failure::new(FailureKind::Dns, "nothing there")),
         attempts: 1,
+        seen_by: vec!["node-1".to_owned()],
     };
     Authorization {
         id: AcmeAuthorizationId::new(now(), entropy(number)),
