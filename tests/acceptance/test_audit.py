@@ -1,12 +1,21 @@
 """The audit trail in the hands of somebody who owns the database; and what must stand in no trail, log or answer."""
 
+import json
 import shutil
+import socket
 import sqlite3
 import subprocess
+import tempfile
+import threading
+import time
+import urllib.request
+from pathlib import Path
 
-from harness.case import ServerCase, on_both
-from harness.postgres import program
-from harness.server import Context
+from harness.case import Case, ServerCase, on_both
+from harness.curl import Curl
+from harness.house import House
+from harness.postgres import free_port, program
+from harness.server import Context, Server
 
 EVENTS = "/v1/audit-events"
 CANARY = "cwcanary-7f3a91-password"
@@ -200,3 +209,152 @@ class Canaries(ServerCase):
         for secret in (CANARY, made["token"], made["token"].split("_")[2][:40], nearly, key):
             for place, content in places.items():
                 self.assertNotIn(secret.encode(), content, f"{secret[:12]}… in {place}")
+
+
+class Syslog:
+    """A receiver of syslog: TCP with octet counting (RFC 6587). With `reads` off it takes connections and never reads."""
+
+    def __init__(self, port: int, reads: bool = True):
+        self.lines: list[dict] = []
+        self.faults: list[str] = []
+        self.accepted = 0
+        self._reads = reads
+        self._held: list[socket.socket] = []
+        self._socket = socket.create_server(("127.0.0.1", port))
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        while True:
+            try:
+                connection, _ = self._socket.accept()
+            except OSError:
+                return
+            self.accepted += 1
+            if not self._reads:
+                self._held.append(connection)
+                continue
+            content = b""
+            with connection:
+                while part := connection.recv(65536):
+                    content += part
+                self._take(content)
+
+    def _take(self, content: bytes) -> None:
+        while content:
+            length, _, rest = content.partition(b" ")
+            message, content = rest[: int(length)], rest[int(length) :]
+            fields = message.decode().split(" ", 7)
+            line = json.loads(fields[7])
+            if not fields[0].endswith(">1") or fields[3] != "certwright" or fields[5] != line["action"]:
+                self.faults.append(message.decode())
+            self.lines.append(line)
+
+    def close(self) -> None:
+        self._socket.shutdown(socket.SHUT_RDWR)
+        self._socket.close()
+        self._thread.join(10)
+        for connection in self._held:
+            connection.close()
+
+
+@on_both
+class Shipping(Case):
+    """The trail is shipped to a file and to syslog, whatever happens to them."""
+
+    def setUp(self) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="certwright-sinks-"))
+        self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
+        self.file, self.port, self.stuck = self.folder / "audit.jsonl", free_port(), free_port()
+        config = (
+            f'[metrics]\nenabled = true\n[audit.sink.file]\nkind = "file"\npath = "{self.file}"\n'
+            f'[audit.sink.siem]\nkind = "tcp"\naddress = "127.0.0.1:{self.port}"\n'
+        )
+        self.server = Server(self.database, config=config)
+        self.addCleanup(self.server.remove)
+
+    def begin(self) -> None:
+        self.server.start()
+        self.curl = Curl(self.server)
+        self.house = House(self.curl)
+        self.house.root("root")
+
+    def issue(self, first: int, last: int) -> None:
+        for number in range(first, last):
+            self.house.issue("root", f"service-{number}", [f"service-{number}.example.com"])
+
+    def trail(self) -> dict[str, dict]:
+        """What the server's own export has, by id."""
+        lines = self.assert_status(self.curl.get(f"{EVENTS}/export"), 200).body.decode().splitlines()
+        return {line["id"]: line for line in map(json.loads, lines) if line["type"] == "event"}
+
+    def assert_whole(self, lines: list[dict]) -> None:
+        """Nothing is missing, nothing is out of order, everything is as it is in the export."""
+        trail, chains = self.trail(), {}
+        for line in lines:
+            self.assertEqual(line, trail[line["id"]])
+            seen = chains.setdefault(line["chain"], [])
+            if line["sequence"] not in seen:
+                seen.append(line["sequence"])
+        ends = {}
+        for event in trail.values():
+            ends[event["chain"]] = max(ends.get(event["chain"], 0), event["sequence"])
+        self.assertEqual(chains, {chain: list(range(1, end + 1)) for chain, end in ends.items()})
+
+    def until(self, what: str, true, seconds: float = 120) -> None:
+        deadline = time.monotonic() + seconds
+        while not true():
+            self.assertLess(time.monotonic(), deadline, f"{what}\n{self.server.log()[-3000:]}")
+            time.sleep(0.1)
+
+    def plain(self, path: str) -> str:
+        with urllib.request.urlopen(f"{self.server.plain_url}{path}", timeout=10) as answer:
+            return answer.read().decode()
+
+    def written(self) -> list[dict]:
+        files = [path for path in (self.folder / "audit.jsonl.1", self.file) if path.exists()]
+        return [json.loads(line) for path in files for line in path.read_text().splitlines()]
+
+    def has_all(self, lines: list[dict]) -> bool:
+        return {line["id"] for line in lines} >= set(self.trail())
+
+    def test_a_file_is_rotated_and_a_receiver_goes_and_comes_back(self):
+        receiver = Syslog(self.port)
+        self.begin()
+        self.issue(0, 5)
+        self.until("the file has everything", lambda: self.has_all(self.written()))
+        self.until("the receiver has everything", lambda: self.has_all(receiver.lines))
+        before = receiver.lines
+        receiver.close()
+        self.file.rename(self.folder / "audit.jsonl.1")
+        self.issue(5, 30)
+        self.until("the new file has everything", lambda: self.has_all(self.written()))
+        self.assertTrue(self.file.exists())
+        self.assert_whole(self.written())
+        failing = 'certwright_audit_shipping_failures_total{sink="siem"}'
+        self.until("the failures are counted", lambda: failing in self.plain("/metrics"))
+        self.until("/readyz tells", lambda: "audit_shipping_failing" in self.plain("/readyz"))
+        # A new start while it is away: what it lacks is not forgotten.
+        self.server.kill()
+        self.server.start()
+        self.issue(30, 35)
+        receiver = Syslog(self.port)
+        self.addCleanup(receiver.close)
+        self.until("the receiver has what it missed", lambda: self.has_all(before + receiver.lines))
+        self.assertEqual(receiver.faults, [])
+        self.assert_whole(before + receiver.lines)
+        self.until("the file has everything", lambda: self.has_all(self.written()))
+        self.assert_whole(self.written())
+        self.until("/readyz is content", lambda: "audit_shipping_failing" not in self.plain("/readyz"))
+
+    def test_a_receiver_that_never_reads_stops_nothing(self):
+        receiver = Syslog(self.port, reads=False)
+        self.addCleanup(receiver.close)
+        self.begin()
+        self.until("it is connected", lambda: receiver.accepted > 0)
+        self.issue(0, 40)
+        self.until("the file has everything", lambda: self.has_all(self.written()))
+        self.assertEqual(receiver.lines, [])
+        lag = 'certwright_audit_shipping_lag_events{sink="siem"}'
+        self.until("the lag is told", lambda: lag in self.plain("/metrics"))
+        self.assertEqual(self.server.stop(), 0)

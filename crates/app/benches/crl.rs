@@ -140,6 +140,7 @@ async fn run(database: &str, location: &Location, entries: u64) {
         entropy: Arc::new(SeededEntropy::new(u64::from_le_bytes(seed))),
         outbound: Arc::new(Nobody),
         targets: certwright_app::Targets::default(),
+        sinks: certwright_app::Sinks::default(),
         validator: Arc::new(Nobody),
         settings: Settings {
             pki_url: "http://pki.example.com".to_owned(),

@@ -3,9 +3,11 @@
 pub(crate) mod checkpoints;
 mod export;
 pub(crate) mod refusals;
+pub(crate) mod shipping;
 mod verify;
 
 pub use export::{AuditExport, ExportVerdict, read_public_keys_pem, verify_export};
+pub use shipping::ShippingReport;
 pub use verify::AuditVerification;
 
 use crate::{App, Call, Error, Permission};

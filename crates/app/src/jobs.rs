@@ -94,7 +94,8 @@ impl App {
     pub async fn release_leases(&self) -> Result<(), Error> {
         let mut tx = self.inner.store.begin("jobs.release").await?;
         tx.release_lease(LEASE, &self.inner.settings.node).await?;
-        Ok(tx.commit().await?)
+        tx.commit().await?;
+        self.release_shipping().await
     }
 
     /// Takes or renews the lease; false: another node has it, stop.

@@ -36,6 +36,7 @@ mod publication;
 mod revocation;
 mod seal;
 mod setup;
+mod sink;
 mod target;
 mod tokens;
 mod trust;
@@ -52,7 +53,7 @@ pub use acme::{
     ChallengeCheck, MacAlgorithm, NewAccount, NewAcmeDirectory, NewEabKey, NewOrder, OrderView, Problem, ProblemKind,
     RenewalInfo, Subproblem, Validator,
 };
-pub use audit::{AuditExport, AuditVerification, ExportVerdict, read_public_keys_pem, verify_export};
+pub use audit::{AuditExport, AuditVerification, ExportVerdict, ShippingReport, read_public_keys_pem, verify_export};
 pub use ca_bundles::RawCaBundle;
 pub use cas::{
     CaExport, CaExportFormat, CaView, ExportedCa, ImportCa, Install, NewCa, NewCaKind, NewRules, OwnKey,
@@ -66,7 +67,7 @@ pub use certwright_pki::ocsp::{MAX_OCSP_REQUEST_BYTES, OcspError};
 pub use certwright_pki::{Csr, read_certificate, read_private_key_pem, to_pem, to_pkcs7};
 pub use certwright_store::{
     AuditFilter, CaFilter, CertificateFilter, CrlHealth, EventFilter, IssuedFilter, IssuedSort, KeyFilter, Page,
-    PageRequest, PublicationHealth, VersionSelector,
+    PageRequest, PublicationHealth, ShippingLag, VersionSelector,
 };
 pub use compartments::{NewCompartment, UpdateCompartment};
 pub use crls::{CrlReport, CrlView, CrlWarnings, ServedCrl, UploadedCrl};
@@ -85,6 +86,7 @@ pub use publication::PublicationReport;
 pub use revocation::{RevocationTarget, Revoke, Revoked};
 pub use seal::RootKeyStatus;
 pub use setup::{Quickstart, QuickstartReport, ServerCertificate};
+pub use sink::{AuditSink, ConfiguredSink, SinkError, SinkEvent, Sinks};
 pub use target::{Target, TargetError, TargetObject, Targets};
 pub use tokens::NewToken;
 pub use trust::TrustedRoot;
@@ -112,6 +114,8 @@ pub struct Dependencies {
     pub outbound: Arc<dyn Outbound>,
     /// Where lists are published elsewhere.
     pub targets: Targets,
+    /// Where the audit trail is shipped to.
+    pub sinks: Sinks,
     /// Looks at proofs of control.
     pub validator: Arc<dyn Validator>,
     /// Settings.
@@ -178,6 +182,8 @@ pub(crate) struct Inner {
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) outbound: Arc<dyn Outbound>,
     pub(crate) targets: Targets,
+    pub(crate) sinks: Sinks,
+    pub(crate) shipping: audit::shipping::Shipping,
     pub(crate) validator: Arc<dyn Validator>,
     pub(crate) acme: acme::Acme,
     pub(crate) publications: publication::Publications,
@@ -196,7 +202,7 @@ pub(crate) struct Inner {
 impl App {
     /// Puts the application together. Nothing is read or written yet.
     pub fn new(dependencies: Dependencies) -> Self {
-        let Dependencies { store, keys, clock, entropy, outbound, targets, validator, settings } = dependencies;
+        let Dependencies { store, keys, clock, entropy, outbound, targets, sinks, validator, settings } = dependencies;
         let recorder = store.recorder();
         let ocsp = ocsp::Ocsp::new(&settings.ocsp);
         Self {
@@ -208,6 +214,8 @@ impl App {
                 entropy,
                 outbound,
                 targets,
+                sinks,
+                shipping: audit::shipping::Shipping::default(),
                 validator,
                 acme: acme::Acme::new(),
                 publications: publication::Publications::default(),

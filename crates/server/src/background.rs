@@ -123,7 +123,7 @@ fn told(report: JobReport) {
 }
 
 /// The pause before the next try: `round`, doubled with each failure up to [`LONGEST`], less up to a quarter by chance.
-fn next_pause(round: Duration, failures: u32, fraction: u8) -> Duration {
+pub(crate) fn next_pause(round: Duration, failures: u32, fraction: u8) -> Duration {
     let doubled = round.saturating_mul(1_u32.checked_shl(failures.min(10)).unwrap_or(u32::MAX)).min(LONGEST.max(round));
     doubled.saturating_sub(spread(doubled, fraction / 4))
 }
@@ -133,7 +133,8 @@ fn spread(span: Duration, fraction: u8) -> Duration {
     span.saturating_mul(u32::from(fraction)).checked_div(256).unwrap_or(span)
 }
 
-fn fraction(entropy: &dyn Entropy) -> u8 {
+/// A byte by chance.
+pub(crate) fn fraction(entropy: &dyn Entropy) -> u8 {
     let mut byte = [0];
     entropy.fill(&mut byte);
     let [byte] = byte;

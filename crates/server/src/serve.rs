@@ -6,7 +6,7 @@ use crate::net::{Bounds, Listener};
 use crate::signals::{Signals, Wish};
 use crate::start::{self, Started};
 use crate::tls::{self, HotCertificate, OwnCertificate};
-use crate::{Error, background, crls, deliveries, doors, proofs, publications, telemetry, wiring};
+use crate::{Error, background, crls, deliveries, doors, proofs, publications, shipping, telemetry, wiring};
 use certwright_app::App;
 use certwright_store::Store;
 use std::future::Future;
@@ -71,6 +71,7 @@ pub(crate) async fn run(
     workers.spawn(crls::run(app.clone(), halted.clone()));
     workers.spawn(proofs::run(app.clone(), halted.clone()));
     workers.spawn(publications::run(app.clone(), Arc::clone(&trust), halted.clone()));
+    workers.spawn(shipping::run(app.clone(), Arc::clone(&trust), entropy.clone(), halted.clone()));
     workers.spawn(deliveries::run(app.clone(), trust, halted.clone()));
 
     let doors::Doors { api, mut plain } = doors::open(&app, settings, entropy)?;

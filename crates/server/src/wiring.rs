@@ -3,11 +3,10 @@
 use crate::ambient::{SystemClock, SystemEntropy};
 use crate::config::Settings;
 use crate::outbound::{Guarded, Resolve, SystemResolver, Trust};
-use crate::{Error, folder, targets};
+use crate::{Error, folder, sinks, targets};
 use certwright_app::{AcmeSettings, App, Dependencies, EventSettings, OcspSettings};
 use certwright_domain::ambient::Entropy;
 use certwright_domain::rate::Rate;
-use certwright_domain::time::Span;
 use certwright_keystore::{KeyStore, RootKeySource, SoftwareKeyStore};
 use certwright_store::{Backend, Location, NoFaults, Store};
 use certwright_validation::Validation;
@@ -58,6 +57,7 @@ pub(crate) async fn wire(settings: &Settings, store: Store) -> Result<Wired, Err
     let trust = Arc::new(Trust::load(settings.events.ca_file.as_deref())?);
     let resolver: Arc<dyn Resolve> = Arc::new(SystemResolver);
     let targets = targets::open(&settings.publication, &resolver, &trust)?;
+    let sinks = sinks::open(&settings.audit.sinks, &resolver, &trust);
     let app = App::new(Dependencies {
         store: store.clone(),
         keys,
@@ -65,6 +65,7 @@ pub(crate) async fn wire(settings: &Settings, store: Store) -> Result<Wired, Err
         entropy: entropy.clone(),
         outbound: Arc::new(Guarded::new(settings.events.rules.clone(), resolver, Arc::clone(&trust))),
         targets,
+        sinks,
         validator: Arc::new(validator(settings, entropy.clone())?),
         settings: certwright_app::Settings {
             pki_url: settings.pki_url.as_str().to_owned(),
@@ -86,7 +87,7 @@ pub(crate) async fn wire(settings: &Settings, store: Store) -> Result<Wired, Err
                 signing: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
             },
             acme: acme(settings),
-            checkpoint_interval: Some(Span::from_minutes(5)),
+            checkpoint_interval: Some(settings.audit.checkpoint_interval),
         },
     });
     Ok(Wired { app, store, entropy, trust })

@@ -31,6 +31,7 @@ mod queries_trait;
 mod recorder;
 mod rows;
 mod session;
+mod shipping_queries;
 mod sqlite;
 
 pub use access_queries::{AccessQueries, AccessSnapshot, CompartmentQueries, PolicyQueries, PrincipalQueries};
@@ -44,6 +45,7 @@ pub use publication_queries::PublicationQueries;
 pub use queries_trait::*;
 pub use recorder::Recorder;
 pub use session::{Reader, Tx};
+pub use shipping_queries::{Shipped, ShippingLag, ShippingQueries};
 
 use session::Session;
 use std::path::PathBuf;

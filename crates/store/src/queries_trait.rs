@@ -3,7 +3,8 @@
 use crate::{
     AccessQueries, AcmeQueries, AuditFilter, CaFilter, CertificateFilter, CompartmentQueries, CrlQueries, Error,
     EventFilter, IdempotencyRecord, IdentityQueries, Intent, IssuedFilter, KeyFilter, KeyVersionToRewrap, Page,
-    PageRequest, PolicyQueries, PrincipalQueries, PublicationQueries, RevocationQueries, VersionSelector,
+    PageRequest, PolicyQueries, PrincipalQueries, PublicationQueries, RevocationQueries, ShippingQueries,
+    VersionSelector,
 };
 use async_trait::async_trait;
 use certwright_domain::audit::chain::Head;
@@ -48,6 +49,7 @@ pub trait Queries:
     + PublicationQueries
     + TokenQueries
     + AuditQueries
+    + ShippingQueries
     + EventQueries
     + WebhookQueries
     + OcspQueries
@@ -75,6 +77,7 @@ impl<T> Queries for T where
         + PublicationQueries
         + TokenQueries
         + AuditQueries
+        + ShippingQueries
         + EventQueries
         + WebhookQueries
         + OcspQueries

@@ -155,6 +155,7 @@ impl Server {
             entropy: Arc::new(SeededEntropy::new(seed)),
             outbound: Arc::new(Nowhere),
             targets: Targets::default(),
+            sinks: Default::default(),
             validator: world.clone(),
             settings: Settings {
                 pki_url: "http://pki.example.com".to_owned(),

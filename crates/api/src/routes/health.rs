@@ -27,12 +27,13 @@ async fn healthz() -> Answer {
 /// Can the server work?
 ///
 /// 503 while the database is away. Revocation lists that could not be made, published elsewhere, or have lapsed are
-/// warnings.
+/// warnings, and sinks that do not take the audit trail.
 #[utoipa::path(get, path = "/readyz", operation_id = "readyz", tag = "open",
     responses((status = 200, description = "Ready", body = wire::Health)))]
 async fn readyz(State(app): State<App>) -> Answer {
     app.ready().await?;
     let crls = app.crl_warnings().await?;
+    let sinks = app.audit_sinks_behind().await?;
     let warning = |code: &str, count, detail: &str| wire::HealthWarning {
         code: code.to_owned(),
         count,
@@ -42,6 +43,7 @@ async fn readyz(State(app): State<App>) -> Answer {
         warning("crl_failing", crls.failing, "Revocation lists could not be made; the last ones are served."),
         warning("crl_lapsed", crls.lapsed, "Revocation lists are missing, or past their nextUpdate."),
         warning("publication_failing", crls.unpublished, "Lists or certificates could not be published elsewhere."),
+        warning("audit_shipping_failing", sinks, "Sinks do not take the audit trail; nothing of it is lost."),
     ];
     let warnings = warnings.into_iter().filter(|warning| warning.count > 0).collect();
     answer::json(StatusCode::OK, &wire::Health { status: "ok".to_owned(), warnings })

@@ -108,6 +108,7 @@ impl TestApp {
             targets: Targets::new([("cdn", Ok(())), ("away", Err(TargetError::Unreachable))].map(|(name, outcome)| {
                 (ResourceName::parse(name).unwrap(), Arc::new(EveryObject(outcome)) as Arc<dyn Target>)
             })),
+            sinks: Default::default(),
             validator: proofs.clone(),
             settings: Settings {
                 pki_url: "http://pki.example.com".to_owned(),

@@ -2,13 +2,14 @@
 
 use super::checkpoints::PublicKeys;
 use super::verify::Keys;
+use crate::sink::SinkEvent;
 use crate::{App, Call, Error, Permission};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use certwright_domain::audit::StoredAuditEvent;
 use certwright_domain::audit::chain::Head;
 use certwright_domain::audit::checkpoint::{Before, StoredCheckpoint};
 use certwright_domain::audit::verify::{Fault, FaultKind, Verifier};
+use certwright_domain::audit::{Outcome, StoredAuditEvent};
 use certwright_domain::id::AuditId;
 use certwright_domain::serial::Sha256;
 use certwright_domain::time::Timestamp;
@@ -162,6 +163,23 @@ fn write(event: &StoredAuditEvent) -> Value {
         "requestId": event.request_id,
         "details": event.details,
     })
+}
+
+/// The event for a sink.
+pub(super) fn for_sink(event: &StoredAuditEvent) -> SinkEvent {
+    let line = write(event);
+    let mut short = line.clone();
+    if let Some(line) = short.as_object_mut() {
+        line.insert("details".to_owned(), "".into());
+        line.insert("shortened".to_owned(), true.into());
+    }
+    SinkEvent {
+        at: event.at,
+        action: event.action.clone(),
+        succeeded: event.outcome == Outcome::Succeeded.as_str(),
+        line: line.to_string(),
+        short: short.to_string(),
+    }
 }
 
 fn read(line: &Value) -> Option<StoredAuditEvent> {

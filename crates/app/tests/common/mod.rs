@@ -6,11 +6,12 @@
 pub(crate) mod bucket;
 pub(crate) mod outbound;
 pub(crate) mod proofs;
+pub(crate) mod receiver;
 
 use bucket::Bucket;
 use certwright_app::{
-    AcmeSettings, App, Call, Dependencies, EventSettings, OcspSettings, Outbound, RevocationTarget, Revoke, Settings,
-    Target, Targets, Validator,
+    AcmeSettings, App, Call, ConfiguredSink, Dependencies, EventSettings, OcspSettings, Outbound, RevocationTarget,
+    Revoke, Settings, Sinks, Target, Targets, Validator,
 };
 use certwright_domain::issued::IssuedCertificate;
 use certwright_domain::name::{Reference, ResourceName};
@@ -24,6 +25,7 @@ use certwright_testkit::faults::Faults;
 use certwright_testkit::postgres::{DatabaseGuard, fresh_database};
 use outbound::Receivers;
 use proofs::KnownProofs;
+use receiver::Receiver;
 use std::path::PathBuf;
 use std::sync::Arc;
 use tempfile::TempDir;
@@ -34,6 +36,7 @@ struct Ground {
     postgres: Option<(String, DatabaseGuard)>,
     receivers: Arc<Receivers>,
     bucket: Arc<Bucket>,
+    receiver: Arc<Receiver>,
     proofs: Arc<KnownProofs>,
 }
 
@@ -53,6 +56,8 @@ pub(crate) struct TestApp {
     pub(crate) receivers: Arc<Receivers>,
     /// The target `cdn`, and `mirror` as well; shared by all nodes of a test.
     pub(crate) bucket: Arc<Bucket>,
+    /// The sink `log` of the audit trail; shared by all nodes of a test.
+    pub(crate) receiver: Arc<Receiver>,
     /// What the validator of every node sees.
     pub(crate) proofs: Arc<KnownProofs>,
     ground: Arc<Ground>,
@@ -201,13 +206,15 @@ impl TestApp {
             targets: Targets::new(
                 targets.iter().map(|target| (name(target), Arc::clone(&ground.bucket) as Arc<dyn Target>)),
             ),
+            sinks: Sinks::new([(name("log"), ConfiguredSink { sink: ground.receiver.clone(), from_now: false })]),
             validator: Arc::clone(&ground.proofs) as Arc<dyn Validator>,
             settings,
         });
         let bucket = Arc::clone(&ground.bucket);
+        let receiver = Arc::clone(&ground.receiver);
         let receivers = Arc::clone(&ground.receivers);
         let proofs = Arc::clone(&ground.proofs);
-        Self { app, clock, store, keys, faults, receivers, bucket, proofs, ground }
+        Self { app, clock, store, keys, faults, receivers, bucket, receiver, proofs, ground }
     }
 }
 
@@ -218,6 +225,7 @@ impl Ground {
             postgres: None,
             receivers: Arc::default(),
             bucket: Arc::default(),
+            receiver: Arc::default(),
             proofs: Arc::default(),
         }
     }

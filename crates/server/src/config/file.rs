@@ -2,7 +2,7 @@
 
 use super::origin::{Fault, Origin};
 use super::reference::FIELDS;
-use super::targets::{self, RawTargets};
+use super::targets::{RawTargets, SECTIONS, Section};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use toml::Spanned;
@@ -30,7 +30,8 @@ pub(crate) enum Toml {
 pub(crate) struct File {
     path: PathBuf,
     values: BTreeMap<String, (Toml, usize)>,
-    targets: RawTargets,
+    /// By the path of their section.
+    named: BTreeMap<&'static str, RawTargets>,
 }
 
 impl File {
@@ -57,9 +58,9 @@ impl File {
         self.values.remove(path).map(|(value, line)| (value, Origin::File { path: self.path.clone(), line }))
     }
 
-    /// Takes the targets of publication out.
-    pub(crate) fn take_targets(&mut self) -> RawTargets {
-        std::mem::take(&mut self.targets)
+    /// Takes out what the operator named in a section.
+    pub(super) fn take_named(&mut self, section: &'static Section) -> RawTargets {
+        self.named.remove(section.path).unwrap_or_else(|| RawTargets::none(section))
     }
 
     fn add(&mut self, prefix: &str, table: &DeTable<'_>, text: &str, faults: &mut Vec<Fault>) {
@@ -71,10 +72,11 @@ impl File {
                 self.values.insert(path, (read(value), line));
                 continue;
             }
-            if path == targets::SECTION
+            if let Some(section) = SECTIONS.iter().find(|section| path == section.path)
                 && let DeValue::Table(inner) = value.get_ref()
             {
-                self.targets = RawTargets::read(&self.path, inner, text, faults);
+                let named = RawTargets::read(section, &self.path, inner, text, faults);
+                self.named.insert(section.path, named);
                 continue;
             }
             let section = format!("{path}.");

@@ -16,7 +16,7 @@ mod tests;
 
 pub use origin::{Fault, Origin};
 pub use reference::{FIELDS, Field, example, markdown};
-pub(crate) use settings::{BucketSettings, Limits, TargetSettings, TlsSource};
+pub(crate) use settings::{BucketSettings, Limits, SinkPlace, SinkSettings, TargetSettings, TlsSource};
 pub use settings::{LogFormat, Settings};
 pub(crate) use values::mask_url;
 
@@ -48,6 +48,7 @@ pub struct Loaded {
     pub settings: Settings,
     raw: Raw,
     targets: RawTargets,
+    sinks: RawTargets,
 }
 
 /// Hands out the strongest value of each setting and collects what is wrong.
@@ -96,10 +97,10 @@ impl Sources {
             },
         };
         let mut file = file;
-        let targets = file.take_targets();
+        let (targets, sinks) = (file.take_named(&targets::TARGETS), file.take_named(&targets::SINKS));
         let raw = Raw::collect(&mut Collector { file, overrides: &self.overrides, faults: &mut faults });
-        match Settings::new(&raw, &targets, &mut faults) {
-            Some(settings) if faults.is_empty() => Ok(Loaded { settings, raw, targets }),
+        match Settings::new(&raw, &targets, &sinks, &mut faults) {
+            Some(settings) if faults.is_empty() => Ok(Loaded { settings, raw, targets, sinks }),
             _ => Err(faults),
         }
     }
@@ -126,7 +127,7 @@ impl Loaded {
                 false => out.push_str(&format!("{line}\n")),
             }
         }
-        for (path, value, from) in self.targets.values() {
+        for (path, value, from) in self.targets.values().into_iter().chain(self.sinks.values()) {
             let line = format!("{path} = {value}");
             match origin {
                 true => out.push_str(&format!("{line:<60} # {from}\n")),

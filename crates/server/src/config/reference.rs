@@ -179,6 +179,10 @@ reference! {
     /// Memory for OCSP answers that are used again.
     ocsp_cache: String = "ocsp.cache", default r#""64 MiB""#;
 
+    /// How often the server signs where the chains of the audit trail stand, when something has changed: `30s` to `24h`.
+    /// Sinks that the trail is shipped to are sections, see the end.
+    audit_checkpoint_interval: String = "audit.checkpoint_interval", default r#""5m""#;
+
     /// Age at which events and their deliveries are deleted.
     events_retention: String = "events.retention", default r#""90d""#;
 

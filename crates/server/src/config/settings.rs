@@ -1,11 +1,13 @@
 //! The settings the program works with: every value has been judged, alone and against the others.
 
 mod acme;
+mod audit;
 mod events;
 mod ocsp;
 mod publication;
 
 pub(crate) use acme::Acme;
+pub(crate) use audit::{Audit, SinkPlace, SinkSettings};
 pub(crate) use events::Events;
 pub(crate) use ocsp::Ocsp;
 pub(crate) use publication::{BucketSettings, TargetSettings};
@@ -85,6 +87,7 @@ pub struct Settings {
     pub(crate) acme: Acme,
     pub(crate) ocsp: Ocsp,
     pub(crate) publication: Vec<(ResourceName, TargetSettings)>,
+    pub(crate) audit: Audit,
     pub(crate) root_key: RootKeySource,
     pub(crate) log_format: LogFormat,
     pub(crate) log_level: String,
@@ -93,7 +96,7 @@ pub struct Settings {
 
 impl Settings {
     /// Judges the settings; what is wrong goes to `faults`. `None` or a fault: there are no settings.
-    pub(crate) fn new(raw: &Raw, targets: &RawTargets, faults: &mut Vec<Fault>) -> Option<Self> {
+    pub(crate) fn new(raw: &Raw, targets: &RawTargets, sinks: &RawTargets, faults: &mut Vec<Fault>) -> Option<Self> {
         let day = Span::from_days(1);
         let century = Span::from_days(36_525);
         let mut judge = Judge { faults };
@@ -123,6 +126,7 @@ impl Settings {
         let acme = acme::acme(raw, &mut judge);
         let ocsp = ocsp::ocsp(raw, &mut judge);
         let publication = publication::publication(targets, judge.faults);
+        let audit = audit::audit(raw, sinks, &mut judge);
         let root_key = root_key(raw, data.as_deref(), &mut judge);
         let log_format = judge.text("log.format", &raw.log_format, |text| match text {
             "text" => Ok(LogFormat::Text),
@@ -197,6 +201,7 @@ impl Settings {
             acme: acme?,
             ocsp: ocsp?,
             publication: publication?,
+            audit: audit?,
             root_key: root_key?,
             log_format: log_format?,
             log_level: log_level?,

@@ -180,6 +180,25 @@ async fn connect(addresses: &[SocketAddr]) -> Result<TcpStream, OutboundError> {
     Err(OutboundError::Unreachable)
 }
 
+/// Connects to a host that the operator chose, which no rules judge. Without a deadline: the caller has one.
+pub(crate) async fn open(resolver: &dyn Resolve, host: &Host, port: u16) -> Result<TcpStream, OutboundError> {
+    let addresses = match host {
+        Host::Ip(address) => vec![SocketAddr::new(*address, port)],
+        Host::Name(name) => resolver.resolve(name, port).await.map_err(|_| OutboundError::Unresolvable)?,
+    };
+    connect(&addresses).await
+}
+
+/// Speaks TLS with that host, for something else than HTTP.
+pub(crate) async fn open_tls(
+    trust: &Trust,
+    host: &Host,
+    stream: TcpStream,
+) -> Result<TlsStream<TcpStream>, OutboundError> {
+    let connector = TlsConnector::from(trust.without_http());
+    connector.connect(server_name(host)?, stream).await.map_err(|error| OutboundError::Tls(trust::why(&error)))
+}
+
 fn request(
     request: http::request::Builder,
     url: &HttpUrl,
@@ -215,11 +234,7 @@ where
     B: Body<Data = Bytes> + Send + Unpin + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    let addresses = match url.host() {
-        Host::Ip(address) => vec![SocketAddr::new(*address, url.port())],
-        Host::Name(name) => resolver.resolve(name, url.port()).await.map_err(|_| OutboundError::Unresolvable)?,
-    };
-    let stream = connect(&addresses).await?;
+    let stream = open(resolver, url.host(), url.port()).await?;
     let host = HeaderValue::from_str(&url.authority()).map_err(|_| OutboundError::Malformed)?;
     request.headers_mut().insert(header::HOST, host);
     request.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));

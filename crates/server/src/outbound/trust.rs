@@ -79,6 +79,13 @@ impl Trust {
         Arc::clone(&self.others)
     }
 
+    /// The settings for the next connection that speaks something else than HTTP.
+    pub(super) fn without_http(&self) -> Arc<ClientConfig> {
+        let mut config = (*self.config()).clone();
+        config.alpn_protocols.clear();
+        Arc::new(config)
+    }
+
     /// The settings for the next connection.
     pub(super) fn config(&self) -> Arc<ClientConfig> {
         Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner).config)

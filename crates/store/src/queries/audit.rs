@@ -131,6 +131,24 @@ impl Walk for AuditWalk<'_> {
     }
 }
 
+/// At most `limit` rows of a chain, in order.
+pub(super) async fn part(session: &mut Session, chain: &str, after: i64, limit: u32) -> Result<Vec<StoredAuditEvent>> {
+    let rows = session
+        .all(
+            sql(concat!(
+                "SELECT ",
+                audit_columns!(),
+                " FROM audit_events t WHERE t.chain = $1 AND t.sequence > 0 AND t.sequence > $2 \
+                 ORDER BY t.sequence LIMIT $3"
+            ))
+            .bind(chain)
+            .bind(after)
+            .bind(i64::from(limit)),
+        )
+        .await?;
+    rows.iter().map(read_event).collect()
+}
+
 #[async_trait]
 impl AuditQueries for Session {
     async fn insert_audit(&mut self, event: &AuditEvent) -> Result<()> {
@@ -154,20 +172,7 @@ impl AuditQueries for Session {
     }
 
     async fn audit_chain(&mut self, chain: &str, after: i64) -> Result<Vec<StoredAuditEvent>> {
-        let rows = self
-            .all(
-                sql(concat!(
-                    "SELECT ",
-                    audit_columns!(),
-                    " FROM audit_events t WHERE t.chain = $1 AND t.sequence > 0 AND t.sequence > $2 \
-                     ORDER BY t.sequence LIMIT $3"
-                ))
-                .bind(chain)
-                .bind(after)
-                .bind(i64::from(PART)),
-            )
-            .await?;
-        rows.iter().map(read_event).collect()
+        part(self, chain, after, PART).await
     }
 
     async fn audit_before_chains(&mut self) -> Result<Before> {

@@ -24,6 +24,7 @@ mod reading;
 mod revocations;
 pub(crate) mod search;
 mod session;
+mod shipping;
 mod system;
 mod tokens;
 mod vaults;

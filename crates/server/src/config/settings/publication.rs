@@ -3,7 +3,7 @@
 use super::path;
 use crate::config::file::Toml;
 use crate::config::origin::Fault;
-use crate::config::targets::{RawTarget, RawTargets, SECTION};
+use crate::config::targets::{RawTarget, RawTargets};
 use crate::config::values::Wrong;
 use certwright_domain::http_url::{Host, HttpUrl};
 use certwright_domain::name::ResourceName;
@@ -42,35 +42,46 @@ pub(crate) struct BucketSettings {
     pub(crate) secret_key_file: PathBuf,
 }
 
-/// Reads one target and notes what is wrong with it.
-struct Reader<'a> {
+/// Reads one target, or sink, and notes what is wrong with it.
+pub(super) struct Reader<'a> {
     raw: &'a RawTargets,
     target: &'a RawTarget,
     faults: &'a mut Vec<Fault>,
 }
 
 pub(super) fn publication(raw: &RawTargets, faults: &mut Vec<Fault>) -> Option<Vec<(ResourceName, TargetSettings)>> {
+    each(raw, faults, MAX, |reader| reader.settings())
+}
+
+/// Reads each of them; `None`: something is wrong, and that is noted.
+pub(super) fn each<T>(
+    raw: &RawTargets,
+    faults: &mut Vec<Fault>,
+    most: usize,
+    read: impl Fn(&mut Reader<'_>) -> Option<T>,
+) -> Option<Vec<(ResourceName, T)>> {
     let mut out = Vec::new();
     let before = faults.len();
     for (number, target) in raw.targets.iter().enumerate() {
-        if number >= MAX {
-            let wrong = (format!("There are more than {MAX} targets."), "Remove some.".to_owned());
-            faults.push(raw.fault(format!("{SECTION}.{}", target.name.escape_debug()), target.line, wrong));
+        if number >= most {
+            let wrong = (format!("There are more than {most} of them."), "Remove some.".to_owned());
+            let place = format!("{}.{}", raw.section.path, target.name.escape_debug());
+            faults.push(raw.fault(place, target.line, wrong));
             break;
         }
         let mut reader = Reader { raw, target, faults };
         let name = ResourceName::parse(&target.name)
             .map_err(|invalid| reader.fault(None, (invalid.detail, invalid.hint)))
             .ok();
-        let settings = reader.settings();
+        let settings = read(&mut reader);
         out.extend(name.zip(settings));
     }
     (faults.len() == before).then_some(out)
 }
 
 impl Reader<'_> {
-    fn fault(&mut self, key: Option<&str>, wrong: Wrong) {
-        let place = format!("{SECTION}.{}", self.target.name.escape_debug());
+    pub(super) fn fault(&mut self, key: Option<&str>, wrong: Wrong) {
+        let place = format!("{}.{}", self.raw.section.path, self.target.name.escape_debug());
         let (place, line) = match key {
             Some(key) => {
                 (format!("{place}.{key}"), self.target.values.get(key).map_or(self.target.line, |(_, line)| *line))
@@ -79,6 +90,11 @@ impl Reader<'_> {
         };
         let fault = self.raw.fault(place, line, wrong);
         self.faults.push(fault);
+    }
+
+    /// The keys that were given.
+    pub(super) fn given(&self) -> Vec<&'static str> {
+        self.target.values.keys().copied().collect()
     }
 
     fn settings(&mut self) -> Option<TargetSettings> {
@@ -157,7 +173,7 @@ impl Reader<'_> {
         })
     }
 
-    fn required<T>(&mut self, key: &str, read: impl FnOnce(&str) -> Result<T, Wrong>) -> Option<T> {
+    pub(super) fn required<T>(&mut self, key: &str, read: impl FnOnce(&str) -> Result<T, Wrong>) -> Option<T> {
         let found = self.optional(key, read)?;
         if found.is_none() {
             self.fault(Some(key), ("It is missing.".to_owned(), format!("Add `{key}`.")));
@@ -165,7 +181,7 @@ impl Reader<'_> {
         found
     }
 
-    fn optional<T>(&mut self, key: &str, read: impl FnOnce(&str) -> Result<T, Wrong>) -> Option<Option<T>> {
+    pub(super) fn optional<T>(&mut self, key: &str, read: impl FnOnce(&str) -> Result<T, Wrong>) -> Option<Option<T>> {
         let outcome = match self.target.values.get(key) {
             None => return Some(None),
             Some((Toml::Text(text), _)) => read(text),

@@ -18,6 +18,7 @@ mod publications;
 mod recorder;
 mod revocations;
 mod search;
+mod shipping;
 mod system;
 mod tokens;
 mod transactions;

@@ -1,0 +1,47 @@
+//! A sink of the audit trail that exists in memory: it remembers what it took, and fails when a test wants.
+
+use async_trait::async_trait;
+use certwright_app::{AuditSink, SinkError, SinkEvent};
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// A receiver.
+#[derive(Default)]
+pub(crate) struct Receiver {
+    lines: Mutex<Vec<String>>,
+    failures: Mutex<VecDeque<SinkError>>,
+    largest: Mutex<usize>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Receiver {
+    /// Everything that it took, in order.
+    pub(crate) fn lines(&self) -> Vec<String> {
+        lock(&self.lines).clone()
+    }
+
+    /// The next batches arrive in half, and then fail so.
+    pub(crate) fn will_fail(&self, failures: impl IntoIterator<Item = SinkError>) {
+        lock(&self.failures).extend(failures);
+    }
+
+    /// The size of the largest batch.
+    pub(crate) fn largest(&self) -> usize {
+        *lock(&self.largest)
+    }
+}
+
+#[async_trait]
+impl AuditSink for Receiver {
+    async fn ship(&self, events: &[SinkEvent]) -> Result<(), SinkError> {
+        let mut largest = lock(&self.largest);
+        *largest = events.len().max(*largest);
+        let failure = lock(&self.failures).pop_front();
+        let taken = if failure.is_some() { events.len().div_ceil(2) } else { events.len() };
+        lock(&self.lines).extend(events.iter().take(taken).map(|event| event.line.clone()));
+        failure.map_or(Ok(()), Err)
+    }
+}
