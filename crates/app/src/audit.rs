@@ -48,7 +48,7 @@ impl crate::Inner {
             request_id: call.request_id.clone(),
             door: call.caller.door().as_str(),
             address: call.address,
-            decided_by: String::new(),
+            decided_by: call.decided.by(),
             outcome: Outcome::Succeeded,
             details: serde_json::Value::Object(details).to_string(),
         }

@@ -45,8 +45,8 @@ mod vaults;
 mod webhooks;
 
 pub use access::{
-    Background, Call, Caller, Door, Leave, Needs, OPERATIONS, Operation, Permission, PolicyQuestion, Principal,
-    QuestionTarget, Workload,
+    Background, Call, Caller, Decided, Door, Leave, Needs, OPERATIONS, Operation, Permission, PolicyQuestion,
+    Principal, QuestionTarget, Workload,
 };
 pub use acme::{
     AcmeCall, AcmeDoor, AcmeError, AcmeLimits, AcmeOrderDetail, AcmeSettings, Binding, CaaCheck, CertificateChains,

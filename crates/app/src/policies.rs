@@ -6,7 +6,7 @@ use crate::change::{check_if_match, name_conflict, require_if_match, too_many};
 use crate::compartments::find_compartment;
 use crate::principals::last_administrator;
 use crate::{App, Call, Error, Permission, Pointed};
-use certwright_domain::access::{MAX_POLICIES, MAX_STATEMENTS, Policy};
+use certwright_domain::access::{MAX_POLICIES, MAX_POLICY_BYTES, MAX_STATEMENTS, Policy};
 use certwright_domain::id::{CompartmentId, PolicyId};
 use certwright_domain::name::{Reference, ResourceName};
 use certwright_domain::policy::{CompartmentTree, Policies, Statement, SyntaxError};
@@ -56,6 +56,7 @@ impl App {
             return Err(too_many("too_many_policies", "policies", MAX_POLICIES));
         }
         change.insert_policy(&policy).await.map_err(|error| name_conflict(error, "policy", &policy.name))?;
+        refuse_too_much(&mut **change).await?;
         let statements = policy.statements.join("\n");
         let details = [("compartment", policy.compartment.as_str()), ("statements", statements.as_str())];
         change.insert_audit(&self.inner.audit(call, "policy.create", target(&policy), &details)).await?;
@@ -119,6 +120,9 @@ impl App {
             self.may_grant(&mut **change, call, &policy, parsed).await?;
         }
         change.update_policy(&policy).await.map_err(|error| name_conflict(error, "policy", &policy.name))?;
+        if length(&policy) > length(&before) {
+            refuse_too_much(&mut **change).await?;
+        }
         let (statements, old) = (policy.statements.join("\n"), before.statements.join("\n"));
         let details =
             [("oldName", before.name.as_str()), ("statements", statements.as_str()), ("oldStatements", old.as_str())];
@@ -164,6 +168,24 @@ async fn find(queries: &mut dyn Queries, reference: &Reference) -> Result<Policy
 
 fn target(policy: &Policy) -> Target<'_> {
     Target { kind: "policy", id: policy.id.as_str(), name: policy.name.as_str() }
+}
+
+fn length(policy: &Policy) -> usize {
+    policy.statements.iter().map(String::len).fold(0, usize::saturating_add)
+}
+
+/// Every node keeps all statements in memory. Within a change: what is found stays so until the commit.
+async fn refuse_too_much(queries: &mut dyn Queries) -> Result<(), Error> {
+    let bytes = queries.policy_bytes().await?;
+    if bytes <= MAX_POLICY_BYTES {
+        return Ok(());
+    }
+    let over = bytes.saturating_sub(MAX_POLICY_BYTES);
+    Err(Error::conflict(
+        "policies_too_large",
+        format!("The statements of all policies would take {bytes} bytes; at most {MAX_POLICY_BYTES} are allowed."),
+        format!("Make it {over} bytes less: delete policies that nobody needs, or grant to groups, not to users."),
+    ))
 }
 
 /// Reads statements; every fault is listed with its place.

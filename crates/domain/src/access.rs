@@ -17,6 +17,8 @@ pub const MAX_GROUPS: u32 = 1_000;
 pub const MAX_MEMBERSHIPS: u32 = 100_000;
 /// Most policies.
 pub const MAX_POLICIES: u32 = 1_000;
+/// Most bytes of all statements of all policies, as they are stored.
+pub const MAX_POLICY_BYTES: u64 = 16 << 20;
 /// Most statements of one policy.
 pub const MAX_STATEMENTS: usize = 50;
 /// Most compartments, the tenancy among them.

@@ -142,6 +142,8 @@ pub trait PolicyQueries: Send {
     async fn policies(&mut self, compartment: Option<&CompartmentId>, page: &PageRequest) -> Result<Page<Policy>>;
     /// How many there are.
     async fn count_policies(&mut self) -> Result<u64>;
+    /// How many bytes their statements take, as they are stored, all together.
+    async fn policy_bytes(&mut self) -> Result<u64>;
     /// Writes name, description and statements of the row that still has `policy.revision`, and raises the revision.
     async fn update_policy(&mut self, policy: &Policy) -> Result<()>;
     /// Deletes the row that still has `revision`.

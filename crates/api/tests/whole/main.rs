@@ -22,6 +22,7 @@ mod ocsp;
 mod policies;
 mod principals;
 mod publication;
+mod refusals;
 mod resources;
 mod routes;
 mod transport;

@@ -395,6 +395,50 @@ async fn lists_show_what_may_be_seen_and_nothing_else() {
     }
 }
 
+#[tokio::test]
+async fn every_write_leaves_an_event_that_names_what_decided() {
+    let world = World::new().await;
+    let bearer = world.tokens.iter().find(|(role, _)| *role == Role::Administrator).map(|(_, bearer)| bearer).unwrap();
+    let mut writes: Vec<Route> = routes().into_iter().filter(|route| route.method != "GET").collect();
+    // What is made comes first, what takes away last.
+    let rank =
+        |route: &Route| (route.method == "DELETE", route.id.starts_with("revoke"), !route.id.starts_with("create"));
+    writes.sort_by_key(rank);
+    let (mut without, mut told) = (Vec::new(), BTreeSet::new());
+    for route in writes {
+        let operation = OPERATIONS.iter().find(|operation| operation.id == route.id).unwrap();
+        let Needs::Permissions(_) = operation.needs else { continue };
+        // What is renamed is not found under its name any more.
+        let side = if route.id.starts_with("update") { Side::Other } else { Side::Own };
+        let mut path = world.path(&route, side).replace("?dryRun=true", "");
+        for made in ["users/user", "groups/group", "webhooks/webhook", "identity-providers/provider", "tokens/token"] {
+            path = path.replace(made, &format!("{}/new", made.split('/').next().unwrap()));
+        }
+        let mut ask = world.app.ask(&route.method, &path).authorization(Some(bearer));
+        if ["PATCH", "PUT"].contains(&route.method.as_str()) {
+            ask = ask.header("if-match", "*");
+        }
+        let reply = match body(&route.id, side.name(), &world.serials[usize::from(side == Side::Other)]) {
+            Some(body) => ask.json(&body).send().await,
+            None => ask.send().await,
+        };
+        if !reply.status.is_success() {
+            continue;
+        }
+        let events = world.app.get(&format!("/v1/audit-events?requestId={}", reply.header("x-request-id"))).await;
+        for event in events.is(200).json()["items"].as_array().unwrap() {
+            // The name of a policy and the number of a statement in it.
+            if event["decidedBy"].as_str() != Some("administrators/0") {
+                without.push(event.clone());
+            }
+            told.insert(route.id.clone());
+        }
+    }
+    assert!(without.is_empty(), "{without:#?}");
+    // Others find nothing to do, or that the state does not allow it.
+    assert!(told.len() >= 40, "{} {told:?}", told.len());
+}
+
 #[test]
 fn router_document_and_table_name_the_same_operations() {
     let documented: BTreeSet<String> = routes().into_iter().map(|route| route.id).collect();

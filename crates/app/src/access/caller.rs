@@ -3,10 +3,10 @@
 use super::{Background, Operation};
 use certwright_domain::id::{AcmeAccountId, CaId, IssuedId, TokenId};
 use certwright_domain::name::{Reference, ResourceName};
-use certwright_domain::policy::Narrowing;
+use certwright_domain::policy::{Ground, Narrowing};
 pub use certwright_domain::token::Workload;
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// By which door somebody came; policies see it as `request.door`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -105,6 +105,32 @@ pub struct Call {
     pub compartment: Option<Reference>,
     /// What was asked for, where it was asked from outside.
     pub operation: Option<&'static Operation>,
+    /// What gave leave.
+    pub decided: Decided,
+}
+
+/// The statement that gave leave last in a call; the authorizer notes it, audit events of the call name it. Copies of a call
+/// share it. It is no part of what a call is: two calls are the same whatever was decided in them.
+#[derive(Debug, Clone, Default)]
+pub struct Decided(Arc<Mutex<Option<Ground>>>);
+
+impl PartialEq for Decided {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+impl Eq for Decided {}
+
+impl Decided {
+    pub(super) fn note(&self, ground: Ground) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(ground);
+    }
+
+    /// As the audit trail says it: `policy/number`; empty: nothing was decided by a statement.
+    pub(crate) fn by(&self) -> String {
+        let ground = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        ground.as_ref().map_or_else(String::new, |ground| format!("{}/{}", ground.policy, ground.number))
+    }
 }
 
 impl Caller {
@@ -224,6 +250,7 @@ impl Call {
             address: None,
             compartment: None,
             operation: None,
+            decided: Decided::default(),
         }
     }
 

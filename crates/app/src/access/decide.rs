@@ -72,13 +72,13 @@ impl App {
         if let Principal::AcmeAccount(grant) = &*call.caller.principal {
             let ground = grant.decide(permission, object);
             return ground
-                .map(|ground| Leave { permission, object: id.to_owned(), ground: Some(ground) })
+                .map(|ground| given(call, permission, id, ground))
                 .ok_or_else(|| Error::not_found(object.kind, object.reference.unwrap_or_default()));
         }
         let snapshot = self.inner.access.newest().ok_or_else(no_policies)?;
         let now = self.now();
         match snapshot.decide(call, permission, object, now) {
-            Some(ground) => Ok(Leave { permission, object: id.to_owned(), ground: Some(ground) }),
+            Some(ground) => Ok(given(call, permission, id, ground)),
             None => {
                 let object_name = object.reference.unwrap_or_default();
                 self.note_refusal(call, "access.deny", (object.kind, object_name), permission.as_str());
@@ -140,6 +140,12 @@ impl AcmeGrant {
             statement: "the ACME directory".into(),
         })
     }
+}
+
+/// Leave by a statement, which the call's audit events will name.
+fn given(call: &Call, permission: Permission, object: &str, ground: Ground) -> Leave {
+    call.decided.note(ground.clone());
+    Leave { permission, object: object.to_owned(), ground: Some(ground) }
 }
 
 fn no_policies() -> Error {

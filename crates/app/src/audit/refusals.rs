@@ -9,7 +9,6 @@ use super::Target;
 use crate::{App, Call, Error};
 use certwright_domain::audit::{AuditEvent, Outcome};
 use certwright_domain::id::AuditId;
-use certwright_domain::name::Reference;
 use certwright_domain::rate::client_of;
 use certwright_domain::time::{Span, Timestamp};
 use std::collections::{HashMap, VecDeque};
@@ -104,14 +103,14 @@ impl App {
         &self,
         call: &Call,
         action: &'static str,
-        ca: &Reference,
+        target: (&'static str, &str),
         outcome: Result<T, Error>,
     ) -> Result<T, Error> {
         if let Err(Error::Rejected(violations)) = &outcome
             && !call.dry_run
         {
             let rules: Vec<&str> = violations.iter().map(|violation| violation.rule).collect();
-            self.note_refusal(call, action, ("ca", &ca.to_string()), &rules.join(" "));
+            self.note_refusal(call, action, target, &rules.join(" "));
         }
         outcome
     }

@@ -17,8 +17,11 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use tokio::time::timeout;
 
-/// Most events of a batch; what is held in memory for a sink at a time.
+/// Most events of a batch, which is what is held in memory for a sink at a time.
 const BATCH: u32 = 500;
+/// Events that are read at a time, and bytes after which no more are: an event may take hundreds of kilobytes.
+const READ: u32 = 50;
+const BYTES: usize = 1 << 20;
 /// How long a sink may take for a batch.
 const DEADLINE: Duration = Duration::from_secs(15);
 /// How long the lease lasts, and how much of it must be left when a batch begins: more than it may take.
@@ -201,13 +204,24 @@ impl App {
         shipped.retain(|one| one.end > one.sequence);
         let chains = u32::try_from(shipped.len()).unwrap_or(BATCH);
         let share = BATCH.checked_div(chains).unwrap_or(BATCH).max(1);
-        let (mut events, mut parts) = (Vec::new(), Vec::new());
+        let (mut events, mut parts) = (Vec::<SinkEvent>::new(), Vec::new());
+        let mut bytes = 0_usize;
         let mut read = self.inner.store.read().await?;
         for Shipped { chain, sequence, .. } in shipped {
-            let part = read.audit_chain_part(&chain, sequence, share).await?;
-            let Some(last) = part.last() else { continue };
-            parts.push(Part { chain, from: sequence, to: last.sequence });
-            events.extend(part.iter().map(export::for_sink));
+            let (mut to, mut left) = (sequence, share);
+            while left > 0 && bytes < BYTES {
+                let part = read.audit_chain_part(&chain, to, left.min(READ)).await?;
+                let Some(last) = part.last() else { break };
+                to = last.sequence;
+                left = left.saturating_sub(u32::try_from(part.len()).unwrap_or(left));
+                for event in part.iter().map(export::for_sink) {
+                    bytes = bytes.saturating_add(event.line.len());
+                    events.push(event);
+                }
+            }
+            if to > sequence {
+                parts.push(Part { chain, from: sequence, to });
+            }
         }
         Ok((events, parts))
     }

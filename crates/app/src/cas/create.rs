@@ -43,7 +43,9 @@ impl App {
     /// Makes a CA. The intent is stored before its certificate is signed. As a trial: verdicts, and the CA as it would
     /// be, its version without certificate; no key signs.
     pub async fn create_ca(&self, call: &Call, new: NewCa) -> Result<CaView, Error> {
-        self.make_ca(call, new, false).await
+        let name = new.name.to_string();
+        let made = self.make_ca(call, new, false).await;
+        self.note_if_refused(call, "ca.create", ("ca", &name), made)
     }
 
     /// The same for the server's own CA (`system`).

@@ -37,6 +37,15 @@ struct NewIssuer {
 impl App {
     /// Makes a new version; for `SUBORDINATE_EXTERNAL` a new CSR. The view's version is the new one.
     pub async fn renew_ca(&self, call: &Call, ca: &Reference, renew: RenewCa) -> Result<CaView, Error> {
+        let renewed = self.renew_ca_unaudited(call, ca, renew).await;
+        match call.caller.is_system() {
+            // The job has an event of its own for what it could not do.
+            true => renewed,
+            false => self.note_if_refused(call, "ca.renew", ("ca", &ca.to_string()), renewed),
+        }
+    }
+
+    async fn renew_ca_unaudited(&self, call: &Call, ca: &Reference, renew: RenewCa) -> Result<CaView, Error> {
         let ca = &self.may_ca(call, Permission::CaManage, ca).await?;
         let mut read = self.inner.store.read().await?;
         let ca = find(&mut *read, ca).await?;

@@ -20,6 +20,18 @@ impl App {
         update: UpdateCertificate,
         if_match: Option<i64>,
     ) -> Result<CertificateView, Error> {
+        let updated = self.update_unaudited(call, reference, update, if_match).await;
+        let name = reference.to_string();
+        self.note_if_refused(call, "managed-certificate.update", ("certificate", &name), updated)
+    }
+
+    async fn update_unaudited(
+        &self,
+        call: &Call,
+        reference: &Reference,
+        update: UpdateCertificate,
+        if_match: Option<i64>,
+    ) -> Result<CertificateView, Error> {
         let reference = &self.may_certificate(call, Permission::CertificateManage, reference).await?;
         let mut read = self.inner.store.read().await?;
         let before = find(&mut *read, reference).await?;

@@ -42,6 +42,17 @@ impl App {
     }
 
     async fn ensure(&self, call: &Call, request: CertificateRequest, only_new: bool) -> Result<Ensured, Error> {
+        let name = request.name.to_string();
+        let ensured = self.ensure_unaudited(call, request, only_new).await;
+        self.note_if_refused(call, "managed-certificate.create", ("certificate", &name), ensured)
+    }
+
+    async fn ensure_unaudited(
+        &self,
+        call: &Call,
+        request: CertificateRequest,
+        only_new: bool,
+    ) -> Result<Ensured, Error> {
         let _turn = self.inner.locks.turn(request.name.as_str()).await;
         for _ in 0..MAX_ATTEMPTS {
             let known = self.inner.store.read().await?.certificate(&Reference::from(&request.name)).await?;

@@ -18,6 +18,17 @@ impl App {
         reference: &Reference,
         renew: RenewCertificate,
     ) -> Result<CertificateView, Error> {
+        let renewed = self.renew_unaudited(call, reference, renew).await;
+        let name = reference.to_string();
+        self.note_if_refused(call, "managed-certificate.renew", ("certificate", &name), renewed)
+    }
+
+    async fn renew_unaudited(
+        &self,
+        call: &Call,
+        reference: &Reference,
+        renew: RenewCertificate,
+    ) -> Result<CertificateView, Error> {
         let reference = &self.may_certificate(call, Permission::CertificateUse, reference).await?;
         let name = find(&mut *self.inner.store.read().await?, reference).await?.name;
         let _turn = self.inner.locks.turn(name.as_str()).await;

@@ -65,7 +65,7 @@ impl App {
     /// Makes a key and a certificate for it.
     pub async fn issue(&self, call: &Call, ca: &Reference, request: IssueRequest) -> Result<Issued, Error> {
         let issued = self.issue_unaudited(call, ca, request).await;
-        self.note_if_refused(call, "certificate.issue", ca, issued)
+        self.note_if_refused(call, "certificate.issue", ("ca", &ca.to_string()), issued)
     }
 
     async fn issue_unaudited(&self, call: &Call, ca: &Reference, request: IssueRequest) -> Result<Issued, Error> {
@@ -91,7 +91,7 @@ impl App {
     /// Signs a CSR.
     pub async fn sign(&self, call: &Call, ca: &Reference, request: SignRequest) -> Result<Issued, Error> {
         let issued = self.sign_unaudited(call, ca, request).await;
-        self.note_if_refused(call, "certificate.issue", ca, issued)
+        self.note_if_refused(call, "certificate.issue", ("ca", &ca.to_string()), issued)
     }
 
     async fn sign_unaudited(&self, call: &Call, ca: &Reference, request: SignRequest) -> Result<Issued, Error> {

@@ -23,7 +23,7 @@ impl App {
     pub(crate) fn count_names(&self, names: &[San]) -> Result<(), Error> {
         let Some(rate) = self.inner.settings.name_rate else { return Ok(()) };
         let now = self.now();
-        let pace_of = |name: &San| self.inner.name_paces.0.get_with(name.to_string(), Arc::default);
+        let pace_of = |name: &San| self.inner.name_paces.0.get_with(counted(name), Arc::default);
         // All are asked before one is counted: a name that had its share does not use up that of others.
         for count in [false, true] {
             for name in names {
@@ -39,6 +39,15 @@ impl App {
     }
 }
 
+/// What a name is counted as: however it is spelled, it is one name. DNS names are in lower case and A-labels already.
+fn counted(name: &San) -> String {
+    match name {
+        San::Ip(address) => San::Ip(address.to_canonical()).to_string(),
+        San::Email(address) => address.as_str().to_ascii_lowercase(),
+        San::Dns(_) | San::Uri(_) => name.to_string(),
+    }
+}
+
 fn refusal(name: &San, wait_ms: i64) -> Error {
     metrics::counter!("certwright_rate_limited_total", "party" => "name").increment(1);
     let seconds = wait_ms.saturating_add(999).div_euclid(1_000);
@@ -48,5 +57,29 @@ fn refusal(name: &San, wait_ms: i64) -> Error {
                          one is possible in {seconds} s."
         ),
         retry_after_s: u32::try_from(seconds).unwrap_or(u32::MAX),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn spellings_of_one_name_are_counted_as_one() {
+        for spellings in [
+            &["a.example.com", "A.Example.COM", "DNS:a.EXAMPLE.com"][..],
+            &["b\u{fc}cher.example", "B\u{dc}CHER.example", "xn--bcher-kva.example", "XN--BCHER-KVA.EXAMPLE"],
+            &["2001:db8::1", "2001:DB8:0:0::1", "2001:0db8:0000::0001", "ip:2001:db8:0:0:0:0:0:1"],
+            &["192.0.2.1", "::ffff:192.0.2.1", "::FFFF:c000:0201"],
+            &["team@example.com", "Team@EXAMPLE.com", "email:TEAM@example.com"],
+        ] {
+            let counted: BTreeSet<String> =
+                spellings.iter().map(|spelling| counted(&San::parse(spelling).unwrap())).collect();
+            assert_eq!(counted.len(), 1, "{counted:?}");
+        }
+        // With a trailing dot it is no name at all.
+        assert!(San::parse("a.example.com.").is_err());
+        assert_ne!(counted(&San::parse("*.example.com").unwrap()), counted(&San::parse("example.com").unwrap()));
     }
 }

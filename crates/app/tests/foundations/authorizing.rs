@@ -5,11 +5,13 @@ use certwright_app::{
     Call, Error, IssueRequest, NewCa, NewCaKind, NewDynamicGroup, NewGroup, NewKey, NewPolicy, NewRules, NewToken,
     NewUser, OwnKey, Subject, UpdatePolicy,
 };
-use certwright_domain::access::PrincipalReference;
+use certwright_domain::access::{Policy, PrincipalReference};
 use certwright_domain::algorithm::KeyAlgorithm;
 use certwright_domain::ca::RevocationSettings;
 use certwright_domain::dn::{Attribute, AttributeType, DistinguishedName};
+use certwright_domain::id::PolicyId;
 use certwright_domain::key::Protection;
+use certwright_domain::name::Reference;
 use certwright_domain::principal::PrincipalName;
 use certwright_domain::rate::Rate;
 use certwright_domain::san::San;
@@ -263,4 +265,40 @@ async fn a_name_gets_so_many_certificates_in_an_hour() {
     }
     app.clock.advance(Span::from_minutes(30));
     ask(&["a.example.com"]).await.unwrap();
+}
+
+#[tokio::test]
+async fn all_statements_together_have_a_limit() {
+    for app in TestApp::on_every_database().await {
+        let made = |text: &str, statements: usize| NewPolicy {
+            name: name(text),
+            description: String::new(),
+            compartment: None,
+            statements: vec!["Allow group administrators to inspect vaults in tenancy".to_owned(); statements],
+        };
+        let small = app.app.create_policy(&call(), made("small", 2)).await.unwrap();
+        let mut tx = app.store.begin("t").await.unwrap();
+        let room = (16 << 20) - tx.policy_bytes().await.unwrap();
+        // As it is stored: a list of one text, in JSON.
+        let large = Policy {
+            id: PolicyId::parse("policy_01JD8XK4M2W7Z3T5V9YQ6B1C0D").unwrap(),
+            name: name("large"),
+            statements: vec!["x".repeat(usize::try_from(room).unwrap() - 4)],
+            ..small.clone()
+        };
+        tx.insert_policy(&large).await.unwrap();
+        assert_eq!(tx.policy_bytes().await.unwrap(), 16 << 20);
+        tx.commit().await.unwrap();
+        let refused = app.app.create_policy(&call(), made("one-more", 1)).await.unwrap_err();
+        let Error::Conflict { code: "policies_too_large", detail, .. } = refused else { panic!("{refused:?}") };
+        assert!(detail.contains("16777216"), "{detail}");
+        let update = |statements: usize| UpdatePolicy {
+            statements: Some(made("any", statements).statements),
+            ..UpdatePolicy::default()
+        };
+        let by_id = Reference::parse(small.id.as_str()).unwrap();
+        let grown = app.app.update_policy(&call(), &by_id, update(3), Some(small.revision)).await;
+        assert!(matches!(grown, Err(Error::Conflict { code: "policies_too_large", .. })), "{grown:?}");
+        app.app.update_policy(&call(), &by_id, update(1), Some(small.revision)).await.unwrap();
+    }
 }

@@ -78,6 +78,15 @@ impl PolicyQueries for Session {
         read_count(row.as_ref(), POLICIES)
     }
 
+    async fn policy_bytes(&mut self) -> Result<u64> {
+        let row = self
+            .optional(sql(
+                "SELECT 'policies' AS id, CAST(COALESCE(SUM(OCTET_LENGTH(statements)), 0) AS BIGINT) AS found FROM policies",
+            ))
+            .await?;
+        read_count(row.as_ref(), POLICIES)
+    }
+
     async fn update_policy(&mut self, policy: &Policy) -> Result<()> {
         let rows = self
             .execute(
