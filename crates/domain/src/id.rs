@@ -115,6 +115,8 @@ id!(/// Id of a dynamic group.
     DynamicGroupId, "dynamicgroup");
 id!(/// Id of an identity provider.
     IdentityProviderId, "idp");
+id!(/// Id of an enrolment token.
+    EnrollmentTokenId, "enrollment");
 id!(/// Id of an ACME directory.
     AcmeDirectoryId, "acmedirectory");
 id!(/// Id of an ACME account.

@@ -1,7 +1,7 @@
 //! The statements that both databases answer. Every method runs in the transaction (or read snapshot) it is called on.
 
 use crate::{
-    AccessQueries, AcmeQueries, AuditFilter, CaFilter, CertificateFilter, CompartmentQueries, CrlQueries, Error,
+    AccessQueries, AcmeQueries, AuditFilter, CaFilter, CertificateFilter, CompartmentQueries, CrlQueries, EnrollmentQueries, Error,
     EventFilter, IdempotencyRecord, IdentityQueries, Intent, IssuedFilter, KeyFilter, KeyVersionToRewrap, Page,
     PageRequest, PolicyQueries, PrincipalQueries, PublicationQueries, RevocationQueries, VersionSelector,
 };
@@ -56,6 +56,7 @@ pub trait Queries:
     + PrincipalQueries
     + PolicyQueries
     + IdentityQueries
+    + EnrollmentQueries
     + AcmeQueries
 {
 }
@@ -83,6 +84,7 @@ impl<T> Queries for T where
         + PrincipalQueries
         + PolicyQueries
         + IdentityQueries
+        + EnrollmentQueries
         + AcmeQueries
 {
 }
