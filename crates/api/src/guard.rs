@@ -13,7 +13,7 @@ use axum::http::header::{
 use axum::http::{HeaderMap, Method, Response, StatusCode};
 use axum::middleware::Next;
 use axum::response::IntoResponse;
-use certwright_app::{App, Call, Caller, Door, IdempotencyStart, Operation, StoredResponse, sha256};
+use certwright_app::{App, Call, Caller, Door, IdempotencyStart, Needs, Operation, StoredResponse, sha256};
 use certwright_domain::identity::MAX_TOKEN;
 use certwright_domain::rate::client_of;
 use certwright_domain::secret::SecretBytes;
@@ -129,19 +129,16 @@ async fn admit(
     extensions: &axum::http::Extensions,
 ) -> Result<(Access, Place), Problem> {
     let bearer = bearer(headers)?;
-    // Tokens of ours have no dot.
-    let door = if bearer.contains('.') { Door::Jwt } else { Door::Token }.as_str();
-    let caller = api.inner.app.authenticate(bearer).await.map_err(|error| {
-        let problem = Problem::from(error);
-        match problem.status() {
-            StatusCode::UNAUTHORIZED => {
-                let id = extensions.get::<RequestId>().map_or("", |id| &*id.0);
-                api.inner.app.note_failed_login(peer(extensions), id, door);
-                let told = HeaderValue::from_static("Bearer realm=\"certwright\", error=\"invalid_token\"");
-                problem.replace_header(WWW_AUTHENTICATE, told)
-            }
-            _ => problem,
-        }
+    // An enrolment token opens its own door and no other, and nothing else opens that one.
+    let (door, caller) = match operation.needs {
+        Needs::Enrollment => (Door::Enrollment, api.inner.app.authenticate_enrollment(bearer).await),
+        // Tokens of ours have no dot.
+        _ if bearer.contains('.') => (Door::Jwt, api.inner.app.authenticate(bearer).await),
+        _ => (Door::Token, api.inner.app.authenticate(bearer).await),
+    };
+    let caller = caller.map_err(|error| {
+        let id = extensions.get::<RequestId>().map_or("", |id| &*id.0);
+        turned_away(&api.inner.app, Problem::from(error), (peer(extensions), id, door))
     })?;
     api.inner.caller_rates.take(caller.id(), api.inner.app.now())?;
     let place = api.inner.callers.enter(caller.id()).ok_or_else(|| {
@@ -155,6 +152,21 @@ async fn admit(
     })?;
     let request_id = extensions.get::<RequestId>().map_or_else(|| Arc::from(""), |id| Arc::clone(&id.0));
     Ok((Access { caller: Arc::new(caller), request_id, operation, address: peer(extensions) }, place))
+}
+
+/// The answer to credentials that let nobody in, noted for the audit trail; any other problem stays as it is.
+fn turned_away(app: &App, problem: Problem, (address, request_id, door): (Option<IpAddr>, &str, Door)) -> Problem {
+    if problem.status() != StatusCode::UNAUTHORIZED {
+        return problem;
+    }
+    app.note_failed_login(address, request_id, door.as_str());
+    let told = HeaderValue::from_static("Bearer realm=\"certwright\", error=\"invalid_token\"");
+    problem.replace_header(WWW_AUTHENTICATE, told)
+}
+
+/// The same from within a use case: to the caller it is all one where its credentials failed.
+pub(crate) fn not_let_in(app: &App, problem: Problem, call: &Call) -> Problem {
+    turned_away(app, problem, (call.address, &call.request_id, call.caller.door()))
 }
 
 /// The address that the connection came from, as the listener says.

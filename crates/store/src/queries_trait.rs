@@ -1,9 +1,10 @@
 //! The statements that both databases answer. Every method runs in the transaction (or read snapshot) it is called on.
 
 use crate::{
-    AccessQueries, AcmeQueries, AuditFilter, CaFilter, CertificateFilter, CompartmentQueries, CrlQueries, EnrollmentQueries, Error,
-    EventFilter, IdempotencyRecord, IdentityQueries, Intent, IssuedFilter, KeyFilter, KeyVersionToRewrap, Page,
-    PageRequest, PolicyQueries, PrincipalQueries, PublicationQueries, RevocationQueries, VersionSelector,
+    AccessQueries, AcmeQueries, AuditFilter, CaFilter, CertificateFilter, CompartmentQueries, CrlQueries,
+    EnrollmentQueries, Error, EventFilter, IdempotencyRecord, IdentityQueries, Intent, IssuedFilter, KeyFilter,
+    KeyVersionToRewrap, Page, PageRequest, PolicyQueries, PrincipalQueries, PublicationQueries, RevocationQueries,
+    VersionSelector,
 };
 use async_trait::async_trait;
 use certwright_domain::audit::chain::Head;

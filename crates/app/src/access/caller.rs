@@ -1,6 +1,7 @@
 //! Who calls.
 
 use super::{Background, Operation};
+use certwright_domain::enrollment::EnrollmentToken;
 use certwright_domain::id::{AcmeAccountId, CaId, IssuedId, TokenId};
 use certwright_domain::name::{Reference, ResourceName};
 use certwright_domain::policy::Narrowing;
@@ -50,7 +51,13 @@ pub enum Principal {
     Workload(Workload),
     /// An ACME account: what its directory gives it, and nothing by policies.
     AcmeAccount(AcmeGrant),
+    /// The holder of an enrolment token: what the token gives it, and nothing by policies.
+    Enrollment(EnrollmentGrant),
 }
+
+/// What the holder of an enrolment token may do: whoever made the token was allowed to do that, and gave it away.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EnrollmentGrant(pub(crate) Arc<EnrollmentToken>);
 
 /// What an ACME account may do: whoever made its directory was allowed to do that, and gave it away.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,6 +80,7 @@ impl Principal {
             Self::User(_) => "user",
             Self::Workload(_) => "workload",
             Self::AcmeAccount(_) => "acmeaccount",
+            Self::Enrollment(_) => "enrollment",
         }
     }
 }
@@ -167,6 +175,27 @@ impl Caller {
         }
     }
 
+    /// The holder of an enrolment token, read under `epoch`.
+    pub(crate) fn enrollment(token: EnrollmentToken, epoch: i64) -> Self {
+        Self {
+            id: format!("enrollment:{}", token.id),
+            name: format!("enrollment/{}", token.name),
+            door: Door::Enrollment,
+            principal: Arc::new(Principal::Enrollment(EnrollmentGrant(Arc::new(token)))),
+            token: None,
+            scopes: Arc::new([]),
+            epoch,
+        }
+    }
+
+    /// The enrolment token that it came with.
+    pub(crate) fn as_enrollment(&self) -> Option<&EnrollmentToken> {
+        match &*self.principal {
+            Principal::Enrollment(grant) => Some(&grant.0),
+            Principal::User(_) | Principal::System(_) | Principal::AcmeAccount(_) | Principal::Workload(_) => None,
+        }
+    }
+
     /// Is it the server itself?
     pub(crate) fn is_system(&self) -> bool {
         matches!(*self.principal, Principal::System(_))
@@ -191,7 +220,7 @@ impl Caller {
     pub fn as_workload(&self) -> Option<&Workload> {
         match &*self.principal {
             Principal::Workload(workload) => Some(workload),
-            Principal::User(_) | Principal::System(_) | Principal::AcmeAccount(_) => None,
+            Principal::User(_) | Principal::System(_) | Principal::AcmeAccount(_) | Principal::Enrollment(_) => None,
         }
     }
 
@@ -204,7 +233,9 @@ impl Caller {
     pub fn user(&self) -> Option<&str> {
         match &*self.principal {
             Principal::User(name) => Some(name),
-            Principal::System(_) | Principal::Workload(_) | Principal::AcmeAccount(_) => None,
+            Principal::System(_) | Principal::Workload(_) | Principal::AcmeAccount(_) | Principal::Enrollment(_) => {
+                None
+            }
         }
     }
 

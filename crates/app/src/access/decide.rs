@@ -1,6 +1,6 @@
 //! The one place where leave is given.
 
-use super::caller::{AcmeGrant, Caller, Principal};
+use super::caller::{AcmeGrant, Caller, EnrollmentGrant, Principal};
 use super::facts::{Asker, CaPrincipal, RequestFacts};
 use super::snapshot::{KnownUser, Snapshot};
 use super::{Call, Object, Permission};
@@ -69,8 +69,7 @@ impl App {
                 false => Err(Error::Internal(format!("{} does not need {}", action.as_str(), permission.as_str()))),
             };
         }
-        if let Principal::AcmeAccount(grant) = &*call.caller.principal {
-            let ground = grant.decide(permission, object);
+        if let Some(ground) = given(&call.caller, permission, object) {
             return ground
                 .map(|ground| Leave { permission, object: id.to_owned(), ground: Some(ground) })
                 .ok_or_else(|| Error::not_found(object.kind, object.reference.unwrap_or_default()));
@@ -92,8 +91,8 @@ impl App {
         if let Principal::System(action) = &*call.caller.principal {
             return action.permissions().contains(&permission);
         }
-        if let Principal::AcmeAccount(grant) = &*call.caller.principal {
-            return grant.decide(permission, object).is_some();
+        if let Some(ground) = given(&call.caller, permission, object) {
+            return ground.is_some();
         }
         let snapshot = self.inner.access.newest();
         snapshot.is_some_and(|snapshot| snapshot.decide(call, permission, object, self.now()).is_some())
@@ -139,6 +138,32 @@ impl AcmeGrant {
             number: 0,
             statement: "the ACME directory".into(),
         })
+    }
+}
+
+impl EnrollmentGrant {
+    /// What the holder of an enrolment token may do stands in the token alone: have its CA sign with its profile, for its names.
+    /// Whoever asks for no names, or for a CA certificate, which has no profile, asks for something else.
+    fn decide(&self, permission: Permission, object: &Object<'_>) -> Option<Ground> {
+        let token = &*self.0;
+        let allowed = permission == Permission::CaIssue
+            && object.ca.is_some_and(|(id, _)| id == token.ca.as_str())
+            && object.profile.is_some_and(|(_, name)| name == token.profile.as_str())
+            && object.names.is_some_and(|names| names.iter().all(|name| token.terms.allows_text(name)));
+        allowed.then(|| Ground {
+            policy: format!("enrollment-token:{}", token.id).into(),
+            number: 0,
+            statement: "the enrolment token".into(),
+        })
+    }
+}
+
+/// What those decide who may do what they were given, and nothing by policies; `None`: policies decide.
+fn given(caller: &Caller, permission: Permission, object: &Object<'_>) -> Option<Option<Ground>> {
+    match &*caller.principal {
+        Principal::AcmeAccount(grant) => Some(grant.decide(permission, object)),
+        Principal::Enrollment(grant) => Some(grant.decide(permission, object)),
+        Principal::System(_) | Principal::User(_) | Principal::Workload(_) => None,
     }
 }
 
@@ -205,7 +230,7 @@ impl Snapshot {
     pub(super) fn who<'a>(&'a self, call: &'a Call, now: Timestamp) -> Option<(Who, Option<&'a KnownUser>)> {
         let caller = &call.caller;
         let (mut who, user) = match &*caller.principal {
-            Principal::System(_) | Principal::AcmeAccount(_) => return None,
+            Principal::System(_) | Principal::AcmeAccount(_) | Principal::Enrollment(_) => return None,
             Principal::User(name) => {
                 let known = self.users.get(name).filter(|user| user.enabled)?;
                 let user = (name.clone(), known.id.as_str().to_owned());
@@ -232,7 +257,9 @@ impl Snapshot {
     pub(crate) fn knows(&self, caller: &Caller) -> bool {
         match &*caller.principal {
             Principal::User(name) => self.users.get(name).is_some_and(|user| user.enabled),
-            Principal::System(_) | Principal::Workload(_) | Principal::AcmeAccount(_) => true,
+            Principal::System(_) | Principal::Workload(_) | Principal::AcmeAccount(_) | Principal::Enrollment(_) => {
+                true
+            }
         }
     }
 

@@ -13,6 +13,8 @@ pub enum Needs {
     Nothing,
     /// Any caller.
     Caller,
+    /// An enrolment token, which says itself what its holder may have signed.
+    Enrollment,
     /// The first permission always, the others as the request and its objects bring it about.
     Permissions(&'static [Permission]),
 }
@@ -37,7 +39,11 @@ impl Operation {
 
     /// May a use case ask for this on its behalf?
     pub(crate) fn names(&self, permission: Permission) -> bool {
-        matches!(self.needs, Needs::Permissions(permissions) if permissions.contains(&permission))
+        match self.needs {
+            Needs::Nothing | Needs::Caller => false,
+            Needs::Enrollment => matches!(permission, P::CaIssue | P::CaList),
+            Needs::Permissions(permissions) => permissions.contains(&permission),
+        }
     }
 }
 
@@ -75,6 +81,11 @@ pub static OPERATIONS: &[Operation] = &[
     open("getTrust"),
     open("exchangeToken"),
     Operation { id: "whoami", needs: Needs::Caller },
+    Operation { id: "enroll", needs: Needs::Enrollment },
+    needs("listEnrollmentTokens", &[P::EnrollmentTokenList]),
+    needs("createEnrollmentToken", &[P::EnrollmentTokenManage, P::CaIssue, P::CaList]),
+    needs("getEnrollmentToken", &[P::EnrollmentTokenRead]),
+    needs("deleteEnrollmentToken", &[P::EnrollmentTokenManage]),
     needs("listAuditEvents", &[P::AuditRead]),
     needs("verifyAuditEvents", &[P::AuditRead]),
     needs("exportAuditEvents", &[P::AuditRead]),
