@@ -31,6 +31,11 @@ pub(crate) const IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("ide
 /// Headers that belong to an answer and are repeated with it.
 const KEPT: [HeaderName; 6] = [CONTENT_TYPE, LOCATION, ETAG, CACHE_CONTROL, CONTENT_DISPOSITION, VARY];
 
+/// In a request's extensions, as the listener says: the SHA-256 of the client certificate (its DER) whose key this very
+/// connection has proven. It says nothing yet about whether anybody should care.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClientCertificate(pub Sha256);
+
 /// Who calls, in the request's extensions.
 #[derive(Clone)]
 pub(crate) struct Access {
@@ -128,13 +133,16 @@ async fn admit(
     headers: &HeaderMap,
     extensions: &axum::http::Extensions,
 ) -> Result<(Access, Place), Problem> {
-    let bearer = bearer(headers)?;
-    // An enrolment token opens its own door and no other, and nothing else opens that one.
+    let app = &api.inner.app;
+    // An enrolment token opens its own door and no other, and nothing else opens that one; so does a certificate.
     let (door, caller) = match operation.needs {
-        Needs::Enrollment => (Door::Enrollment, api.inner.app.authenticate_enrollment(bearer).await),
-        // Tokens of ours have no dot.
-        _ if bearer.contains('.') => (Door::Jwt, api.inner.app.authenticate(bearer).await),
-        _ => (Door::Token, api.inner.app.authenticate(bearer).await),
+        Needs::Certificate => (Door::Certificate, app.authenticate_certificate(shown(headers, extensions)?).await),
+        Needs::Enrollment => (Door::Enrollment, app.authenticate_enrollment(bearer(headers)?).await),
+        Needs::Nothing | Needs::Caller | Needs::Permissions(_) => {
+            let bearer = bearer(headers)?;
+            // Tokens of ours have no dot.
+            (if bearer.contains('.') { Door::Jwt } else { Door::Token }, app.authenticate(bearer).await)
+        }
     };
     let caller = caller.map_err(|error| {
         let id = extensions.get::<RequestId>().map_or("", |id| &*id.0);
@@ -172,6 +180,16 @@ pub(crate) fn not_let_in(app: &App, problem: Problem, call: &Call) -> Problem {
 /// The address that the connection came from, as the listener says.
 pub(crate) fn peer(extensions: &axum::http::Extensions) -> Option<IpAddr> {
     extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| peer.ip().to_canonical())
+}
+
+/// The certificate that the connection has proven. Whoever sends a token means the token: that does not renew certificates.
+fn shown<'e>(headers: &HeaderMap, extensions: &'e axum::http::Extensions) -> Result<&'e Sha256, Problem> {
+    let refuse = |detail: &str| Problem::from(certwright_app::Error::Unauthenticated { detail: detail.to_owned() });
+    if headers.contains_key(AUTHORIZATION) {
+        return Err(refuse("This is asked for with a client certificate alone; leave the header `Authorization` out."));
+    }
+    let certificate = extensions.get::<ClientCertificate>();
+    certificate.map(|ClientCertificate(it)| it).ok_or_else(|| refuse("The connection shows no client certificate."))
 }
 
 fn bearer(headers: &HeaderMap) -> Result<&str, Problem> {

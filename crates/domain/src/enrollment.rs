@@ -132,7 +132,9 @@ mod tests {
         texts.iter().map(|text| San::parse(text).unwrap()).collect()
     }
 
-    const NOW: Timestamp = Timestamp::from_unix_s(1_000_000);
+    fn now() -> Timestamp {
+        Timestamp::from_unix_s(1_000_000)
+    }
 
     fn codes(
         texts: &[&str],
@@ -140,7 +142,7 @@ mod tests {
         end: Option<Timestamp>,
         life: Option<Span>,
     ) -> Vec<(&'static str, &'static str)> {
-        match EnrollmentTerms::judge(names(texts), uses, end, life, NOW) {
+        match EnrollmentTerms::judge(names(texts), uses, end, life, now()) {
             Ok(_) => Vec::new(),
             Err(faults) => faults.into_iter().map(|(pointer, invalid)| (pointer, invalid.code)).collect(),
         }
@@ -148,31 +150,31 @@ mod tests {
 
     #[test]
     fn what_nobody_says_is_one_use_within_a_quarter_of_an_hour() {
-        let terms = EnrollmentTerms::judge(names(&["a.example.com"]), None, None, None, NOW).unwrap();
-        assert_eq!((terms.uses(), terms.expires_at()), (1, NOW.plus(Span::from_minutes(15))));
+        let terms = EnrollmentTerms::judge(names(&["a.example.com"]), None, None, None, now()).unwrap();
+        assert_eq!((terms.uses(), terms.expires_at()), (1, now().plus(Span::from_minutes(15))));
     }
 
     #[test]
     fn limits_hold_at_their_edges() {
         let a = &["a.example.com"][..];
         let day = Span::from_hours(24);
-        assert!(codes(a, Some(MAX_USES), Some(NOW.plus(day)), None).is_empty());
+        assert!(codes(a, Some(MAX_USES), Some(now().plus(day)), None).is_empty());
         assert!(codes(a, None, None, Some(day)).is_empty());
         let over = Span::from_ms(day.ms().saturating_add(1));
         assert_eq!(codes(a, None, None, Some(over)), [("/lifetime", "invalid_expiry")]);
-        assert_eq!(codes(a, None, Some(NOW.plus(over)), None), [("/expiresAt", "invalid_expiry")]);
-        assert_eq!(codes(a, None, Some(NOW), None), [("/expiresAt", "invalid_expiry")]);
+        assert_eq!(codes(a, None, Some(now().plus(over)), None), [("/expiresAt", "invalid_expiry")]);
+        assert_eq!(codes(a, None, Some(now()), None), [("/expiresAt", "invalid_expiry")]);
         assert_eq!(codes(a, None, None, Some(Span::from_ms(0))), [("/lifetime", "invalid_expiry")]);
         assert_eq!(codes(a, Some(0), None, None), [("/uses", "invalid_uses")]);
         assert_eq!(codes(a, Some(MAX_USES.saturating_add(1)), None, None), [("/uses", "invalid_uses")]);
         assert_eq!(codes(&[], None, None, None), [("/names", "invalid_names")]);
-        assert_eq!(codes(a, None, Some(NOW.plus(day)), Some(day)), [("/lifetime", "ambiguous_end")]);
+        assert_eq!(codes(a, None, Some(now().plus(day)), Some(day)), [("/lifetime", "ambiguous_end")]);
     }
 
     #[test]
     fn a_name_is_allowed_as_it_is_and_in_no_other_way() {
         let given = names(&["a.example.com", "*.b.example.com", "10.0.0.5", "spiffe://corp/Db"]);
-        let terms = EnrollmentTerms::judge(given, None, None, None, NOW).unwrap();
+        let terms = EnrollmentTerms::judge(given, None, None, None, now()).unwrap();
         for (name, allowed) in [
             ("A.example.com", true),
             ("*.b.example.com", true),

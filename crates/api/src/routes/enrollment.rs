@@ -20,7 +20,11 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 pub(crate) fn routes() -> OpenApiRouter<Api> {
-    OpenApiRouter::new().routes(routes!(all, create)).routes(routes!(one, delete)).routes(routes!(enroll))
+    OpenApiRouter::new()
+        .routes(routes!(all, create))
+        .routes(routes!(one, delete))
+        .routes(routes!(enroll))
+        .routes(routes!(renew))
 }
 
 /// List enrolment tokens
@@ -92,14 +96,47 @@ async fn enroll(
 ) -> Answer {
     let offer = choose(&headers, q.format.as_deref(), SIGN)?;
     let call = access.call(q.dry_run.unwrap_or(false));
-    let mut faults = Faults::default();
-    let validity = faults.optional_validity("/validity", body.validity.as_ref());
-    let request = EnrollRequest { validity: faults.finish(validity)?, csr: body.csr.into_bytes() };
+    let request = enroll_request(body)?;
     let turned_away = |error| not_let_in(&app, Problem::from(error), &call);
     if call.dry_run {
         return tried(&app.try_enroll(&call, request).await.map_err(turned_away)?);
     }
     issued(app.enroll(&call, request).await.map_err(turned_away)?, offer, app.now())
+}
+
+/// Have a certificate renewed by itself
+///
+/// With the certificate in use as the client certificate of the connection, and without `Authorization`: it must be of this CA,
+/// in force, not revoked, for client authentication, and have begun with an enrolment token. The CSR must have exactly its
+/// subject and names, and a fresh key. The profile stays. (`…/renew` renews the CA itself.)
+#[utoipa::path(post, path = "/v1/certificate-authorities/{ca}/renew-certificate", operation_id = "renewByCertificate",
+    tag = "issuing", params(("ca" = String, Path, description = "Name or id"), wire::IssueQuery),
+    request_body = wire::Enroll,
+    responses((status = 201, description = "Issued and recorded", content((wire::IssuedAnswer = "application/json"),
+    (String = "application/pem-certificate-chain"), (Binary = "application/pkix-cert"), (Binary = "application/pkcs7-mime"),
+    (Binary = "application/x-tar"))), (status = 200, description = "A trial", body = wire::DryRun<wire::Trial>)))]
+async fn renew(
+    State(app): State<App>,
+    access: Access,
+    Path(ca): Path<String>,
+    Query(q): Query<wire::IssueQuery>,
+    headers: HeaderMap,
+    Json(body): Json<wire::Enroll>,
+) -> Answer {
+    let offer = choose(&headers, q.format.as_deref(), SIGN)?;
+    let call = access.call(q.dry_run.unwrap_or(false));
+    let (ca, request) = (reference(&ca)?, enroll_request(body)?);
+    let turned_away = |error| not_let_in(&app, Problem::from(error), &call);
+    if call.dry_run {
+        return tried(&app.try_renew_by_certificate(&call, &ca, request).await.map_err(turned_away)?);
+    }
+    issued(app.renew_by_certificate(&call, &ca, request).await.map_err(turned_away)?, offer, app.now())
+}
+
+fn enroll_request(body: wire::Enroll) -> Result<EnrollRequest, Problem> {
+    let mut faults = Faults::default();
+    let validity = faults.optional_validity("/validity", body.validity.as_ref());
+    Ok(EnrollRequest { validity: faults.finish(validity)?, csr: body.csr.into_bytes() })
 }
 
 fn new_token(body: &wire::NewEnrollmentToken) -> Result<NewEnrollmentToken, Problem> {

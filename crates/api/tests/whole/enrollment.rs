@@ -15,6 +15,12 @@ const OTHER_CN: &str = include_str!("../data/web-other-cn.csr.pem");
 /// Organization `system:masters`, commonName and name web-1.example.com.
 const ORGANIZATION: &str = include_str!("../data/web-organization.csr.pem");
 
+/// Names of [`CSR`] with another key.
+const RENEWAL: &str = include_str!("../data/web-1-renewal.csr.pem");
+/// The same with yet another one.
+const NEXT: &str = include_str!("../data/web-1-next.csr.pem");
+
+const RENEW: &str = "/v1/certificate-authorities/root/renew-certificate";
 const PATH: &str = "/v1/enrollment-tokens";
 const ENROLL: &str = "/v1/auth/enroll";
 
@@ -195,4 +201,103 @@ async fn faults_of_a_token_are_all_pointed_at_and_what_no_rule_lets_through_is_n
     let trial = app.post(&format!("{PATH}?dryRun=true"), wish(json!({"name": "x", "names": ["x.example.com"]}))).await;
     assert!(!trial.is(200).text().contains("cwe_"), "a trial makes no token");
     app.get(&format!("{PATH}/x")).await.is(404);
+}
+
+/// Enrols with [`CSR`]; the answer.
+async fn enrolled(app: &TestApp, more: Value) -> Value {
+    let text = token(app, more).await;
+    enroll(app, &text, CSR).await.is(201).json()
+}
+
+async fn renew(app: &TestApp, shown: &Value, csr: &str) -> Reply {
+    let shown = shown["fingerprint"].as_str().unwrap();
+    app.ask("POST", RENEW).showing(shown).json(&json!({"csr": csr})).send().await
+}
+
+#[tokio::test]
+async fn an_enrolled_certificate_renews_itself_again_and_again() {
+    for app in TestApp::on_every_database().await {
+        app.root().await;
+        let first = enrolled(&app, json!({"profile": "tls-client"})).await;
+        app.wait(Span::from_hours(24));
+        let second = renew(&app, &first, RENEWAL).await.is(201).json();
+        for same in ["names", "subjectText", "profile", "ca"] {
+            assert_eq!(first[same], second[same], "{same}");
+        }
+        assert_ne!(first["serial"], second["serial"]);
+        let third = renew(&app, &second, NEXT).await.is(201).json();
+        let trail = app.get("/v1/audit-events?action=certificate.renew-itself").await.is(200).json();
+        let details: Vec<_> = trail["items"].as_array().unwrap().iter().map(|event| event["details"].clone()).collect();
+        assert_eq!(details.len(), 2);
+        for (old, new) in [(&first, &second), (&second, &third)] {
+            let both = |it: &&Value| it["previousSerial"] == old["serial"] && it["serial"] == new["serial"];
+            assert!(details.iter().any(|it| both(&it)), "{details:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_renewal_gives_the_same_for_a_fresh_key_and_nothing_else() {
+    let app = TestApp::new().await;
+    app.root().await;
+    let first = enrolled(&app, json!({"profile": "tls-client"})).await;
+    let code = async |csr: &str| renew(&app, &first, csr).await.is(422).json()["errors"][0]["code"].clone();
+    assert_eq!(code(CSR).await, "key_not_fresh");
+    assert_eq!(code(SUBSET).await, "not_the_same_names", "fewer are not the same");
+    assert_eq!(code(WIDER).await, "not_the_same_names");
+    assert_eq!(code(OTHER_CN).await, "not_the_same_names");
+    assert_eq!(code(ORGANIZATION).await, "not_the_same_names");
+    let shown = first["fingerprint"].as_str().unwrap();
+    let trial = app.ask("POST", &format!("{RENEW}?dryRun=true")).showing(shown).json(&json!({"csr": RENEWAL}));
+    trial.send().await.is(200);
+    let second = renew(&app, &first, RENEWAL).await.is(201).json();
+    // The key of the first one is no fresh key for the third.
+    let old_key = renew(&app, &second, CSR).await.is(422).json();
+    assert_eq!(old_key["errors"][0]["code"], "key_not_fresh");
+    assert_eq!(app.count().await, 3, "the root's and two");
+}
+
+#[tokio::test]
+async fn certificates_that_do_not_stand_renew_nothing() {
+    for app in TestApp::on_every_database().await {
+        app.root().await;
+        app.ca("second", json!({"type": "ROOT"})).await.is(201);
+        let first = enrolled(&app, json!({"profile": "tls-client"})).await;
+        // Of another CA; unknown; without a certificate; with a token beside it.
+        let elsewhere = RENEW.replace("/root/", "/second/");
+        let shown = first["fingerprint"].as_str().unwrap().to_owned();
+        app.ask("POST", &elsewhere).showing(&shown).json(&json!({"csr": RENEWAL})).send().await.is(404);
+        let unknown = sentence(&renew(&app, &json!({"fingerprint": "ab".repeat(32)}), RENEWAL).await.is(401));
+        app.ask("POST", RENEW).authorization(None).json(&json!({"csr": RENEWAL})).send().await.is(401);
+        let bearer = format!("Bearer {}", app.token);
+        let both = app.ask("POST", RENEW).showing(&shown).authorization(Some(&bearer));
+        both.json(&json!({"csr": RENEWAL})).send().await.is(401);
+        // A certificate opens no other door.
+        app.ask("GET", "/v1/whoami").showing(&shown).send().await.is(401);
+        // Not for clients.
+        let server = token(&app, json!({"name": "server", "profile": "tls-server"})).await;
+        let server = enroll(&app, &server, CSR).await.is(201).json();
+        assert_eq!(sentence(&renew(&app, &server, RENEWAL).await), unknown);
+        // Not from an enrolment token.
+        let signed = app.post(SIGN, json!({"csr": CSR, "profile": "tls-client"})).await.is(201).json();
+        renew(&app, &signed, RENEWAL).await.problem(409, "not_enrolled");
+        // Revoked.
+        let revoke = format!("/v1/issued-certificates/{shown}/revoke");
+        let second = renew(&app, &first, RENEWAL).await.is(201).json();
+        app.post(&revoke, json!({"reason": "superseded"})).await.is(200);
+        assert_eq!(sentence(&renew(&app, &first, NEXT).await), unknown);
+        // After its end.
+        app.wait(Span::from_days(91));
+        assert_eq!(sentence(&renew(&app, &second, NEXT).await), unknown);
+    }
+}
+
+#[tokio::test]
+async fn a_disabled_ca_renews_nothing() {
+    let app = TestApp::new().await;
+    app.root().await;
+    let first = enrolled(&app, json!({"profile": "tls-client"})).await;
+    let off = app.ask("PATCH", "/v1/certificate-authorities/root").header("if-match", "*");
+    off.json(&json!({"enabled": false})).send().await.is(200);
+    renew(&app, &first, RENEWAL).await.is(401);
 }

@@ -3,6 +3,7 @@
 use super::{Background, Operation};
 use certwright_domain::enrollment::EnrollmentToken;
 use certwright_domain::id::{AcmeAccountId, CaId, IssuedId, TokenId};
+use certwright_domain::issued::{ENROLLED, IssuedCertificate, RENEWED};
 use certwright_domain::name::{Reference, ResourceName};
 use certwright_domain::policy::Narrowing;
 pub use certwright_domain::token::Workload;
@@ -53,7 +54,13 @@ pub enum Principal {
     AcmeAccount(AcmeGrant),
     /// The holder of an enrolment token: what the token gives it, and nothing by policies.
     Enrollment(EnrollmentGrant),
+    /// The holder of a certificate's key: it may have that certificate renewed, and nothing by policies.
+    Certificate(CertificateGrant),
 }
+
+/// What the holder of a certificate's key may do: have the same signed again for another key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CertificateGrant(pub(crate) Arc<IssuedCertificate>);
 
 /// What the holder of an enrolment token may do: whoever made the token was allowed to do that, and gave it away.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,6 +88,7 @@ impl Principal {
             Self::Workload(_) => "workload",
             Self::AcmeAccount(_) => "acmeaccount",
             Self::Enrollment(_) => "enrollment",
+            Self::Certificate(_) => "certificate",
         }
     }
 }
@@ -178,7 +186,7 @@ impl Caller {
     /// The holder of an enrolment token, read under `epoch`.
     pub(crate) fn enrollment(token: EnrollmentToken, epoch: i64) -> Self {
         Self {
-            id: format!("enrollment:{}", token.id),
+            id: format!("{ENROLLED}{}", token.id),
             name: format!("enrollment/{}", token.name),
             door: Door::Enrollment,
             principal: Arc::new(Principal::Enrollment(EnrollmentGrant(Arc::new(token)))),
@@ -192,7 +200,37 @@ impl Caller {
     pub(crate) fn as_enrollment(&self) -> Option<&EnrollmentToken> {
         match &*self.principal {
             Principal::Enrollment(grant) => Some(&grant.0),
-            Principal::User(_) | Principal::System(_) | Principal::AcmeAccount(_) | Principal::Workload(_) => None,
+            Principal::User(_)
+            | Principal::System(_)
+            | Principal::AcmeAccount(_)
+            | Principal::Certificate(_)
+            | Principal::Workload(_) => None,
+        }
+    }
+
+    /// The holder of the key of this certificate, which was read under `epoch`.
+    pub(crate) fn certificate(row: IssuedCertificate, epoch: i64) -> Self {
+        let named = if row.common_name.is_empty() { row.serial.to_string() } else { row.common_name.clone() };
+        Self {
+            id: format!("{RENEWED}{}", row.id),
+            name: format!("certificate/{named}"),
+            door: Door::Certificate,
+            principal: Arc::new(Principal::Certificate(CertificateGrant(Arc::new(row)))),
+            token: None,
+            scopes: Arc::new([]),
+            epoch,
+        }
+    }
+
+    /// The certificate whose key it holds.
+    pub(crate) fn as_certificate(&self) -> Option<&IssuedCertificate> {
+        match &*self.principal {
+            Principal::Certificate(grant) => Some(&grant.0),
+            Principal::User(_)
+            | Principal::System(_)
+            | Principal::AcmeAccount(_)
+            | Principal::Enrollment(_)
+            | Principal::Workload(_) => None,
         }
     }
 
@@ -220,7 +258,11 @@ impl Caller {
     pub fn as_workload(&self) -> Option<&Workload> {
         match &*self.principal {
             Principal::Workload(workload) => Some(workload),
-            Principal::User(_) | Principal::System(_) | Principal::AcmeAccount(_) | Principal::Enrollment(_) => None,
+            Principal::User(_)
+            | Principal::System(_)
+            | Principal::AcmeAccount(_)
+            | Principal::Enrollment(_)
+            | Principal::Certificate(_) => None,
         }
     }
 
@@ -233,9 +275,11 @@ impl Caller {
     pub fn user(&self) -> Option<&str> {
         match &*self.principal {
             Principal::User(name) => Some(name),
-            Principal::System(_) | Principal::Workload(_) | Principal::AcmeAccount(_) | Principal::Enrollment(_) => {
-                None
-            }
+            Principal::System(_)
+            | Principal::Workload(_)
+            | Principal::AcmeAccount(_)
+            | Principal::Enrollment(_)
+            | Principal::Certificate(_) => None,
         }
     }
 

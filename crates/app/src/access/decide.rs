@@ -1,6 +1,6 @@
 //! The one place where leave is given.
 
-use super::caller::{AcmeGrant, Caller, EnrollmentGrant, Principal};
+use super::caller::{AcmeGrant, Caller, CertificateGrant, EnrollmentGrant, Principal};
 use super::facts::{Asker, CaPrincipal, RequestFacts};
 use super::snapshot::{KnownUser, Snapshot};
 use super::{Call, Object, Permission};
@@ -158,11 +158,29 @@ impl EnrollmentGrant {
     }
 }
 
+impl CertificateGrant {
+    /// The holder of a certificate's key may have the same CA sign the same names with the same profile.
+    fn decide(&self, permission: Permission, object: &Object<'_>) -> Option<Ground> {
+        let row = &*self.0;
+        let known = |name: &String| *name == row.common_name || row.names.iter().any(|one| one.to_string() == *name);
+        let allowed = permission == Permission::CaIssue
+            && object.ca.is_some_and(|(id, _)| id == row.ca_id.as_str())
+            && object.profile.is_some_and(|(_, name)| name == row.profile)
+            && object.names.is_some_and(|names| names.iter().all(known));
+        allowed.then(|| Ground {
+            policy: format!("certificate:{}", row.serial).into(),
+            number: 0,
+            statement: "the certificate itself".into(),
+        })
+    }
+}
+
 /// What those decide who may do what they were given, and nothing by policies; `None`: policies decide.
 fn given(caller: &Caller, permission: Permission, object: &Object<'_>) -> Option<Option<Ground>> {
     match &*caller.principal {
         Principal::AcmeAccount(grant) => Some(grant.decide(permission, object)),
         Principal::Enrollment(grant) => Some(grant.decide(permission, object)),
+        Principal::Certificate(grant) => Some(grant.decide(permission, object)),
         Principal::System(_) | Principal::User(_) | Principal::Workload(_) => None,
     }
 }
@@ -230,7 +248,9 @@ impl Snapshot {
     pub(super) fn who<'a>(&'a self, call: &'a Call, now: Timestamp) -> Option<(Who, Option<&'a KnownUser>)> {
         let caller = &call.caller;
         let (mut who, user) = match &*caller.principal {
-            Principal::System(_) | Principal::AcmeAccount(_) | Principal::Enrollment(_) => return None,
+            Principal::System(_) | Principal::AcmeAccount(_) | Principal::Enrollment(_) | Principal::Certificate(_) => {
+                return None;
+            }
             Principal::User(name) => {
                 let known = self.users.get(name).filter(|user| user.enabled)?;
                 let user = (name.clone(), known.id.as_str().to_owned());
@@ -257,9 +277,11 @@ impl Snapshot {
     pub(crate) fn knows(&self, caller: &Caller) -> bool {
         match &*caller.principal {
             Principal::User(name) => self.users.get(name).is_some_and(|user| user.enabled),
-            Principal::System(_) | Principal::Workload(_) | Principal::AcmeAccount(_) | Principal::Enrollment(_) => {
-                true
-            }
+            Principal::System(_)
+            | Principal::Workload(_)
+            | Principal::AcmeAccount(_)
+            | Principal::Enrollment(_)
+            | Principal::Certificate(_) => true,
         }
     }
 

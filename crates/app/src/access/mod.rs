@@ -17,7 +17,7 @@ mod permission;
 mod snapshot;
 
 pub use background::Background;
-pub use caller::{AcmeGrant, Call, Caller, Door, EnrollmentGrant, Principal, Workload};
+pub use caller::{AcmeGrant, Call, Caller, CertificateGrant, Door, EnrollmentGrant, Principal, Workload};
 pub use decide::Leave;
 pub use explain::{PolicyQuestion, QuestionTarget};
 pub(crate) use facts::CaPrincipal;

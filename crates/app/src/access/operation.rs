@@ -15,6 +15,8 @@ pub enum Needs {
     Caller,
     /// An enrolment token, which says itself what its holder may have signed.
     Enrollment,
+    /// A client certificate of ours: it renews itself.
+    Certificate,
     /// The first permission always, the others as the request and its objects bring it about.
     Permissions(&'static [Permission]),
 }
@@ -41,7 +43,7 @@ impl Operation {
     pub(crate) fn names(&self, permission: Permission) -> bool {
         match self.needs {
             Needs::Nothing | Needs::Caller => false,
-            Needs::Enrollment => matches!(permission, P::CaIssue | P::CaList),
+            Needs::Enrollment | Needs::Certificate => matches!(permission, P::CaIssue | P::CaList),
             Needs::Permissions(permissions) => permissions.contains(&permission),
         }
     }
@@ -82,6 +84,7 @@ pub static OPERATIONS: &[Operation] = &[
     open("exchangeToken"),
     Operation { id: "whoami", needs: Needs::Caller },
     Operation { id: "enroll", needs: Needs::Enrollment },
+    Operation { id: "renewByCertificate", needs: Needs::Certificate },
     needs("listEnrollmentTokens", &[P::EnrollmentTokenList]),
     needs("createEnrollmentToken", &[P::EnrollmentTokenManage, P::CaIssue, P::CaList]),
     needs("getEnrollmentToken", &[P::EnrollmentTokenRead]),

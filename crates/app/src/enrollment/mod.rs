@@ -5,6 +5,7 @@
 //! and for minutes. It is no user's and no policy speaks of it: whoever makes one gives away what they have themselves.
 
 mod enroll;
+mod renew;
 
 pub use enroll::EnrollRequest;
 
