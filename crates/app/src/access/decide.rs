@@ -358,3 +358,6 @@ fn ca_not_allowed(ca: &CaPrincipal<'_>, asked: Asked, object: &Object<'_>, place
         ),
     )
 }
+
+#[cfg(test)]
+mod tests;
