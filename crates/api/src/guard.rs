@@ -13,7 +13,7 @@ use axum::http::header::{
 use axum::http::{HeaderMap, Method, Response, StatusCode};
 use axum::middleware::Next;
 use axum::response::IntoResponse;
-use certwright_app::{App, Call, Caller, Door, IdempotencyStart, Operation, StoredResponse, sha256};
+use certwright_app::{App, Call, Caller, Door, IdempotencyStart, Needs, Operation, StoredResponse, sha256};
 use certwright_domain::identity::MAX_TOKEN;
 use certwright_domain::rate::client_of;
 use certwright_domain::secret::SecretBytes;
@@ -30,6 +30,11 @@ pub(crate) const IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("ide
 
 /// Headers that belong to an answer and are repeated with it.
 const KEPT: [HeaderName; 6] = [CONTENT_TYPE, LOCATION, ETAG, CACHE_CONTROL, CONTENT_DISPOSITION, VARY];
+
+/// In a request's extensions, as the listener says: the SHA-256 of the client certificate (its DER) whose key this very
+/// connection has proven. It says nothing yet about whether anybody should care.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClientCertificate(pub Sha256);
 
 /// Who calls, in the request's extensions.
 #[derive(Clone)]
@@ -128,20 +133,20 @@ async fn admit(
     headers: &HeaderMap,
     extensions: &axum::http::Extensions,
 ) -> Result<(Access, Place), Problem> {
-    let bearer = bearer(headers)?;
-    // Tokens of ours have no dot.
-    let door = if bearer.contains('.') { Door::Jwt } else { Door::Token }.as_str();
-    let caller = api.inner.app.authenticate(bearer).await.map_err(|error| {
-        let problem = Problem::from(error);
-        match problem.status() {
-            StatusCode::UNAUTHORIZED => {
-                let id = extensions.get::<RequestId>().map_or("", |id| &*id.0);
-                api.inner.app.note_failed_login(peer(extensions), id, door);
-                let told = HeaderValue::from_static("Bearer realm=\"certwright\", error=\"invalid_token\"");
-                problem.replace_header(WWW_AUTHENTICATE, told)
-            }
-            _ => problem,
+    let app = &api.inner.app;
+    // An enrolment token opens its own door and no other, and nothing else opens that one; so does a certificate.
+    let (door, caller) = match operation.needs {
+        Needs::Certificate => (Door::Certificate, app.authenticate_certificate(shown(headers, extensions)?).await),
+        Needs::Enrollment => (Door::Enrollment, app.authenticate_enrollment(bearer(headers)?).await),
+        Needs::Nothing | Needs::Caller | Needs::Permissions(_) => {
+            let bearer = bearer(headers)?;
+            // Tokens of ours have no dot.
+            (if bearer.contains('.') { Door::Jwt } else { Door::Token }, app.authenticate(bearer).await)
         }
+    };
+    let caller = caller.map_err(|error| {
+        let id = extensions.get::<RequestId>().map_or("", |id| &*id.0);
+        turned_away(&api.inner.app, Problem::from(error), (peer(extensions), id, door))
     })?;
     api.inner.caller_rates.take(caller.id(), api.inner.app.now())?;
     let place = api.inner.callers.enter(caller.id()).ok_or_else(|| {
@@ -157,9 +162,34 @@ async fn admit(
     Ok((Access { caller: Arc::new(caller), request_id, operation, address: peer(extensions) }, place))
 }
 
+/// The answer to credentials that let nobody in, noted for the audit trail; any other problem stays as it is.
+fn turned_away(app: &App, problem: Problem, (address, request_id, door): (Option<IpAddr>, &str, Door)) -> Problem {
+    if problem.status() != StatusCode::UNAUTHORIZED {
+        return problem;
+    }
+    app.note_failed_login(address, request_id, door.as_str());
+    let told = HeaderValue::from_static("Bearer realm=\"certwright\", error=\"invalid_token\"");
+    problem.replace_header(WWW_AUTHENTICATE, told)
+}
+
+/// The same from within a use case: to the caller it is all one where its credentials failed.
+pub(crate) fn not_let_in(app: &App, problem: Problem, call: &Call) -> Problem {
+    turned_away(app, problem, (call.address, &call.request_id, call.caller.door()))
+}
+
 /// The address that the connection came from, as the listener says.
 pub(crate) fn peer(extensions: &axum::http::Extensions) -> Option<IpAddr> {
     extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| peer.ip().to_canonical())
+}
+
+/// The certificate that the connection has proven. Whoever sends a token means the token: that does not renew certificates.
+fn shown<'e>(headers: &HeaderMap, extensions: &'e axum::http::Extensions) -> Result<&'e Sha256, Problem> {
+    let refuse = |detail: &str| Problem::from(certwright_app::Error::Unauthenticated { detail: detail.to_owned() });
+    if headers.contains_key(AUTHORIZATION) {
+        return Err(refuse("This is asked for with a client certificate alone; leave the header `Authorization` out."));
+    }
+    let certificate = extensions.get::<ClientCertificate>();
+    certificate.map(|ClientCertificate(it)| it).ok_or_else(|| refuse("The connection shows no client certificate."))
 }
 
 fn bearer(headers: &HeaderMap) -> Result<&str, Problem> {

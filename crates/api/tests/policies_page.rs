@@ -28,6 +28,8 @@ fn operations() -> String {
         let needs = match operation.needs {
             Needs::Nothing => continue,
             Needs::Caller => "any caller".to_owned(),
+            Needs::Enrollment => "an enrolment token".to_owned(),
+            Needs::Certificate => "a client certificate of ours".to_owned(),
             Needs::Permissions(permissions) => listed(permissions),
         };
         writeln!(table, "| `{}` | {needs} |", operation.id).unwrap();

@@ -72,6 +72,7 @@ impl App {
             self.rewrap_webhook_secrets(&call, &mut report).await,
             self.rewrap_acme_secret(&call).await,
             self.tidy_acme().await,
+            self.tidy_enrollment_tokens().await,
             self.retire_root_keys(&call).await,
             self.finish_deletions(&call, &mut report).await,
             self.report_abandoned_intents(&call).await,

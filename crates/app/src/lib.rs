@@ -17,6 +17,7 @@ mod change;
 mod compartments;
 mod context;
 mod crls;
+mod enrollment;
 mod error;
 mod events;
 mod idempotency;
@@ -71,6 +72,7 @@ pub use certwright_store::{
 };
 pub use compartments::{NewCompartment, UpdateCompartment};
 pub use crls::{CrlReport, CrlView, CrlWarnings, ServedCrl, UploadedCrl};
+pub use enrollment::{EnrollRequest, NewEnrollmentToken};
 pub use error::{Error, Pointed};
 pub use idempotency::{IdempotencyStart, StoredResponse};
 pub use identity::{Exchange, NewIdentityProvider, RuleOutcome, TokenTrial};

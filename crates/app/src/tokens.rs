@@ -5,7 +5,7 @@
 //! database. Stored is the SHA-256 of the secret part alone: 256 random bits need no slow hash.
 
 mod cache;
-mod text;
+pub(crate) mod text;
 
 pub(crate) use cache::TokenCache;
 
@@ -59,7 +59,9 @@ impl App {
         if is_jwt(bearer) {
             return self.authenticate_jwt(bearer).await;
         }
-        let Some((id, secret)) = text::parse(bearer) else {
+        let read = text::parse(text::API_TOKEN, bearer);
+        let read = read.and_then(|(ulid, secret)| Some((TokenId::of_ulid(ulid)?, secret)));
+        let Some((id, secret)) = read else {
             return Err(unauthenticated());
         };
         let now = self.now();
@@ -196,7 +198,7 @@ impl Inner {
         user: &PrincipalName,
         expires_at: Option<Timestamp>,
     ) -> (Token, SecretText) {
-        text::mint(self.clock.now(), self.id_entropy(), &*self.entropy, name, user.as_str().to_owned(), expires_at)
+        self.mint(name, user.as_str().to_owned(), expires_at)
     }
 
     /// Makes a token for a machine and its text; storing it is the caller's part. `id` is what the audit trail calls the
@@ -209,9 +211,27 @@ impl Inner {
     ) -> Result<(Token, SecretText), Error> {
         let name = format!("workload-{}", hex::encode(self.id_entropy()));
         let name = ResourceName::parse(&name).map_err(|invalid| Error::Internal(invalid.detail))?;
-        let (now, end) = (self.clock.now(), Some(expires_at));
-        let (token, text) = text::mint(now, self.id_entropy(), &*self.entropy, name, id, end);
+        let (token, text) = self.mint(name, id, Some(expires_at));
         Ok((Token { workload: Some(workload), ..token }, text))
+    }
+
+    fn mint(&self, name: ResourceName, user: String, expires_at: Option<Timestamp>) -> (Token, SecretText) {
+        let created_at = self.clock.now();
+        let id = TokenId::new(created_at, self.id_entropy());
+        let (secret_sha256, text) = text::mint(text::API_TOKEN, id.as_str(), &*self.entropy);
+        let token = Token {
+            id,
+            name,
+            user,
+            workload: None,
+            scopes: Vec::new(),
+            secret_sha256,
+            created_at,
+            expires_at,
+            revoked_at: None,
+            last_used_at: None,
+        };
+        (token, text)
     }
 
     /// The audit event of what was done to a token.

@@ -59,6 +59,11 @@ macro_rules! id {
                 }
             }
 
+            /// The id with this ULID; `None`: it is none.
+            pub fn of_ulid(ulid: &str) -> Option<Self> {
+                is_ulid(ulid).then(|| Self(format!("{}_{ulid}", Self::PREFIX)))
+            }
+
             /// The id as text.
             pub fn as_str(&self) -> &str {
                 &self.0
@@ -115,6 +120,8 @@ id!(/// Id of a dynamic group.
     DynamicGroupId, "dynamicgroup");
 id!(/// Id of an identity provider.
     IdentityProviderId, "idp");
+id!(/// Id of an enrolment token.
+    EnrollmentTokenId, "enrollment");
 id!(/// Id of an ACME directory.
     AcmeDirectoryId, "acmedirectory");
 id!(/// Id of an ACME account.

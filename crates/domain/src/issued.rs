@@ -39,6 +39,11 @@ pub struct SerialStanding {
     pub revocation: Option<Revocation>,
 }
 
+/// What stands before the id of an enrolment token, as a requester.
+pub const ENROLLED: &str = "enrollment:";
+/// What stands before the id of a certificate that has itself renewed, as a requester.
+pub const RENEWED: &str = "certificate:";
+
 /// A row of the inventory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IssuedCertificate {
@@ -87,6 +92,12 @@ pub struct IssuedCertificate {
 }
 
 impl IssuedCertificate {
+    /// May its holder have it renewed? What began with an enrolment token may: whoever made that gave the names away. What was
+    /// issued by leave of policies, or for proof of control, is issued anew in the same way or not at all.
+    pub fn renews_itself(&self) -> bool {
+        self.kind == IssuedKind::Leaf && [ENROLLED, RENEWED].iter().any(|prefix| self.requester.starts_with(prefix))
+    }
+
     /// Status at `now`.
     pub fn status(&self, now: Timestamp) -> IssuedStatus {
         if self.revocation.is_some() {

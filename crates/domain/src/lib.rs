@@ -15,6 +15,7 @@ pub mod constraints;
 pub mod crl;
 pub mod dn;
 pub mod egress;
+pub mod enrollment;
 pub mod event;
 mod faults;
 pub mod http_url;

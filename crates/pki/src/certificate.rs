@@ -12,6 +12,7 @@ use certwright_domain::san::San;
 use certwright_domain::serial::{Serial, Sha256};
 use certwright_domain::validity::Validity;
 use certwright_domain::violation::Invalid;
+use der::asn1::ObjectIdentifier;
 use std::sync::Arc;
 use x509_parser::certificate::{TbsCertificate, X509CertificateParser};
 use x509_parser::nom::Parser;
@@ -54,6 +55,8 @@ pub struct Certificate {
     pub may_sign_certificates: bool,
     /// May the key sign CRLs (keyUsage absent or cRLSign set)?
     pub may_sign_crls: bool,
+    /// Does its extKeyUsage say clientAuth (RFC 5280 section 4.2.1.12)? Without the extension it does not.
+    pub for_client_auth: bool,
     /// Signature algorithm, where it is one of ours.
     pub signature_algorithm: Option<SignatureAlgorithm>,
     /// The public key, parsed when it first verifies something.
@@ -205,9 +208,12 @@ pub(crate) fn read_der(
         authority_key_id: contents.authority_key_id,
         may_sign_certificates: contents.key_usage.is_none_or(|bits| bits & usage_bit::KEY_CERT_SIGN != 0),
         may_sign_crls: contents.key_usage.is_none_or(|bits| bits & usage_bit::CRL_SIGN != 0),
+        for_client_auth: contents.extended_key_usages.contains(&CLIENT_AUTH),
         signature_algorithm,
         key: KeyCache::default(),
     })
 }
 
+/// id-kp-clientAuth.
+const CLIENT_AUTH: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.2");
 const LABELS: [&str; 2] = ["CERTIFICATE", "X509 CERTIFICATE"];

@@ -12,6 +12,7 @@ mod ca_bundle;
 mod certificate;
 mod common;
 mod crl;
+mod enrollment;
 mod event;
 mod identity;
 mod issue;
@@ -48,6 +49,7 @@ pub use certificate::{
 };
 pub use common::{DryRun, Empty, List, Name, Revoke, RuleVerdict, ScheduleDeletion, SecretText, Validity};
 pub use crl::{PublishedList, RevocationList, RevokeCertificate, RevokeNamed, RevokedCertificate, UploadedList};
+pub use enrollment::{Enroll, EnrollmentToken, NewEnrollmentToken, NewEnrollmentTokenAnswer};
 pub use event::{
     Delivery, Event, EventSubject, EventWithDeliveries, NewWebhook, UpdateWebhook, Webhook, WebhookWithSecret,
 };

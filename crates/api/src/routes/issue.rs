@@ -157,7 +157,7 @@ fn misplaced() -> Invalid {
     )
 }
 
-fn issued(issued: Issued, offer: Offer, now: Timestamp) -> Answer {
+pub(super) fn issued(issued: Issued, offer: Offer, now: Timestamp) -> Answer {
     let serial = issued.row.serial.to_string();
     let mut response = match offer.format {
         Format::Json | Format::Csv | Format::P12 | Format::Jks => {
@@ -173,7 +173,7 @@ fn issued(issued: Issued, offer: Offer, now: Timestamp) -> Answer {
 }
 
 /// A trial that a rule refused is the problem that the real call would have been, with every verdict.
-fn tried(trial: &Trial) -> Answer {
+pub(super) fn tried(trial: &Trial) -> Answer {
     let rules = view::verdicts(&trial.verdicts);
     if trial.passed {
         return answer::trial(view::trial(trial), rules);

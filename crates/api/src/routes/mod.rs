@@ -8,6 +8,7 @@ mod cas;
 mod certificates;
 mod compartments;
 mod dynamic_groups;
+mod enrollment;
 mod events;
 mod groups;
 mod health;
@@ -46,6 +47,7 @@ pub(crate) fn guarded() -> OpenApiRouter<Api> {
         .merge(profiles::routes())
         .merge(ca_bundles::routes())
         .merge(tokens::routes())
+        .merge(enrollment::routes())
         .merge(compartments::routes())
         .merge(users::routes())
         .merge(groups::routes())

@@ -250,6 +250,13 @@ impl Ask<'_> {
         self
     }
 
+    /// Over a connection that has proven the key of this certificate (SHA-256 of its DER in hex), and without a token.
+    pub(crate) fn showing(mut self, fingerprint: &str) -> Self {
+        let fingerprint = certwright_domain::serial::Sha256::parse(fingerprint).unwrap();
+        self.request = self.request.extension(certwright_api::ClientCertificate(fingerprint));
+        self.authorization(None)
+    }
+
     /// Of the plain listener.
     pub(crate) fn plain(mut self) -> Self {
         self.plain = true;

@@ -92,6 +92,7 @@ fn seen_with(route: &Route) -> &'static str {
         ("/v1/compartments/", "compartments:inspect"),
         ("/v1/policies/", "policies:inspect"),
         ("/v1/acme-", "acme-directories:inspect"),
+        ("/v1/enrollment-tokens", "enrollment-tokens:inspect"),
     ];
     known.into_iter().find(|(path, _)| route.path.starts_with(path)).map_or("compartments:inspect", |(_, seen)| seen)
 }
@@ -179,6 +180,8 @@ impl World {
         let certificate = json!({"name": named("certificate"), "ca": named("ca"), "names": ["a.example.com"]});
         app.post("/v1/certificates", certificate).await.is(201);
         app.post("/v1/acme-directories", json!({"name": named("directory"), "ca": named("ca")})).await.is(201);
+        let token = json!({"name": named("enrollmentToken"), "ca": named("ca"), "names": ["a.example.com"]});
+        app.post("/v1/enrollment-tokens", token).await.is(201);
         let issue = format!("/v1/certificate-authorities/{side}-ca/issue");
         let issued = app.post(&issue, json!({"names": ["b.example.com"]})).await.is(201).json();
         issued["serial"].as_str().unwrap().to_owned()
@@ -209,7 +212,8 @@ impl World {
         for (kind, id) in [("account", &acme.account), ("order", &acme.order), ("eabKey", &acme.key)] {
             path = path.replace(&format!("{{{kind}}}"), id);
         }
-        for kind in ["vault", "key", "ca", "certificate", "profile", "bundle", "policy", "directory"] {
+        for kind in ["vault", "key", "ca", "certificate", "profile", "bundle", "policy", "directory", "enrollmentToken"]
+        {
             path = path.replace(&format!("{{{kind}}}"), &format!("{name}-{kind}"));
         }
         let path = path.replace("{event}", "event_01JD8XK4M2W7Z3T5V9YQ6B1C0D");
@@ -269,6 +273,7 @@ fn body(id: &str, side: &str, serial: &str) -> Option<Value> {
         "updateWebhook" => json!({"enabled": true}),
         "createAcmeDirectory" => json!({"name": "new", "ca": named("ca")}),
         "replaceAcmeDirectory" => json!({"description": "x"}),
+        "createEnrollmentToken" => json!({"name": "new", "ca": named("ca"), "names": ["c.example.com"]}),
         "createEabKey" => json!({"name": "new", "directory": named("directory")}),
         "createUser" | "createGroup" => json!({"name": "new"}),
         "updateUser" | "updateGroup" | "updateDynamicGroup" => json!({"description": "x"}),

@@ -1,7 +1,9 @@
 //! Who calls.
 
 use super::{Background, Operation};
+use certwright_domain::enrollment::EnrollmentToken;
 use certwright_domain::id::{AcmeAccountId, CaId, IssuedId, TokenId};
+use certwright_domain::issued::{ENROLLED, IssuedCertificate, RENEWED};
 use certwright_domain::name::{Reference, ResourceName};
 use certwright_domain::policy::{Ground, Narrowing};
 pub use certwright_domain::token::Workload;
@@ -50,7 +52,19 @@ pub enum Principal {
     Workload(Workload),
     /// An ACME account: what its directory gives it, and nothing by policies.
     AcmeAccount(AcmeGrant),
+    /// The holder of an enrolment token: what the token gives it, and nothing by policies.
+    Enrollment(EnrollmentGrant),
+    /// The holder of a certificate's key: it may have that certificate renewed, and nothing by policies.
+    Certificate(CertificateGrant),
 }
+
+/// What the holder of a certificate's key may do: have the same signed again for another key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CertificateGrant(pub(crate) Arc<IssuedCertificate>);
+
+/// What the holder of an enrolment token may do: whoever made the token was allowed to do that, and gave it away.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EnrollmentGrant(pub(crate) Arc<EnrollmentToken>);
 
 /// What an ACME account may do: whoever made its directory was allowed to do that, and gave it away.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,6 +87,8 @@ impl Principal {
             Self::User(_) => "user",
             Self::Workload(_) => "workload",
             Self::AcmeAccount(_) => "acmeaccount",
+            Self::Enrollment(_) => "enrollment",
+            Self::Certificate(_) => "certificate",
         }
     }
 }
@@ -193,6 +209,57 @@ impl Caller {
         }
     }
 
+    /// The holder of an enrolment token, read under `epoch`.
+    pub(crate) fn enrollment(token: EnrollmentToken, epoch: i64) -> Self {
+        Self {
+            id: format!("{ENROLLED}{}", token.id),
+            name: format!("enrollment/{}", token.name),
+            door: Door::Enrollment,
+            principal: Arc::new(Principal::Enrollment(EnrollmentGrant(Arc::new(token)))),
+            token: None,
+            scopes: Arc::new([]),
+            epoch,
+        }
+    }
+
+    /// The enrolment token that it came with.
+    pub(crate) fn as_enrollment(&self) -> Option<&EnrollmentToken> {
+        match &*self.principal {
+            Principal::Enrollment(grant) => Some(&grant.0),
+            Principal::User(_)
+            | Principal::System(_)
+            | Principal::AcmeAccount(_)
+            | Principal::Certificate(_)
+            | Principal::Workload(_) => None,
+        }
+    }
+
+    /// The holder of the key of this certificate, which was read under `epoch`.
+    pub(crate) fn certificate(row: IssuedCertificate, epoch: i64) -> Self {
+        let named = if row.common_name.is_empty() { row.serial.to_string() } else { row.common_name.clone() };
+        Self {
+            id: format!("{RENEWED}{}", row.id),
+            name: format!("certificate/{named}"),
+            door: Door::Certificate,
+            principal: Arc::new(Principal::Certificate(CertificateGrant(Arc::new(row)))),
+            token: None,
+            scopes: Arc::new([]),
+            epoch,
+        }
+    }
+
+    /// The certificate whose key it holds.
+    pub(crate) fn as_certificate(&self) -> Option<&IssuedCertificate> {
+        match &*self.principal {
+            Principal::Certificate(grant) => Some(&grant.0),
+            Principal::User(_)
+            | Principal::System(_)
+            | Principal::AcmeAccount(_)
+            | Principal::Enrollment(_)
+            | Principal::Workload(_) => None,
+        }
+    }
+
     /// Is it the server itself?
     pub(crate) fn is_system(&self) -> bool {
         matches!(*self.principal, Principal::System(_))
@@ -217,7 +284,11 @@ impl Caller {
     pub fn as_workload(&self) -> Option<&Workload> {
         match &*self.principal {
             Principal::Workload(workload) => Some(workload),
-            Principal::User(_) | Principal::System(_) | Principal::AcmeAccount(_) => None,
+            Principal::User(_)
+            | Principal::System(_)
+            | Principal::AcmeAccount(_)
+            | Principal::Enrollment(_)
+            | Principal::Certificate(_) => None,
         }
     }
 
@@ -230,7 +301,11 @@ impl Caller {
     pub fn user(&self) -> Option<&str> {
         match &*self.principal {
             Principal::User(name) => Some(name),
-            Principal::System(_) | Principal::Workload(_) | Principal::AcmeAccount(_) => None,
+            Principal::System(_)
+            | Principal::Workload(_)
+            | Principal::AcmeAccount(_)
+            | Principal::Enrollment(_)
+            | Principal::Certificate(_) => None,
         }
     }
 

@@ -1,6 +1,6 @@
 //! The one place where leave is given.
 
-use super::caller::{AcmeGrant, Caller, Principal};
+use super::caller::{AcmeGrant, Caller, CertificateGrant, EnrollmentGrant, Principal};
 use super::facts::{Asker, CaPrincipal, RequestFacts};
 use super::snapshot::{KnownUser, Snapshot};
 use super::{Call, Object, Permission};
@@ -69,16 +69,15 @@ impl App {
                 false => Err(Error::Internal(format!("{} does not need {}", action.as_str(), permission.as_str()))),
             };
         }
-        if let Principal::AcmeAccount(grant) = &*call.caller.principal {
-            let ground = grant.decide(permission, object);
+        if let Some(ground) = given(&call.caller, permission, object) {
             return ground
-                .map(|ground| given(call, permission, id, ground))
+                .map(|ground| leave_by(call, permission, id, ground))
                 .ok_or_else(|| Error::not_found(object.kind, object.reference.unwrap_or_default()));
         }
         let snapshot = self.inner.access.newest().ok_or_else(no_policies)?;
         let now = self.now();
         match snapshot.decide(call, permission, object, now) {
-            Some(ground) => Ok(given(call, permission, id, ground)),
+            Some(ground) => Ok(leave_by(call, permission, id, ground)),
             None => {
                 let object_name = object.reference.unwrap_or_default();
                 self.note_refusal(call, "access.deny", (object.kind, object_name), permission.as_str());
@@ -92,8 +91,8 @@ impl App {
         if let Principal::System(action) = &*call.caller.principal {
             return action.permissions().contains(&permission);
         }
-        if let Principal::AcmeAccount(grant) = &*call.caller.principal {
-            return grant.decide(permission, object).is_some();
+        if let Some(ground) = given(&call.caller, permission, object) {
+            return ground.is_some();
         }
         let snapshot = self.inner.access.newest();
         snapshot.is_some_and(|snapshot| snapshot.decide(call, permission, object, self.now()).is_some())
@@ -143,9 +142,53 @@ impl AcmeGrant {
 }
 
 /// Leave by a statement, which the call's audit events will name.
-fn given(call: &Call, permission: Permission, object: &str, ground: Ground) -> Leave {
+fn leave_by(call: &Call, permission: Permission, object: &str, ground: Ground) -> Leave {
     call.decided.note(ground.clone());
     Leave { permission, object: object.to_owned(), ground: Some(ground) }
+}
+
+impl EnrollmentGrant {
+    /// What the holder of an enrolment token may do stands in the token alone: have its CA sign with its profile, for its names.
+    /// Whoever asks for no names, or for a CA certificate, which has no profile, asks for something else.
+    fn decide(&self, permission: Permission, object: &Object<'_>) -> Option<Ground> {
+        let token = &*self.0;
+        let allowed = permission == Permission::CaIssue
+            && object.ca.is_some_and(|(id, _)| id == token.ca.as_str())
+            && object.profile.is_some_and(|(_, name)| name == token.profile.as_str())
+            && object.names.is_some_and(|names| names.iter().all(|name| token.terms.allows_text(name)));
+        allowed.then(|| Ground {
+            policy: format!("enrollment-token:{}", token.id).into(),
+            number: 0,
+            statement: "the enrolment token".into(),
+        })
+    }
+}
+
+impl CertificateGrant {
+    /// The holder of a certificate's key may have the same CA sign the same names with the same profile.
+    fn decide(&self, permission: Permission, object: &Object<'_>) -> Option<Ground> {
+        let row = &*self.0;
+        let known = |name: &String| *name == row.common_name || row.names.iter().any(|one| one.to_string() == *name);
+        let allowed = permission == Permission::CaIssue
+            && object.ca.is_some_and(|(id, _)| id == row.ca_id.as_str())
+            && object.profile.is_some_and(|(_, name)| name == row.profile)
+            && object.names.is_some_and(|names| names.iter().all(known));
+        allowed.then(|| Ground {
+            policy: format!("certificate:{}", row.serial).into(),
+            number: 0,
+            statement: "the certificate itself".into(),
+        })
+    }
+}
+
+/// What those decide who may do what they were given, and nothing by policies; `None`: policies decide.
+fn given(caller: &Caller, permission: Permission, object: &Object<'_>) -> Option<Option<Ground>> {
+    match &*caller.principal {
+        Principal::AcmeAccount(grant) => Some(grant.decide(permission, object)),
+        Principal::Enrollment(grant) => Some(grant.decide(permission, object)),
+        Principal::Certificate(grant) => Some(grant.decide(permission, object)),
+        Principal::System(_) | Principal::User(_) | Principal::Workload(_) => None,
+    }
 }
 
 fn no_policies() -> Error {
@@ -211,7 +254,9 @@ impl Snapshot {
     pub(super) fn who<'a>(&'a self, call: &'a Call, now: Timestamp) -> Option<(Who, Option<&'a KnownUser>)> {
         let caller = &call.caller;
         let (mut who, user) = match &*caller.principal {
-            Principal::System(_) | Principal::AcmeAccount(_) => return None,
+            Principal::System(_) | Principal::AcmeAccount(_) | Principal::Enrollment(_) | Principal::Certificate(_) => {
+                return None;
+            }
             Principal::User(name) => {
                 let known = self.users.get(name).filter(|user| user.enabled)?;
                 let user = (name.clone(), known.id.as_str().to_owned());
@@ -238,7 +283,11 @@ impl Snapshot {
     pub(crate) fn knows(&self, caller: &Caller) -> bool {
         match &*caller.principal {
             Principal::User(name) => self.users.get(name).is_some_and(|user| user.enabled),
-            Principal::System(_) | Principal::Workload(_) | Principal::AcmeAccount(_) => true,
+            Principal::System(_)
+            | Principal::Workload(_)
+            | Principal::AcmeAccount(_)
+            | Principal::Enrollment(_)
+            | Principal::Certificate(_) => true,
         }
     }
 
@@ -315,3 +364,6 @@ fn ca_not_allowed(ca: &CaPrincipal<'_>, asked: Asked, object: &Object<'_>, place
         ),
     )
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,8 @@
 //! Nobody can grant what they lack: neither by a statement, nor by a group, nor by a token of somebody else.
 
-use super::Call;
 use super::snapshot::Snapshot;
+use super::{Call, Object, Permission};
+use crate::context::IssuerContext;
 use crate::{App, Error};
 use certwright_domain::access::{DynamicGroup, Group, Policy};
 use certwright_domain::id::CompartmentId;
@@ -97,6 +98,37 @@ impl App {
         covered.map_err(|lacking| Error::CannotGrant {
             detail: format!("An ACME directory gives away what its CA may sign, and you lack `{lacking}` there."),
         })
+    }
+
+    /// May the caller have this CA sign for exactly these names with this profile, all of them and each alone, and so give that
+    /// away? A condition may let a pair of names through and neither of the two.
+    pub(crate) async fn may_give_names(
+        &self,
+        queries: &mut dyn Queries,
+        call: &Call,
+        issuer: &IssuerContext,
+        profile: &str,
+        names: &[String],
+    ) -> Result<(), Error> {
+        if call.caller.is_system() {
+            return Ok(());
+        }
+        let snapshot = self.access_of(queries).await?;
+        let now = self.now();
+        for asked in std::iter::once(names).chain(names.chunks(1)) {
+            let object = Object::signing(issuer, profile, asked);
+            if snapshot.decide(call, Permission::CaIssue, &object, now).is_none() {
+                return Err(Error::CannotGrant {
+                    detail: format!(
+                        "An enrolment token gives away what its CA may sign, and you may not have CA {} sign with profile \
+                         {profile} for: {}.",
+                        issuer.ca.name,
+                        asked.join(", ")
+                    ),
+                });
+            }
+        }
+        Ok(())
     }
 
     /// The caller as a grantor, by the policies of this transaction; `None`: the server itself, which lacks nothing. What a

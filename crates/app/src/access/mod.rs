@@ -17,7 +17,7 @@ mod permission;
 mod snapshot;
 
 pub use background::Background;
-pub use caller::{AcmeGrant, Call, Caller, Decided, Door, Principal, Workload};
+pub use caller::{AcmeGrant, Call, Caller, CertificateGrant, Decided, Door, EnrollmentGrant, Principal, Workload};
 pub use decide::Leave;
 pub use explain::{PolicyQuestion, QuestionTarget};
 pub(crate) use facts::CaPrincipal;

@@ -6,6 +6,7 @@ use certwright_domain::access::{Compartment, PlacedKind, Policy};
 use certwright_domain::acme::Directory;
 use certwright_domain::ca::Ca;
 use certwright_domain::ca_bundle::CaBundle;
+use certwright_domain::enrollment::EnrollmentToken;
 use certwright_domain::id::CompartmentId;
 use certwright_domain::issued::IssuedCertificate;
 use certwright_domain::key::{Key, Vault};
@@ -152,6 +153,12 @@ impl<'a> Object<'a> {
         Self::resource("ACME directory", Permission::AcmeDirectoryList, named, compartment)
     }
 
+    /// An enrolment token; it lies where its CA lies.
+    pub(crate) fn enrollment_token(token: &'a EnrollmentToken, compartment: CompartmentId) -> Self {
+        let named = (token.id.as_str(), token.name.as_str());
+        Self::resource("enrolment token", Permission::EnrollmentTokenList, named, compartment)
+    }
+
     /// What a CA is asked to sign.
     pub(crate) fn signing(issuer: &'a IssuerContext, profile: &'a str, names: &'a [String]) -> Self {
         let named = (issuer.ca.id.as_str(), issuer.ca.name.as_str());
@@ -202,6 +209,7 @@ placed! {
     StoredProfile: profile by |stored| stored.id.as_ref().map_or("", |id| id.as_str());
     CaBundle: ca_bundle by |bundle| bundle.id.as_str();
     Directory: acme_directory by |directory| directory.ca.as_str();
+    EnrollmentToken: enrollment_token by |token| token.ca.as_str();
     IssuedCertificate: issued by |row| row.ca_id.as_str();
 }
 

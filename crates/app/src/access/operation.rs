@@ -13,6 +13,10 @@ pub enum Needs {
     Nothing,
     /// Any caller.
     Caller,
+    /// An enrolment token, which says itself what its holder may have signed.
+    Enrollment,
+    /// A client certificate of ours: it renews itself.
+    Certificate,
     /// The first permission always, the others as the request and its objects bring it about.
     Permissions(&'static [Permission]),
 }
@@ -37,7 +41,11 @@ impl Operation {
 
     /// May a use case ask for this on its behalf?
     pub(crate) fn names(&self, permission: Permission) -> bool {
-        matches!(self.needs, Needs::Permissions(permissions) if permissions.contains(&permission))
+        match self.needs {
+            Needs::Nothing | Needs::Caller => false,
+            Needs::Enrollment | Needs::Certificate => matches!(permission, P::CaIssue | P::CaList),
+            Needs::Permissions(permissions) => permissions.contains(&permission),
+        }
     }
 }
 
@@ -75,6 +83,12 @@ pub static OPERATIONS: &[Operation] = &[
     open("getTrust"),
     open("exchangeToken"),
     Operation { id: "whoami", needs: Needs::Caller },
+    Operation { id: "enroll", needs: Needs::Enrollment },
+    Operation { id: "renewByCertificate", needs: Needs::Certificate },
+    needs("listEnrollmentTokens", &[P::EnrollmentTokenList]),
+    needs("createEnrollmentToken", &[P::EnrollmentTokenManage, P::CaIssue, P::CaList]),
+    needs("getEnrollmentToken", &[P::EnrollmentTokenRead]),
+    needs("deleteEnrollmentToken", &[P::EnrollmentTokenManage]),
     needs("listAuditEvents", &[P::AuditRead]),
     needs("verifyAuditEvents", &[P::AuditRead]),
     needs("exportAuditEvents", &[P::AuditRead]),

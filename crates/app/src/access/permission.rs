@@ -114,6 +114,12 @@ permissions! {
     TokenRead = "tokens:inspect",
     /// Make and revoke tokens.
     TokenManage = "tokens:manage",
+    /// List enrolment tokens.
+    EnrollmentTokenList = "enrollment-tokens:inspect",
+    /// Read enrolment tokens.
+    EnrollmentTokenRead = "enrollment-tokens:read",
+    /// Make and delete enrolment tokens.
+    EnrollmentTokenManage = "enrollment-tokens:manage",
     /// Read the audit trail.
     AuditRead = "audit-events:read",
     /// Read the history of events.

@@ -1,6 +1,6 @@
 //! End-entity certificates: `issue` and `sign`.
 
-use super::{IssueRequest, Issued, SignRequest, Subject, Trial};
+use super::{CaChain, IssueRequest, Issued, SignRequest, Subject, Trial};
 use crate::access::{Leave, Object};
 use crate::audit::Target;
 use crate::context::IssuerContext;
@@ -38,7 +38,7 @@ pub(crate) struct SignedLeaf {
     epoch: i64,
     /// The statement that let it be asked for.
     ground: String,
-    above: Vec<Vec<u8>>,
+    above: Arc<CaChain>,
 }
 
 /// The outcome of the rules for a managed certificate.
@@ -161,7 +161,7 @@ impl App {
         let mut signed = self.sign_approved(call, &work, approved).await?;
         signed.row.renew_at = renew_at(&signed.row.validity, rule, &signed.row.serial);
         let (epoch, ground) = (work.epoch, work.leave.ground());
-        Ok(SignedLeaf { signed, epoch, ground, above: work.issuer.ca_chain.der().to_vec() })
+        Ok(SignedLeaf { signed, epoch, ground, above: Arc::clone(&work.issuer.ca_chain) })
     }
 
     /// A public key of this algorithm to judge with before one is made: one for each algorithm, made once.
@@ -385,7 +385,14 @@ impl SignedLeaf {
 
     /// DER certificates above it, nearest first, with the root where it is known.
     pub(crate) fn above(&self) -> &[Vec<u8>] {
-        &self.above
+        self.above.der()
+    }
+
+    /// Commits the transaction that it was recorded in; only then does it leave the process.
+    pub(crate) async fn commit(self, tx: Tx<'_>, ignored_extensions: Vec<String>) -> Result<Issued, Error> {
+        tx.commit().await?;
+        metrics::counter!("certwright_certificates_issued_total").increment(1);
+        Ok(Issued { row: self.signed.row, above: self.above, private_key: None, ignored_extensions })
     }
 
     /// Writes the inventory row and its audit event. Refuses as stale what was decided under another configuration than

@@ -1,65 +1,42 @@
-//! The text of a token: making and reading it.
+//! The text of a token: making and reading it. Each kind of token has a prefix of its own.
 
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use certwright_domain::ambient::Entropy;
-use certwright_domain::id::{IdEntropy, TokenId};
-use certwright_domain::name::ResourceName;
 use certwright_domain::secret::SecretText;
 use certwright_domain::serial::Sha256;
-use certwright_domain::time::Timestamp;
-use certwright_domain::token::Token;
 use zeroize::Zeroizing;
 
-const PREFIX: &str = "cwt_";
+/// What stands before the ULID of an API token.
+pub(crate) const API_TOKEN: &str = "cwt_";
+/// What stands before the ULID of an enrolment token.
+pub(crate) const ENROLLMENT_TOKEN: &str = "cwe_";
 /// 32 bytes in base64url without padding.
 const SECRET_CHARS: usize = 43;
 const CHECK_CHARS: usize = 6;
 
-/// Makes a token and its text.
-pub(super) fn mint(
-    created_at: Timestamp,
-    id_entropy: IdEntropy,
-    entropy: &dyn Entropy,
-    name: ResourceName,
-    user: String,
-    expires_at: Option<Timestamp>,
-) -> (Token, SecretText) {
-    let id = TokenId::new(created_at, id_entropy);
+/// Makes the text of the token with this id (`<kind>_<ULID>`), and the SHA-256 of its secret part.
+pub(crate) fn mint(prefix: &'static str, id: &str, entropy: &dyn Entropy) -> (Sha256, SecretText) {
     let mut bytes = Zeroizing::new([0_u8; 32]);
     entropy.fill(&mut *bytes);
     let secret = Zeroizing::new(URL_SAFE_NO_PAD.encode(bytes.as_slice()));
-    let ulid = id.as_str().split_once('_').map_or("", |(_, ulid)| ulid);
-    let body = Zeroizing::new(format!("{PREFIX}{ulid}_{}", &*secret));
+    let ulid = id.split_once('_').map_or("", |(_, ulid)| ulid);
+    let body = Zeroizing::new(format!("{prefix}{ulid}_{}", &*secret));
     let text = SecretText::new(format!("{}{}", &*body, checksum(&body)));
-    let secret_sha256 = sha256(secret.as_bytes());
-    let token = Token {
-        id,
-        name,
-        user,
-        workload: None,
-        scopes: Vec::new(),
-        secret_sha256,
-        created_at,
-        expires_at,
-        revoked_at: None,
-        last_used_at: None,
-    };
-    (token, text)
+    (sha256(secret.as_bytes()), text)
 }
 
-/// Reads a token's text: its id, and the SHA-256 of its secret part. `None`: it is not one.
-pub(super) fn parse(text: &str) -> Option<(TokenId, Sha256)> {
+/// Reads a token's text: its ULID, and the SHA-256 of its secret part. `None`: it is not one of these tokens.
+pub(crate) fn parse<'t>(prefix: &'static str, text: &'t str) -> Option<(&'t str, Sha256)> {
     // Longer texts are not looked at.
     let body_length = text.len().checked_sub(CHECK_CHARS).filter(|length| *length <= 128)?;
     let (body, check) = text.split_at_checked(body_length)?;
-    let (ulid, secret) = body.strip_prefix(PREFIX)?.split_once('_')?;
-    let id = TokenId::parse(&format!("{}_{ulid}", TokenId::PREFIX)).ok()?;
+    let (ulid, secret) = body.strip_prefix(prefix)?.split_once('_')?;
     let well_formed = secret.len() == SECRET_CHARS
         && secret.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
         && checksum(body) == check;
-    well_formed.then(|| (id, sha256(secret.as_bytes())))
+    well_formed.then(|| (ulid, sha256(secret.as_bytes())))
 }
 
 /// 36 bits of the SHA-256 of everything before it. It guards against typing errors, not against forgery.
@@ -88,9 +65,17 @@ mod tests {
 
     #[test]
     fn reads_id_and_hash_of_the_secret_part() {
-        let (id, hash) = parse(&text_of(ULID, SECRET)).unwrap();
-        assert_eq!(id.as_str(), format!("token_{ULID}"));
-        assert_eq!(hash, sha256(SECRET.as_bytes()));
+        let text = text_of(ULID, SECRET);
+        assert_eq!(parse(API_TOKEN, &text), Some((ULID, sha256(SECRET.as_bytes()))));
+    }
+
+    #[test]
+    fn one_kind_of_token_is_not_another() {
+        assert!(parse(ENROLLMENT_TOKEN, &text_of(ULID, SECRET)).is_none());
+        let body = format!("{ENROLLMENT_TOKEN}{ULID}_{SECRET}");
+        let text = format!("{body}{}", checksum(&body));
+        assert!(parse(ENROLLMENT_TOKEN, &text).is_some());
+        assert!(parse(API_TOKEN, &text).is_none());
     }
 
     #[test]
@@ -100,7 +85,7 @@ mod tests {
             let mut bytes = good.clone().into_bytes();
             bytes[at] = if bytes[at] == b'A' { b'B' } else { b'A' };
             let changed = String::from_utf8(bytes).unwrap();
-            assert!(parse(&changed).is_none(), "changed at {at}: {changed}");
+            assert!(parse(API_TOKEN, &changed).is_none(), "changed at {at}: {changed}");
         }
         for wrong in [
             "",
@@ -111,12 +96,11 @@ mod tests {
             good.split_at(good.len() - 1).0,
             &format!("{good}A"),
             &format!(" {good}"),
-            &text_of(&ULID.to_lowercase(), SECRET),
             &text_of(ULID, SECRET.split_at(SECRET_CHARS - 1).0),
             &text_of(ULID, &format!("{SECRET}A")),
             &"A".repeat(1_000_000),
         ] {
-            assert!(parse(wrong).is_none(), "{}", wrong.chars().take(80).collect::<String>());
+            assert!(parse(API_TOKEN, wrong).is_none(), "{}", wrong.chars().take(80).collect::<String>());
         }
     }
 }

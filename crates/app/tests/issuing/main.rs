@@ -6,6 +6,7 @@
 mod common;
 
 mod certificates;
+mod enrollment;
 mod faults;
 mod foreign;
 mod kit;

@@ -5,6 +5,8 @@ use super::guard::{Activity, Guarded, Patience};
 use crate::config::Limits;
 use axum::Router;
 use axum::extract::ConnectInfo;
+use certwright_api::ClientCertificate;
+use certwright_app::sha256;
 use http::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
@@ -145,7 +147,7 @@ impl Drop for Counted {
 impl Connection {
     async fn serve(self, stream: TcpStream, tls: Option<TlsAcceptor>, watcher: Watcher) {
         let _counted = Counted::new(self.name);
-        let Some(tls) = tls else { return self.http(stream, false, watcher).await };
+        let Some(tls) = tls else { return self.http(stream, (false, None), watcher).await };
         let refused = |why: &'static str| {
             metrics::counter!("certwright_tls_handshakes_failed_total", "why" => why).increment(1);
         };
@@ -159,13 +161,16 @@ impl Connection {
                 tracing::debug!(peer = %self.peer, error = %error, "the TLS handshake failed");
             }
             Ok(Ok(stream)) => {
-                let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-                self.http(stream, http2, watcher).await;
+                let session = &stream.get_ref().1;
+                let http2 = session.alpn_protocol() == Some(b"h2");
+                let shown = session.peer_certificates().and_then(|chain| chain.first());
+                let shown = shown.map(|certificate| ClientCertificate(sha256(&[certificate.as_ref()])));
+                self.http(stream, (http2, shown), watcher).await;
             }
         }
     }
 
-    async fn http<S>(self, stream: S, http2: bool, watcher: Watcher)
+    async fn http<S>(self, stream: S, (http2, shown): (bool, Option<ClientCertificate>), watcher: Watcher)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
@@ -177,6 +182,9 @@ impl Connection {
             let in_work = activity.begin();
             let router = router.clone();
             request.extensions_mut().insert(ConnectInfo(peer));
+            if let Some(shown) = shown {
+                request.extensions_mut().insert(shown);
+            }
             async move {
                 let answer = router.oneshot(request).await;
                 drop(in_work);

@@ -4,11 +4,14 @@ use super::*;
 use crate::tls::{self, HotCertificate};
 use axum::Router;
 use axum::routing::{get, post};
+use certwright_api::ClientCertificate;
+use certwright_app::sha256;
 use http::{Request, StatusCode, Version};
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{ClientConfig, RootCertStore};
 use std::net::SocketAddr;
 use std::path::Path;
@@ -51,6 +54,7 @@ impl Rig {
         let router = Router::new()
             .route("/fast", get(|request: Request<axum::body::Body>| async move { format!("{:?}", request.version()) }))
             .route("/slow", get(wait))
+            .route("/shown", get(shown))
             .route("/echo", post(|body: String| async move { body }));
         let socket = bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let address = socket.local_addr().unwrap();
@@ -75,6 +79,11 @@ impl Rig {
         let (send, connection) = http1::handshake(TokioIo::new(self.connect().await)).await.unwrap();
         (send, tokio::spawn(connection))
     }
+}
+
+/// The client certificate that the connection has proven.
+async fn shown(request: Request<axum::body::Body>) -> String {
+    request.extensions().get::<ClientCertificate>().map_or_else(String::new, |shown| shown.0.to_string())
 }
 
 fn ask(path: &str) -> Request<String> {
@@ -168,4 +177,50 @@ async fn a_head_that_is_too_large_is_431() {
     let mut answer = [0; 12];
     stream.read_exact(&mut answer).await.unwrap();
     assert_eq!(&answer, b"HTTP/1.1 431");
+}
+
+/// What the listener says of a client that shows the certificate of `shown` and signs with the key of `signer`; `None`: the
+/// handshake failed.
+async fn seen(
+    rig: &Rig,
+    version: &'static rustls::SupportedProtocolVersion,
+    client: Option<(&str, &str)>,
+) -> Option<String> {
+    let data = |name: String| Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(name);
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_file(data("root.pem".to_owned())).unwrap()).unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = ClientConfig::builder_with_provider(Arc::clone(&provider)).with_protocol_versions(&[version]).unwrap();
+    let config = config.with_root_certificates(roots);
+    let config = match client {
+        None => config.with_no_client_auth(),
+        Some((shown, signer)) => {
+            let certificate = CertificateDer::from_pem_file(data(format!("{shown}.pem"))).unwrap();
+            let key = PrivateKeyDer::from_pem_file(data(format!("{signer}.key"))).unwrap();
+            let key = provider.key_provider.load_private_key(key).unwrap();
+            let pair = CertifiedKey::new(vec![certificate], key);
+            config.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(pair)))
+        }
+    };
+    let name = ServerName::try_from("localhost").unwrap();
+    let stream = TlsConnector::from(Arc::new(config)).connect(name, rig.connect().await).await.ok()?;
+    let (mut send, connection) = http1::handshake(TokioIo::new(stream)).await.ok()?;
+    tokio::spawn(connection);
+    let answer = send.send_request(ask("/shown")).await.ok()?;
+    let body = axum::body::to_bytes(axum::body::Body::new(answer.into_body()), 1 << 10).await.ok()?;
+    Some(String::from_utf8(body.to_vec()).unwrap())
+}
+
+#[tokio::test]
+async fn a_client_certificate_counts_when_its_key_signs_the_handshake() {
+    let rig = Rig::new(true, BOUNDS);
+    let one = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/one.pem");
+    let one = sha256(&[CertificateDer::from_pem_file(one).unwrap().as_ref()]).to_string();
+    for version in [&rustls::version::TLS13, &rustls::version::TLS12] {
+        assert_eq!(seen(&rig, version, Some(("one", "one"))).await, Some(one.clone()));
+        assert_eq!(seen(&rig, version, None).await, Some(String::new()), "nobody has to show one");
+        assert_eq!(seen(&rig, version, Some(("one", "two"))).await, None, "somebody else's certificate");
+    }
+    rig.stop.send_replace(true);
+    rig.running.await.unwrap();
 }

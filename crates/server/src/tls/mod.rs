@@ -2,6 +2,7 @@
 //! can be exchanged while we run.
 
 mod certificate;
+mod clients;
 mod own;
 #[cfg(test)]
 mod tests;
@@ -55,10 +56,11 @@ impl ResolvesServerCert for HotCertificate {
 /// The configuration of the TLS listener.
 pub(crate) fn server_config(certificate: Arc<HotCertificate>) -> Result<Arc<ServerConfig>, Error> {
     let failed = |error: rustls::Error| Error::System { doing: "set up TLS", why: error.to_string() };
-    let mut config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let mut config = ServerConfig::builder_with_provider(Arc::clone(&provider))
         .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
         .map_err(failed)?
-        .with_no_client_auth()
+        .with_client_cert_verifier(clients::AnyClient::new(provider))
         .with_cert_resolver(certificate);
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     // Resumption without a table in memory; the ticketer's keys change by themselves and never leave the process.

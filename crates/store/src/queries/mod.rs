@@ -9,6 +9,7 @@ mod ca_bundles;
 mod cas;
 pub(crate) mod certificates;
 mod crls;
+mod enrollment;
 mod events;
 mod identity;
 mod issued;

@@ -102,6 +102,11 @@ pub(super) const MIGRATIONS: &[Step] = &[
     Step { number: 13, name: "0013_audit", sql: include_str!("../../../../migrations/sqlite/0013_audit.sql") },
     Step { number: 14, name: "0014_identity", sql: include_str!("../../../../migrations/sqlite/0014_identity.sql") },
     Step {
+        number: 15,
+        name: "0015_enrollment",
+        sql: include_str!("../../../../migrations/sqlite/0015_enrollment.sql"),
+    },
+    Step {
         number: 16,
         name: "0016_audit_shipping",
         sql: include_str!("../../../../migrations/sqlite/0016_audit_shipping.sql"),

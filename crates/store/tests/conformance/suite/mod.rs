@@ -8,6 +8,7 @@ mod cas;
 mod certificates;
 mod compartments;
 mod crls;
+mod enrollment;
 mod events;
 mod identity;
 mod issued;
