@@ -105,7 +105,7 @@ class Enrollment(ServerCase):
         # A second one of any of them is refused, and the inventory has one of each.
         again = self.all_at_once(tokens[:20], names[:20])
         self.assertEqual({status for status, _ in again}, {401})
-        rows = [self.house.inventory(f"&name={name}") for name in names[:20]]
+        rows = [self.house.inventory(f"&san={name}") for name in names[:20]]
         self.assertEqual({len(found) for found in rows}, {1})
 
     def test_3_one_counted_token_gives_500_certificates_and_not_one_more(self):
