@@ -1,5 +1,7 @@
 //! The crate `instant-acme`, unmodified, against the real binary: the newest parts of the protocol.
 
+#![expect(clippy::unwrap_used, reason = "helpers of a test")]
+
 #[path = "../benches/issue/csr.rs"]
 mod csr;
 #[path = "../benches/acme/servers.rs"]
