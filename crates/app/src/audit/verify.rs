@@ -7,9 +7,11 @@ use certwright_domain::audit::verify::{Crypto, Fault, Verifier};
 use certwright_domain::serial::Sha256;
 use certwright_domain::violation::Invalid;
 use certwright_store::{Queries, Reader};
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 
 /// Rows that one call follows; the next call goes on behind them.
-const MOST_ROWS: usize = 100_000;
+const MOST_ROWS: i64 = 100_000;
 
 /// What a verification found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,6 +53,10 @@ impl App {
         let mut verifier = Verifier::new(&keys);
         // One snapshot: what is written meanwhile is not part of it.
         let mut read = self.inner.store.read().await?;
+        let heads = read.audit_heads().await?;
+        let begin = chain.unwrap_or_default();
+        let plan = rows_to_follow(&heads, begin, from);
+        verifier.tell_only(plan.clone());
         let mut number = 0;
         loop {
             let part = read.audit_checkpoints(number).await?;
@@ -60,16 +66,13 @@ impl App {
         }
         let before = read.audit_before_chains().await?;
         verifier.before(&before);
-        let heads = read.audit_heads().await?;
-        let begin = chain.unwrap_or_default();
         if from > 1 {
             verifier.resume(row_before(&mut *read, begin, from).await?);
         }
-        let mut rows = MOST_ROWS;
         let mut next = None;
-        for head in heads.iter().filter(|head| head.chain.as_str() >= begin) {
-            let after = if head.chain == begin { from.saturating_sub(1).max(0) } else { 0 };
-            next = follow(&mut read, &mut verifier, head, after, &mut rows).await?;
+        for head in &heads {
+            let Some(rows) = plan.get(&head.chain) else { continue };
+            next = follow(&mut read, &mut verifier, head, rows).await?;
             if next.is_some() {
                 break;
             }
@@ -87,22 +90,39 @@ impl App {
     }
 }
 
-/// Follows a chain; where to go on when there are no more rows to spend.
+/// The rows of each chain that one call follows, from row `from` of chain `begin` on.
+fn rows_to_follow(heads: &[Head], begin: &str, from: i64) -> BTreeMap<String, RangeInclusive<i64>> {
+    let mut left = MOST_ROWS;
+    let chains = heads.iter().filter(|head| head.chain.as_str() >= begin);
+    chains
+        .map(|head| {
+            let first = if head.chain == begin { from.max(1) } else { 1 };
+            let last = head.sequence.min(first.saturating_sub(1).saturating_add(left));
+            left = left.saturating_sub(last.saturating_sub(first).saturating_add(1).max(0));
+            (head.chain.clone(), first..=last)
+        })
+        .collect()
+}
+
+/// Follows these rows of a chain; where to go on, when it has more.
 async fn follow(
     read: &mut Reader<'_>,
     verifier: &mut Verifier<'_, Keys>,
     head: &Head,
-    mut after: i64,
-    rows: &mut usize,
+    rows: &RangeInclusive<i64>,
 ) -> Result<Option<(String, i64)>, Error> {
+    let mut after = rows.start().saturating_sub(1);
+    let is_part = *rows.end() < head.sequence;
     loop {
-        if *rows == 0 {
+        if is_part && after >= *rows.end() {
             return Ok(Some((head.chain.clone(), after.saturating_add(1))));
         }
-        let part = read.audit_chain(&head.chain, after).await?;
+        let mut part = read.audit_chain(&head.chain, after).await?;
+        if is_part {
+            part.retain(|event| event.sequence <= *rows.end());
+        }
         let Some(last) = part.last() else { break };
         after = last.sequence;
-        *rows = rows.saturating_sub(part.len());
         if part.iter().map(|event| verifier.event(event)).any(|fine| !fine) {
             // What comes after a fault proves nothing.
             return Ok(None);
@@ -128,4 +148,24 @@ async fn row_before(read: &mut dyn Queries, chain: &str, from: i64) -> Result<He
         )
     })?;
     Ok(Head { chain: row, sequence: before, hash })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use certwright_domain::audit::chain::GENESIS;
+
+    #[test]
+    fn a_call_follows_so_many_rows_of_all_chains_together() {
+        let heads = [("01", 70_000), ("02", 0), ("03", 50_000), ("04", 7)];
+        let heads = heads.map(|(chain, sequence)| Head { chain: chain.to_owned(), sequence, hash: GENESIS });
+        let plan = |begin, from| {
+            let plan = rows_to_follow(&heads, begin, from);
+            plan.into_iter().map(|(chain, rows)| (chain, *rows.start(), *rows.end())).collect::<Vec<_>>()
+        };
+        let row = |chain: &str, first, last| (chain.to_owned(), first, last);
+        let whole = [row("01", 1, 70_000), row("02", 1, 0), row("03", 1, 30_000), row("04", 1, 0)];
+        assert_eq!(plan("", 1), whole);
+        assert_eq!(plan("03", 30_001), [row("03", 30_001, 50_000), row("04", 1, 7)]);
+    }
 }

@@ -45,3 +45,14 @@ impl AuditSink for Receiver {
         failure.map_or(Ok(()), Err)
     }
 }
+
+#[tokio::test]
+async fn the_receiver_of_every_test_takes_half_of_what_fails() {
+    let app = super::TestApp::sqlite().await;
+    let (at, action, line) = (super::start(), "a".to_owned(), "line".to_owned());
+    let event = SinkEvent { at, action, succeeded: true, short: line.clone(), line };
+    app.receiver.will_fail([SinkError::Busy]);
+    assert_eq!(app.receiver.ship(&[event.clone(), event.clone()]).await, Err(SinkError::Busy));
+    assert_eq!(app.receiver.ship(&[event]).await, Ok(()));
+    assert_eq!((app.receiver.lines().len(), app.receiver.largest()), (2, 2));
+}

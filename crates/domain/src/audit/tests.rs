@@ -164,3 +164,43 @@ fn a_checkpoint_knows_what_a_head_was_made_to_forget() {
     stored.statement = stored.statement.replace(" 5 ", " 3 ");
     assert_eq!(judge(&stored).kind, FaultKind::ForgedCheckpoint);
 }
+
+#[test]
+fn of_many_checkpoints_only_what_is_needed_is_remembered() {
+    let (rows, _) = trail(200);
+    let (mut previous, mut checkpoints) = (chain::GENESIS, Vec::new());
+    for (number, row) in (1..).zip(&rows) {
+        let head = Head { chain: "01".into(), sequence: row.sequence, hash: row.hash.unwrap() };
+        let (at, before) = (Timestamp::from_unix_s(number), Before::default());
+        let statement = Checkpoint { number, at, previous, key: 1, before, heads: vec![head] }.statement();
+        previous = toy(statement.as_bytes());
+        let signature = toy(statement.as_bytes()).0.to_vec();
+        checkpoints.push(checkpoint::StoredCheckpoint { number, statement, signature });
+    }
+    let begun = || {
+        let mut verifier = Verifier::new(&Toy);
+        verifier.tell_only([("01".to_owned(), 50..=60)].into());
+        checkpoints.iter().for_each(|checkpoint| verifier.checkpoint(checkpoint));
+        assert_eq!(verifier.remembered(), 12, "eleven rows and the first behind them");
+        verifier.resume(Head { chain: "01".into(), sequence: 49, hash: rows[48].hash.unwrap() });
+        verifier
+    };
+    let mut fine = begun();
+    rows[49..60].iter().for_each(|row| assert!(fine.event(row)));
+    assert_eq!(fine.faults(false), []);
+    assert_eq!(fine.last_checkpoint().map(|checkpoint| checkpoint.number), Some(200));
+    // Whoever can write hashes anew cannot write checkpoints.
+    let mut forged = begun();
+    let mut row = rows[54].clone();
+    row.actor.push('x');
+    row.hash = Some(chain::hash_of(&row, toy));
+    rows[49..54].iter().for_each(|row| assert!(forged.event(row)));
+    assert!(!forged.event(&row));
+    let found = forged.faults(false).remove(0);
+    assert_eq!((found.kind, found.sequence), (FaultKind::Modified, 55));
+    let mut cut = begun();
+    rows[49..60].iter().for_each(|row| assert!(cut.event(row)));
+    cut.end(&Head { chain: "01".into(), sequence: 60, hash: rows[59].hash.unwrap() });
+    let found = cut.faults(true).remove(0);
+    assert_eq!((found.kind, found.sequence), (FaultKind::Truncated, 61));
+}

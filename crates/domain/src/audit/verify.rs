@@ -9,6 +9,7 @@ use super::chain::{GENESIS, Head, hash_of};
 use super::checkpoint::{Before, Checkpoint, StoredCheckpoint};
 use crate::serial::Sha256;
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 
 /// What is wrong with a trail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,7 +69,13 @@ pub struct Verifier<'c, C: Crypto + ?Sized> {
     last: Option<(Checkpoint, Sha256)>,
     forged: Option<Fault>,
     events: u64,
+    /// Rows that will be told, by chain; `None`: all.
+    told: Option<BTreeMap<String, RangeInclusive<i64>>>,
 }
+
+/// Every row of a chain, and none: the first has number 1.
+const ALL: RangeInclusive<i64> = 0..=i64::MAX;
+const NONE: RangeInclusive<i64> = 0..=0;
 
 /// How far a chain was followed.
 struct Progress {
@@ -83,12 +90,40 @@ impl Progress {
     fn new(sequence: i64, hash: Sha256) -> Self {
         Self { sequence, hash, fault: None, expected: BTreeMap::new() }
     }
+
+    /// A checkpoint says this of a row; the first that does counts.
+    fn expect(&mut self, sequence: i64, says: (i64, Sha256), told: &RangeInclusive<i64>) {
+        if sequence < *told.start() {
+            return;
+        }
+        if sequence > *told.end() {
+            let beyond = self.expected.range(told.end().saturating_add(1)..).next().map(|(known, _)| *known);
+            match beyond {
+                Some(known) if known <= sequence => return,
+                Some(known) => drop(self.expected.remove(&known)),
+                None => {}
+            }
+        }
+        self.expected.entry(sequence).or_insert(says);
+    }
 }
 
 impl<'c, C: Crypto + ?Sized> Verifier<'c, C> {
     /// Begins.
     pub fn new(crypto: &'c C) -> Self {
-        Self { crypto, chains: BTreeMap::new(), last: None, forged: None, events: 0 }
+        Self { crypto, chains: BTreeMap::new(), last: None, forged: None, events: 0, told: None }
+    }
+
+    /// Only these rows will be told. Of what checkpoints say of others, one row behind them is kept for each chain: it tells
+    /// that the chain was cut off. So memory does not grow with the number of checkpoints. Before the first checkpoint.
+    pub fn tell_only(&mut self, rows: BTreeMap<String, RangeInclusive<i64>>) {
+        self.told = Some(rows);
+    }
+
+    /// How many rows of checkpoints are remembered.
+    #[cfg(test)]
+    pub(super) fn remembered(&self) -> usize {
+        self.chains.values().map(|progress| progress.expected.len()).sum()
     }
 
     /// Goes on behind a row of a chain that an earlier verification has reached.
@@ -140,7 +175,11 @@ impl<'c, C: Crypto + ?Sized> Verifier<'c, C> {
             (None, Some(read)) => {
                 for head in &read.heads {
                     let progress = self.chains.entry(head.chain.clone()).or_insert_with(|| Progress::new(0, GENESIS));
-                    progress.expected.entry(head.sequence).or_insert((read.number, head.hash));
+                    let told = match &self.told {
+                        None => ALL,
+                        Some(told) => told.get(&head.chain).cloned().unwrap_or(NONE),
+                    };
+                    progress.expect(head.sequence, (read.number, head.hash), &told);
                 }
                 self.last = Some((read, self.crypto.sha256(statement)));
             }
