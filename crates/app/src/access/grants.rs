@@ -75,13 +75,8 @@ impl App {
         call: &Call,
         compartment: &CompartmentId,
     ) -> Result<(), Error> {
-        let Some((snapshot, who)) = self.grantor(queries, call).await? else { return Ok(()) };
         let text = format!("Allow any-user to manage all-resources in compartment id {compartment}");
-        let statement = Statement::parse(&text).map_err(|error| Error::Internal(error.to_string()))?;
-        let covered = snapshot.policies.covers(&who, &statement, &CompartmentId::tenancy());
-        covered.map_err(|lacking| Error::CannotGrant {
-            detail: format!("Moving a compartment changes who may do what in it, and you lack `{lacking}` there."),
-        })
+        self.must_cover(queries, call, &text, "Moving a compartment changes who may do what in it").await
     }
 
     /// May the caller have the CAs of a compartment sign whatever it likes, and so give that away?
@@ -91,13 +86,16 @@ impl App {
         call: &Call,
         compartment: &CompartmentId,
     ) -> Result<(), Error> {
-        let Some((snapshot, who)) = self.grantor(queries, call).await? else { return Ok(()) };
         let text = format!("Allow any-user to use certificate-authority-delegates in compartment id {compartment}");
-        let statement = Statement::parse(&text).map_err(|error| Error::Internal(error.to_string()))?;
+        self.must_cover(queries, call, &text, "An ACME directory gives away what its CA may sign").await
+    }
+
+    /// Does the caller have all that this statement would give? `why`: what asks for it.
+    async fn must_cover(&self, queries: &mut dyn Queries, call: &Call, text: &str, why: &str) -> Result<(), Error> {
+        let Some((snapshot, who)) = self.grantor(queries, call).await? else { return Ok(()) };
+        let statement = Statement::parse(text).map_err(|error| Error::Internal(error.to_string()))?;
         let covered = snapshot.policies.covers(&who, &statement, &CompartmentId::tenancy());
-        covered.map_err(|lacking| Error::CannotGrant {
-            detail: format!("An ACME directory gives away what its CA may sign, and you lack `{lacking}` there."),
-        })
+        covered.map_err(|lacking| Error::CannotGrant { detail: format!("{why}, and you lack `{lacking}` there.") })
     }
 
     /// May the caller have this CA sign for exactly these names with this profile, all of them and each alone, and so give that
