@@ -222,8 +222,12 @@ impl Policies {
     /// May somebody who is `who` make somebody into what `receiver` is, say by putting it into a group or by acting for it?
     /// Only when `who` could hand on every statement that lets `receiver` do something. Brings the first that it lacks.
     pub fn covers_all_of(&self, who: &Who, receiver: &Who) -> Result<(), Ground> {
-        // A misplaced statement gives nothing to anybody.
-        let gives = |one: &&Compiled| one.root.is_some() && one.whom.holds(receiver);
+        // A misplaced statement gives nothing to anybody, and what is for CAs alone nothing to the receiver.
+        let gives = |one: &&Compiled| {
+            let for_cas =
+                one.statement.condition.as_ref().is_some_and(|condition| !condition.could_hold_from_outside());
+            one.root.is_some() && one.whom.holds(receiver) && !for_cas
+        };
         let mut lacking = self.statements.iter().filter(gives);
         let lacking = lacking.find(|one| self.lacking(who, &one.statement, one.place()).is_some());
         lacking.map_or(Ok(()), |one| Err(one.ground.clone()))

@@ -98,6 +98,24 @@ impl Condition {
             Self::Test(test) => assumed(&test.variable) || test.holds(facts),
         }
     }
+
+    /// Could it hold for somebody from outside? CAs ask for themselves alone, and nobody becomes one.
+    pub(super) fn could_hold_from_outside(&self) -> bool {
+        let other = |variable: &Variable| *variable != Variable::PrincipalType;
+        FROM_OUTSIDE.into_iter().any(|kind| self.could_hold(&OfKind(kind), other))
+    }
+}
+
+/// What those are who can be put into a group or be acted for.
+const FROM_OUTSIDE: [&str; 2] = ["user", "workload"];
+
+/// Nothing is known of the asker but its kind.
+struct OfKind(&'static str);
+
+impl Facts for OfKind {
+    fn value(&self, _: &Variable) -> Value<'_> {
+        Value::One(self.0)
+    }
 }
 
 impl Test {
