@@ -139,9 +139,17 @@ async fn admit(
         Needs::Certificate => (Door::Certificate, app.authenticate_certificate(shown(headers, extensions)?).await),
         Needs::Enrollment => (Door::Enrollment, app.authenticate_enrollment(bearer(headers)?).await),
         Needs::Nothing | Needs::Caller | Needs::Permissions(_) => {
-            let bearer = bearer(headers)?;
-            // Tokens of ours have no dot.
-            (if bearer.contains('.') { Door::Jwt } else { Door::Token }, app.authenticate(bearer).await)
+            let certificate = extensions.get::<ClientCertificate>().map(|ClientCertificate(it)| it);
+            match certificate.filter(|_| !headers.contains_key(AUTHORIZATION)) {
+                // Whoever sends a token means the token.
+                Some(certificate) => (Door::Certificate, app.authenticate_trusted(certificate).await),
+                None => {
+                    let bearer = bearer(headers)?;
+                    // Tokens of ours have no dot.
+                    let door = if bearer.contains('.') { Door::Jwt } else { Door::Token };
+                    (door, app.authenticate_with(bearer, certificate).await)
+                }
+            }
         }
     };
     let caller = caller.map_err(|error| {

@@ -75,7 +75,7 @@ pub use crls::{CrlReport, CrlView, CrlWarnings, ServedCrl, UploadedCrl};
 pub use enrollment::{EnrollRequest, NewEnrollmentToken};
 pub use error::{Error, Pointed};
 pub use idempotency::{IdempotencyStart, StoredResponse};
-pub use identity::{Exchange, NewIdentityProvider, RuleOutcome, TokenTrial};
+pub use identity::{Exchange, NewCertificateTrust, NewIdentityProvider, RuleOutcome, TokenTrial};
 pub use issuance::{CaChain, IssueRequest, Issued, SignRequest, Subject, Trial};
 pub use jobs::JobReport;
 pub use keys::{KeyView, NewKey};

@@ -50,12 +50,21 @@ pub struct NewToken {
     pub expires_at: Option<Timestamp>,
     /// What it is narrowed to; empty: all that its user may do.
     pub scopes: Vec<String>,
+    /// SHA-256 of the certificate of ours (its DER) that it is to be good with alone; `None`: whoever bears it may use it.
+    pub bound_to: Option<Sha256>,
 }
 
 impl App {
-    /// Who is behind this bearer token, one of ours or of an identity provider's: its form tells. Constant-time comparison; unknown, expired, revoked, and those of users that are
-    /// disabled all answer the same 401.
+    /// Who is behind this bearer token, which came without a client certificate?
     pub async fn authenticate(&self, bearer: &str) -> Result<Caller, Error> {
+        self.authenticate_with(bearer, None).await
+    }
+
+    /// Who is behind this bearer token, one of ours or of an identity provider's: its form tells. `certificate`: SHA-256 of
+    /// the client certificate (its DER) whose key this very connection has proven. Constant-time comparison; unknown,
+    /// expired and revoked tokens, those of users that are disabled, and those that are bound to another certificate or to
+    /// one that does not stand all answer the same 401.
+    pub async fn authenticate_with(&self, bearer: &str, certificate: Option<&Sha256>) -> Result<Caller, Error> {
         if is_jwt(bearer) {
             return self.authenticate_jwt(bearer).await;
         }
@@ -72,6 +81,11 @@ impl App {
         let Some(entry) = entry.filter(|entry| same && entry.is_let_in(now)) else {
             return Err(unauthenticated());
         };
+        if let Some(bound) = &entry.token.bound_to
+            && (certificate != Some(bound) || self.standing_certificate(bound).await?.is_none())
+        {
+            return Err(unauthenticated());
+        }
         self.touch(&entry, now);
         let token = &entry.token;
         if let Some(workload) = &token.workload {
@@ -104,8 +118,14 @@ impl App {
         let user = new.user.as_deref().unwrap_or_else(|| call.caller.user().unwrap_or(ADMIN));
         let user = PrincipalName::parse(user).map_err(|invalid| Error::invalid("/user", invalid))?;
         read_scopes(&new.scopes)?;
+        if let Some(bound) = &new.bound_to
+            && self.standing_certificate(bound).await?.is_none()
+        {
+            return Err(Error::invalid("/boundTo", not_standing(bound)));
+        }
         let (mut token, secret) = self.inner.mint_token(new.name, &user, new.expires_at);
         token.scopes = new.scopes;
+        token.bound_to = new.bound_to;
         let mut change = self.inner.begin_change(call, "token.create").await?;
         if change.user(&PrincipalReference::from(&user)).await?.is_none() {
             return Err(unknown_user(&user));
@@ -225,6 +245,7 @@ impl Inner {
             user,
             workload: None,
             scopes: Vec::new(),
+            bound_to: None,
             secret_sha256,
             created_at,
             expires_at,
@@ -238,7 +259,9 @@ impl Inner {
     pub(crate) fn token_event(&self, call: &Call, action: &'static str, token: &Token) -> AuditEvent {
         let expires = token.expires_at.map_or_else(|| "never".to_owned(), |at| at.to_string());
         let target = Target { kind: "token", id: token.id.as_str(), name: token.name.as_str() };
-        self.audit(call, action, target, &[("user", token.user.as_str()), ("expiresAt", expires.as_str())])
+        let bound = token.bound_to.map_or_else(|| "nothing".to_owned(), |bound| bound.to_string());
+        let details = [("user", token.user.as_str()), ("expiresAt", expires.as_str()), ("boundTo", &bound)];
+        self.audit(call, action, target, &details)
     }
 }
 
@@ -267,6 +290,16 @@ fn unknown_user(user: &PrincipalName) -> Error {
         format!(
             "Make it with POST /v1/users {{\"name\": \"{user}\"}}, or leave `user` out for a token of your own user."
         ),
+    )
+}
+
+/// Tokens are bound to certificates whose revocation is known here.
+fn not_standing(fingerprint: &Sha256) -> Invalid {
+    Invalid::new(
+        "certificate_not_usable",
+        format!("`{fingerprint}` is not the fingerprint of a client certificate of ours that is in force."),
+        "Give the SHA-256 fingerprint of a certificate in the inventory for client authentication, as GET \
+         /v1/issued-certificates shows it.",
     )
 }
 

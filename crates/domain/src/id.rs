@@ -120,6 +120,8 @@ id!(/// Id of a dynamic group.
     DynamicGroupId, "dynamicgroup");
 id!(/// Id of an identity provider.
     IdentityProviderId, "idp");
+id!(/// Id of a trust for client certificates.
+    CertificateTrustId, "certtrust");
 id!(/// Id of an enrolment token.
     EnrollmentTokenId, "enrollment");
 id!(/// Id of an ACME directory.

@@ -1,6 +1,6 @@
 //! API tokens as they are stored: never the token itself, only its hash.
 
-use crate::id::{IdentityProviderId, TokenId};
+use crate::id::{CertificateTrustId, IdentityProviderId, TokenId};
 use crate::name::ResourceName;
 use crate::serial::Sha256;
 use crate::time::Timestamp;
@@ -19,6 +19,9 @@ pub struct Token {
     pub workload: Option<Workload>,
     /// What it is narrowed to, as written; empty: all that its user may do.
     pub scopes: Vec<String>,
+    /// SHA-256 of the DER of the client certificate that it is good with alone (RFC 8705 section 3); `None`: it is a bearer
+    /// token.
+    pub bound_to: Option<Sha256>,
     /// SHA-256 of the secret part.
     pub secret_sha256: Sha256,
     /// When it was made.
@@ -35,7 +38,7 @@ pub struct Token {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Workload {
     /// Who vouches for it.
-    pub provider: Option<IdentityProviderId>,
+    pub voucher: Voucher,
     /// What it is called, for people.
     pub subject: String,
     /// Canonical names of the groups that the trust puts it into.
@@ -44,6 +47,20 @@ pub struct Workload {
     pub claims: BTreeMap<String, Vec<String>>,
     /// Patterns of the names that it may ask for, on top of all policies; `None`: policies alone decide.
     pub names: Option<Vec<String>>,
+}
+
+/// Who vouches for a machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Voucher {
+    /// An identity provider.
+    Provider(IdentityProviderId),
+    /// A certificate of ours, by a trust.
+    Certificate {
+        /// The trust.
+        trust: CertificateTrustId,
+        /// SHA-256 of the certificate's DER.
+        fingerprint: Sha256,
+    },
 }
 
 impl Token {
@@ -66,6 +83,7 @@ mod tests {
             user: "deployer".into(),
             workload: None,
             scopes: Vec::new(),
+            bound_to: None,
             secret_sha256: Sha256([0; 32]),
             created_at: at(0),
             expires_at: Some(at(100)),

@@ -10,7 +10,7 @@ pub(crate) use acme::{
     read_authorization_ids, read_challenges, read_contacts, read_directory, read_grant, read_identifiers,
     write_authorization_ids, write_challenges, write_contacts, write_directory, write_grant, write_identifiers,
 };
-pub(crate) use identity::{read_provider, read_workload, write_provider, write_workload};
+pub(crate) use identity::{read_provider, read_trust, read_workload, write_provider, write_trust, write_workload};
 pub(crate) use publication::{read_publication, write_publication};
 pub(crate) use wish::{read_wish, write_wish};
 

@@ -15,6 +15,7 @@
 
 mod access_queries;
 mod acme_queries;
+mod certificate_trust_queries;
 mod crl_queries;
 mod cursor;
 mod documents;
@@ -37,6 +38,7 @@ mod sqlite;
 
 pub use access_queries::{AccessQueries, AccessSnapshot, CompartmentQueries, PolicyQueries, PrincipalQueries};
 pub use acme_queries::{AcmeFilter, AcmeQueries};
+pub use certificate_trust_queries::CertificateTrustQueries;
 pub use crl_queries::{CrlQueries, ListedEntries, RevocationQueries};
 pub use enrollment_queries::EnrollmentQueries;
 pub use error::Error;

@@ -10,6 +10,7 @@ mod audit;
 mod ca;
 mod ca_bundle;
 mod certificate;
+mod certificate_trust;
 mod common;
 mod crl;
 mod enrollment;
@@ -47,6 +48,7 @@ pub use certificate::{
     Bundle, BundleRequest, Certificate, CertificateSpec, CertificateVersion, Ensured, ImportCertificate,
     RenewCertificate, Renewal, RenewalAttempt, RenewalStatus, UpdateCertificate,
 };
+pub use certificate_trust::{CertificateTrust, NewCertificateTrust, ReplaceCertificateTrust};
 pub use common::{DryRun, Empty, List, Name, Revoke, RuleVerdict, ScheduleDeletion, SecretText, Validity};
 pub use crl::{PublishedList, RevocationList, RevokeCertificate, RevokeNamed, RevokedCertificate, UploadedList};
 pub use enrollment::{Enroll, EnrollmentToken, NewEnrollmentToken, NewEnrollmentTokenAnswer};

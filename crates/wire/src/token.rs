@@ -19,6 +19,9 @@ pub struct NewToken {
     /// `use certificate-authority-delegates in compartment prod where target.ca.name = 'issuing-1'`. Missing or empty: all
     /// that its user may do.
     pub scopes: Option<Vec<String>>,
+    /// SHA-256 fingerprint of a client certificate of ours: the token is good over connections that show this certificate
+    /// alone, and as long as it stands. Missing: whoever bears the token may use it.
+    pub bound_to: Option<String>,
 }
 
 /// A token's record; its text is never shown again.
@@ -36,6 +39,8 @@ pub struct Token {
     pub user: String,
     /// What it is narrowed to; empty: all that its user may do.
     pub scopes: Vec<String>,
+    /// SHA-256 fingerprint of the client certificate without which it is good for nothing; `null`: there is none.
+    pub bound_to: Option<String>,
     /// When it was made.
     pub created_at: String,
     /// When it ends; `null`: never.

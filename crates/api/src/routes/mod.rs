@@ -5,6 +5,7 @@ mod acme_directories;
 mod audit;
 mod ca_bundles;
 mod cas;
+mod certificate_trusts;
 mod certificates;
 mod compartments;
 mod dynamic_groups;
@@ -55,6 +56,7 @@ pub(crate) fn guarded() -> OpenApiRouter<Api> {
         .merge(policies::routes())
         .merge(policy_test::routes())
         .merge(identity_providers::routes())
+        .merge(certificate_trusts::routes())
         .merge(acme_directories::routes())
         .merge(acme_accounts::routes())
         .merge(audit::routes())

@@ -10,6 +10,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use certwright_app::{App, NewToken};
 use certwright_domain::secret::SecretText;
+use certwright_domain::serial::Sha256;
 use certwright_domain::time::Timestamp;
 use certwright_domain::token::Token;
 use certwright_wire as wire;
@@ -95,8 +96,12 @@ fn new_token(body: wire::NewToken) -> Result<NewToken, Problem> {
     let mut faults = Faults::default();
     let name = faults.name("/name", &body.name);
     let expires_at = faults.optional("/expiresAt", body.expires_at.as_deref(), Timestamp::parse);
-    let scopes = body.scopes.unwrap_or_default();
-    faults.finish(name.zip(expires_at).map(|(name, expires_at)| NewToken { name, user: body.user, expires_at, scopes }))
+    let bound_to = faults.optional("/boundTo", body.bound_to.as_deref(), Sha256::parse);
+    let new = name.zip(expires_at).zip(bound_to).map(|((name, expires_at), bound_to)| {
+        let (user, scopes) = (body.user, body.scopes.unwrap_or_default());
+        NewToken { name, user, expires_at, scopes, bound_to }
+    });
+    faults.finish(new)
 }
 
 fn new_token_answer(token: &Token, text: &SecretText) -> wire::NewTokenAnswer {

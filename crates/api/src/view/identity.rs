@@ -1,7 +1,7 @@
 //! Identity providers.
 
 use certwright_app::{RuleOutcome, TokenTrial};
-use certwright_domain::identity::{IdentityProvider, RawProvider, RawRule};
+use certwright_domain::identity::{CertificateTrust, IdentityProvider, RawCertificateTrust, RawProvider, RawRule};
 use certwright_domain::secret::SecretText;
 use certwright_domain::token::Token;
 use certwright_wire as wire;
@@ -45,6 +45,22 @@ pub(crate) fn identity_provider(provider: &IdentityProvider) -> wire::IdentityPr
 fn trust_rule(rule: RawRule) -> wire::TrustRule {
     let RawRule { claims, subject, groups, names } = rule;
     wire::TrustRule { claims, subject, groups: Some(groups), names }
+}
+
+/// A trust for client certificates.
+pub(crate) fn certificate_trust(trust: &CertificateTrust) -> wire::CertificateTrust {
+    let RawCertificateTrust { name, description, certificate_names, groups, names, enabled } = trust.settings.to_raw();
+    wire::CertificateTrust {
+        id: trust.id.to_string(),
+        name,
+        description,
+        ca: trust.ca.to_string(),
+        certificate_names,
+        groups,
+        names,
+        enabled,
+        created_at: trust.created_at.to_string(),
+    }
 }
 
 /// What an identity provider would say to a token.

@@ -21,7 +21,7 @@ pub(crate) use certificate::{attempt, bundle, certificate, certificate_version, 
 pub(crate) use crl::{revocation_list, revoked};
 pub(crate) use enrollment::{enrollment_token, new_enrollment_token};
 pub(crate) use events::{delivery, event, event_with, webhook, webhook_with_secret};
-pub(crate) use identity::{exchanged_token, identity_provider, token_trial};
+pub(crate) use identity::{certificate_trust, exchanged_token, identity_provider, token_trial};
 pub(crate) use issued::{answer, inventory, trial};
 
 use certwright_app::{AuditVerification, KeyView, RootKeyStatus, TrustedRoot, to_pem};
@@ -105,6 +105,7 @@ pub(crate) fn token(token: &Token) -> wire::Token {
         name: token.name.to_string(),
         user: token.user.clone(),
         scopes: token.scopes.clone(),
+        bound_to: token.bound_to.map(|bound| bound.to_string()),
         created_at: token.created_at.to_string(),
         expires_at: text(token.expires_at),
         revoked_at: text(token.revoked_at),

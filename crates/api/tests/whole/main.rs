@@ -10,6 +10,7 @@
 mod access;
 mod bad_input;
 mod ca_bundles;
+mod certificate_trusts;
 mod certificates;
 mod common;
 mod compartments;

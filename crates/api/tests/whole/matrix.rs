@@ -74,6 +74,7 @@ fn is_of_the_tenancy(route: &Route) -> bool {
         "groups",
         "dynamic-groups",
         "identity-providers",
+        "certificate-trusts",
     ]
     .into_iter()
     .any(prefix)
@@ -268,6 +269,10 @@ fn body(id: &str, side: &str, serial: &str) -> Option<Value> {
         "createIdentityProvider" => json!({"name": "new", "issuer": "https://idp.example.com", "audiences": ["x"],
             "rules": [{"claims": {"sub": ["job"]}}]}),
         "replaceIdentityProvider" => json!({"audiences": ["x"], "rules": [{"claims": {"sub": ["job"]}}]}),
+        "createCertificateTrust" => {
+            json!({"name": "new", "ca": format!("{side}-ca"), "certificateNames": ["a.example.com"]})
+        }
+        "replaceCertificateTrust" => json!({"certificateNames": ["a.example.com"]}),
         "testIdentityProvider" => json!({"token": "x"}),
         "createWebhook" => json!({"name": "new", "url": "https://hooks.example.com/"}),
         "updateWebhook" => json!({"enabled": true}),
@@ -416,7 +421,14 @@ async fn every_write_leaves_an_event_that_names_what_decided() {
         // What is renamed is not found under its name any more.
         let side = if route.id.starts_with("update") { Side::Other } else { Side::Own };
         let mut path = world.path(&route, side).replace("?dryRun=true", "");
-        for made in ["users/user", "groups/group", "webhooks/webhook", "identity-providers/provider", "tokens/token"] {
+        for made in [
+            "users/user",
+            "groups/group",
+            "webhooks/webhook",
+            "identity-providers/provider",
+            "certificate-trusts/trust",
+            "tokens/token",
+        ] {
             path = path.replace(made, &format!("{}/new", made.split('/').next().unwrap()));
         }
         let mut ask = world.app.ask(&route.method, &path).authorization(Some(bearer));

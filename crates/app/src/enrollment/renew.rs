@@ -7,16 +7,15 @@
 use super::enroll::EnrollRequest;
 use crate::audit::Target;
 use crate::change::by_id;
+use crate::identity::stands;
 use crate::issuance::{Issued, STALE_EPOCH, Subject, Trial, csr_leaf, read_csr};
 use crate::{App, Call, Caller, Error, SignRequest};
-use certwright_domain::issued::{IssuedCertificate, IssuedKind};
+use certwright_domain::issued::IssuedCertificate;
 use certwright_domain::name::Reference;
 use certwright_domain::rules::LeafRequest;
 use certwright_domain::san::San;
 use certwright_domain::serial::Sha256;
-use certwright_domain::time::Timestamp;
 use certwright_domain::violation::Violation;
-use certwright_pki::read_certificate;
 use std::collections::BTreeSet;
 
 /// How often it is begun anew because the configuration changed under it.
@@ -27,19 +26,7 @@ impl App {
     /// of the inventory, for clients, within its validity, not revoked, and of a CA that is in use; all others get the
     /// same answer.
     pub async fn authenticate_certificate(&self, fingerprint: &Sha256) -> Result<Caller, Error> {
-        let mut queries = self.inner.store.read().await?;
-        // The epoch is read first: the row that is read after it is at least as new.
-        let epoch = queries.epoch().await?;
-        let row = queries.issued_by_fingerprint(fingerprint).await?;
-        drop(queries);
-        self.inner.context.note_epoch(epoch);
-        let now = self.now();
-        let row = row.filter(|row| stands(row, now)).ok_or_else(unauthenticated)?;
-        match self.issuer(&by_id(row.ca_id.as_str())?).await {
-            Ok(_) => {}
-            Err(Error::NotFound { .. } | Error::Conflict { .. }) => return Err(unauthenticated()),
-            Err(other) => return Err(other),
-        }
+        let (row, epoch) = self.standing_certificate(fingerprint).await?.ok_or_else(unauthenticated)?;
         self.access().await?;
         Ok(Caller::certificate(row, epoch))
     }
@@ -157,15 +144,6 @@ impl App {
         }
         if broken.is_empty() { Ok(()) } else { Err(Error::Rejected(broken)) }
     }
-}
-
-/// May the certificate speak for its holder at `now`?
-fn stands(row: &IssuedCertificate, now: Timestamp) -> bool {
-    let second = now.floor_to_second();
-    row.kind == IssuedKind::Leaf
-        && row.revocation.is_none()
-        && (row.validity.not_before()..=row.validity.not_after()).contains(&second)
-        && read_certificate(&row.certificate).is_ok_and(|certificate| certificate.for_client_auth)
 }
 
 fn differs(pointer: &str, value: String, limit: String) -> Violation {

@@ -1,5 +1,6 @@
 //! Coming in with a token of an identity provider, by itself or in exchange for one of ours.
 
+use super::WaysIn;
 use super::jwt::Unverified;
 use super::keys::KeyError;
 use super::source::SourceError;
@@ -11,7 +12,7 @@ use certwright_domain::identity::{IdentityProvider, PROVIDER_CLAIM, Refusal, Reg
 use certwright_domain::name::Reference;
 use certwright_domain::secret::SecretText;
 use certwright_domain::time::{Span, Timestamp};
-use certwright_domain::token::Token;
+use certwright_domain::token::{Token, Voucher};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -117,7 +118,7 @@ impl App {
             tracing::debug!(%reason, "a token of an identity provider is not well formed");
             unauthenticated()
         })?;
-        let (epoch, providers) = self.enabled_providers().await?;
+        let WaysIn { epoch, providers, .. } = self.ways_in().await?;
         let mut away = None;
         for known in providers.iter().filter(|known| is_meant(known, provider, token.claimed())) {
             match self.admit_by(known, &token, epoch).await {
@@ -160,7 +161,7 @@ impl App {
         claims.insert(PROVIDER_CLAIM.to_owned(), vec![settings.name().to_string()]);
         let id = format!("oidc:{}:{}", settings.name(), identity.subject);
         let workload = Workload {
-            provider: Some(provider.id.clone()),
+            voucher: Voucher::Provider(provider.id.clone()),
             subject: identity.subject,
             groups: identity.groups.iter().map(ToString::to_string).collect(),
             claims,

@@ -9,6 +9,7 @@ use certwright_domain::http_url::HttpUrl;
 use certwright_domain::id::IdentityProviderId;
 use certwright_domain::identity::{IdentityProvider, KeySource, MAX_PROVIDERS, ProviderSettings, RawProvider};
 use certwright_domain::name::Reference;
+use certwright_domain::principal::PrincipalName;
 use certwright_domain::violation::Invalid;
 use certwright_store::{Page, PageRequest, Queries};
 
@@ -27,7 +28,7 @@ impl App {
         if change.count_identity_providers().await? >= MAX_PROVIDERS {
             return Err(too_many("too_many_identity_providers", "identity providers", MAX_PROVIDERS));
         }
-        self.may_hand_out(&mut change, call, &provider.settings).await?;
+        self.may_hand_out_by_rules(&mut change, call, &provider.settings).await?;
         let inserted = change.insert_identity_provider(&provider).await;
         inserted.map_err(|error| name_conflict(error, "identity provider", provider.settings.name()))?;
         self.finish_provider(call, "identity-provider.create", change, &provider).await?;
@@ -75,7 +76,7 @@ impl App {
             change.undo().await?;
             return Ok(before);
         }
-        self.may_hand_out(&mut change, call, &after.settings).await?;
+        self.may_hand_out_by_rules(&mut change, call, &after.settings).await?;
         let updated = change.update_identity_provider(&after).await;
         updated.map_err(|error| name_conflict(error, "identity provider", after.settings.name()))?;
         self.finish_provider(call, "identity-provider.replace", change, &after).await?;
@@ -131,27 +132,38 @@ impl App {
         }
     }
 
-    /// Nobody puts others into a group who does not have all that the group has.
-    async fn may_hand_out(
+    async fn may_hand_out_by_rules(
         &self,
         change: &mut Change<'_>,
         call: &Call,
         settings: &ProviderSettings,
     ) -> Result<(), Error> {
         for (index, rule) in settings.rules().iter().enumerate() {
-            for (place, name) in rule.groups.iter().enumerate() {
-                let Some(group) = change.group(&PrincipalReference::from(name)).await? else {
-                    return Err(Error::invalid(
-                        format!("/rules/{index}/groups/{place}"),
-                        Invalid::new(
-                            "unknown_group",
-                            format!("There is no group `{name}`."),
-                            format!("Make it with POST /v1/groups {{\"name\": \"{name}\"}}."),
-                        ),
-                    ));
-                };
-                self.may_join(&mut ***change, call, &group).await?;
-            }
+            self.may_hand_out(change, call, &format!("/rules/{index}/groups"), &rule.groups).await?;
+        }
+        Ok(())
+    }
+
+    /// Nobody puts others into a group who does not have all that the group has.
+    pub(super) async fn may_hand_out(
+        &self,
+        change: &mut Change<'_>,
+        call: &Call,
+        pointer: &str,
+        groups: &[PrincipalName],
+    ) -> Result<(), Error> {
+        for (place, name) in groups.iter().enumerate() {
+            let Some(group) = change.group(&PrincipalReference::from(name)).await? else {
+                return Err(Error::invalid(
+                    format!("{pointer}/{place}"),
+                    Invalid::new(
+                        "unknown_group",
+                        format!("There is no group `{name}`."),
+                        format!("Make it with POST /v1/groups {{\"name\": \"{name}\"}}."),
+                    ),
+                ));
+            };
+            self.may_join(&mut ***change, call, &group).await?;
         }
         Ok(())
     }

@@ -83,6 +83,7 @@ async fn with_token(app: &TestApp, user: &str, scopes: &[&str]) -> Call {
         user: Some(user.to_owned()),
         expires_at: None,
         scopes: scopes.iter().map(|scope| (*scope).to_owned()).collect(),
+        bound_to: None,
     };
     let (_, text) = app.app.create_token(&call(), new).await.unwrap();
     Call::new(app.app.authenticate(text.expose()).await.unwrap(), "r")
@@ -207,11 +208,23 @@ async fn nobody_grants_what_they_lack() {
             async |group: &str| app.app.set_membership(&clerk, &principal(group), &principal("clerk"), true).await;
         assert_eq!(refused(join("administrators").await), "cannot grant");
         assert_eq!(refused(join("boss").await), "cannot grant");
+        // What is said of CAs alone is handed on to nobody and stands in nobody's way; what anybody may have, does.
+        somebody(&app, "reader", &["Allow group reader to read vaults in tenancy"]).await;
+        let of_cas = "Allow any-user to use keys in tenancy where request.principal.type = 'certificateauthority'";
+        app.app.create_policy(&call(), policy("of-cas", &[of_cas])).await.unwrap();
+        join("reader").await.unwrap();
+        for kind in ["workload", "user", "*"] {
+            let text = format!("Allow any-user to use keys in tenancy where request.principal.type = /{kind}/");
+            let made = app.app.create_policy(&call(), policy("of-all", &[&text])).await.unwrap();
+            assert_eq!(refused(join("reader").await), "cannot grant", "{kind}");
+            app.app.delete_policy(&call(), &to(made.id.as_str()), None).await.unwrap();
+        }
         let token = |user: &str| NewToken {
             name: name("t"),
             user: Some(user.to_owned()),
             expires_at: None,
             scopes: Vec::new(),
+            bound_to: None,
         };
         assert_eq!(refused(app.app.create_token(&clerk, token("admin")).await), "cannot grant");
         assert_eq!(refused(app.app.create_token(&clerk, token("boss")).await), "cannot grant");

@@ -53,7 +53,13 @@ async fn the_first_answer_is_repeated_as_it_was() {
 #[tokio::test]
 async fn a_key_belongs_to_its_caller() {
     let app = TestApp::sqlite().await;
-    let new = NewToken { name: ResourceName::parse("t").unwrap(), user: None, expires_at: None, scopes: Vec::new() };
+    let new = NewToken {
+        name: ResourceName::parse("t").unwrap(),
+        user: None,
+        expires_at: None,
+        scopes: Vec::new(),
+        bound_to: None,
+    };
     let (_, text) = app.app.create_token(&call(), new).await.unwrap();
     let another = Call { caller: app.app.authenticate(text.expose()).await.unwrap(), ..call() };
     ran(begin(&app, "k", REQUEST).await.unwrap());

@@ -124,7 +124,7 @@ fn exchange(token: String) -> Exchange {
 
 fn token(called: &str) -> NewToken {
     let name = ResourceName::parse(called).unwrap();
-    NewToken { name, user: None, expires_at: None, scopes: Vec::new() }
+    NewToken { name, user: None, expires_at: None, scopes: Vec::new(), bound_to: None }
 }
 
 fn is_turned_away<T>(outcome: Result<T, Error>) -> bool {

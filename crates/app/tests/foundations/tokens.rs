@@ -12,7 +12,7 @@ use certwright_testkit::faults::When;
 const ALL: PageRequest = PageRequest { limit: 500, after: None };
 
 fn new_token(text: &str) -> NewToken {
-    NewToken { name: name(text), user: None, expires_at: None, scopes: Vec::new() }
+    NewToken { name: name(text), user: None, expires_at: None, scopes: Vec::new(), bound_to: None }
 }
 
 async fn user(app: &TestApp, called: &str) {

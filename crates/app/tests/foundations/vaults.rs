@@ -170,7 +170,7 @@ async fn the_servers_own_vault_is_neither_listed_nor_changed_by_operators() {
     let [own] = own.as_slice() else { panic!("{own:?}") };
     assert!(own.system && app.app.vaults(&call(), &ALL).await.unwrap().items.is_empty());
 
-    let new = NewToken { name: name("ops"), user: None, expires_at: None, scopes: Vec::new() };
+    let new = NewToken { name: name("ops"), user: None, expires_at: None, scopes: Vec::new(), bound_to: None };
     let (_, text) = app.app.create_token(&call(), new).await.unwrap();
     let operator = Call { caller: app.app.authenticate(text.expose()).await.unwrap(), ..call() };
     let vault = to(own.id.as_str());

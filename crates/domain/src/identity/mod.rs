@@ -1,9 +1,10 @@
-//! Identity providers: whose tokens (JWT, RFC 7519) let a machine in, and as what.
+//! Whose tokens (JWT, RFC 7519), and which certificates of our own, let a machine in, and as what.
 //!
 //! A provider signs claims; a rule says which claims it wants to see and what follows from them: a subject, groups, and the
 //! names that the machine may ask for. **Claims are data.** What is put into a pattern of names is one label of letters,
 //! digits and hyphens, or the token is refused: no value makes a pattern let more through than its own label.
 
+mod certificate;
 mod claims;
 mod glob;
 mod judge;
@@ -12,6 +13,10 @@ mod provider;
 mod raw;
 mod template;
 
+pub use certificate::{
+    CertificateIdentity, CertificateTrust, CertificateTrustSettings, MAX_CERTIFICATE_TRUSTS, RawCertificateTrust,
+    TRUST_CLAIM,
+};
 pub use claims::{Claims, MAX_CLAIMS};
 pub use glob::Glob;
 pub use judge::{Identity, Judgement, Refusal, Registered, Verdict};

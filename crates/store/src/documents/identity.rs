@@ -1,9 +1,12 @@
 //! Identity providers and what machines are, as JSON.
 
 use super::json;
-use certwright_domain::id::IdentityProviderId;
-use certwright_domain::identity::{ProviderSettings, RawProvider, RawRule};
-use certwright_domain::token::Workload;
+use certwright_domain::id::{CertificateTrustId, IdentityProviderId};
+use certwright_domain::identity::{
+    CertificateTrustSettings, ProviderSettings, RawCertificateTrust, RawProvider, RawRule,
+};
+use certwright_domain::serial::Sha256;
+use certwright_domain::token::{Voucher, Workload};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -85,8 +88,34 @@ pub(crate) fn read_provider(name: String, enabled: bool, text: &str) -> Option<P
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+struct TrustDocument {
+    description: String,
+    certificate_names: Vec<String>,
+    groups: Vec<String>,
+    names: Option<Vec<String>>,
+}
+
+/// A trust for client certificates as text, without its name and whether it is enabled, which have columns of their own.
+pub(crate) fn write_trust(settings: &CertificateTrustSettings) -> String {
+    let RawCertificateTrust { name: _, enabled: _, description, certificate_names, groups, names } = settings.to_raw();
+    json(&TrustDocument { description, certificate_names, groups, names })
+}
+
+/// A trust for client certificates from its columns.
+pub(crate) fn read_trust(name: String, enabled: bool, text: &str) -> Option<CertificateTrustSettings> {
+    let TrustDocument { description, certificate_names, groups, names } = serde_json::from_str(text).ok()?;
+    let raw = RawCertificateTrust { name, description, certificate_names, groups, names, enabled };
+    CertificateTrustSettings::new(raw).ok()
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct WorkloadDocument {
+    /// Id of the identity provider.
     provider: Option<String>,
+    /// Id of the trust, and the fingerprint of the certificate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    certificate: Option<(String, String)>,
     subject: String,
     groups: Vec<String>,
     claims: BTreeMap<String, Vec<String>>,
@@ -95,14 +124,24 @@ struct WorkloadDocument {
 
 /// What a machine is, as text.
 pub(crate) fn write_workload(workload: &Workload) -> String {
-    let Workload { provider, subject, groups, claims, names } = workload.clone();
-    let provider = provider.map(|provider| provider.to_string());
-    json(&WorkloadDocument { provider, subject, groups, claims, names })
+    let Workload { voucher, subject, groups, claims, names } = workload.clone();
+    let (provider, certificate) = match voucher {
+        Voucher::Provider(provider) => (Some(provider.to_string()), None),
+        Voucher::Certificate { trust, fingerprint } => (None, Some((trust.to_string(), fingerprint.to_string()))),
+    };
+    json(&WorkloadDocument { provider, certificate, subject, groups, claims, names })
 }
 
 /// What a machine is, from text.
 pub(crate) fn read_workload(text: &str) -> Option<Workload> {
-    let WorkloadDocument { provider, subject, groups, claims, names } = serde_json::from_str(text).ok()?;
-    let provider = provider.map(|provider| IdentityProviderId::parse(&provider)).transpose().ok()?;
-    Some(Workload { provider, subject, groups, claims, names })
+    let WorkloadDocument { provider, certificate, subject, groups, claims, names } = serde_json::from_str(text).ok()?;
+    let voucher = match (provider, certificate) {
+        (Some(provider), None) => Voucher::Provider(IdentityProviderId::parse(&provider).ok()?),
+        (None, Some((trust, fingerprint))) => Voucher::Certificate {
+            trust: CertificateTrustId::parse(&trust).ok()?,
+            fingerprint: Sha256::parse(&fingerprint).ok()?,
+        },
+        (None, None) | (Some(_), Some(_)) => return None,
+    };
+    Some(Workload { voucher, subject, groups, claims, names })
 }

@@ -120,6 +120,11 @@ pub(super) const MIGRATIONS: &[Step] = &[
         sql: include_str!("../../../../migrations/postgres/0016_audit_shipping.sql"),
     },
     Step { number: 17, name: "0017_acme", sql: include_str!("../../../../migrations/postgres/0017_acme.sql") },
+    Step {
+        number: 18,
+        name: "0018_certificate_trusts",
+        sql: include_str!("../../../../migrations/postgres/0018_certificate_trusts.sql"),
+    },
 ];
 
 /// Getting a connection longer than this is [`Error::Unavailable`].

@@ -7,6 +7,7 @@ mod attempts;
 mod audit;
 mod ca_bundles;
 mod cas;
+mod certificate_trusts;
 pub(crate) mod certificates;
 mod crls;
 mod enrollment;

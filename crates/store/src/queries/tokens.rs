@@ -14,7 +14,7 @@ use certwright_domain::token::Token;
 macro_rules! select_token {
     ($rest:literal) => {
         concat!(
-            "SELECT id, name, user_name, workload, scopes, secret_sha256, created_at, expires_at, revoked_at, \
+            "SELECT id, name, user_name, workload, scopes, bound_sha256, secret_sha256, created_at, expires_at, revoked_at, \
              last_used_at FROM tokens ",
             $rest
         )
@@ -32,6 +32,7 @@ fn read_token(row: &super::Row) -> Result<Token> {
         user: row.text("user_name")?,
         workload: row.document_optional("workload", read_workload)?,
         scopes: row.document("scopes", read_texts)?,
+        bound_to: row.sha256_optional("bound_sha256")?,
         secret_sha256: row.sha256("secret_sha256")?,
         created_at: row.time("created_at")?,
         expires_at: row.time_optional("expires_at")?,
@@ -45,8 +46,8 @@ impl TokenQueries for Session {
     async fn insert_token(&mut self, token: &Token) -> Result<()> {
         self.execute(
             sql("INSERT INTO tokens \
-                 (id, name, user_name, scopes, secret_sha256, created_at, expires_at, revoked_at, last_used_at, workload) \
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)")
+                 (id, name, user_name, scopes, secret_sha256, created_at, expires_at, revoked_at, last_used_at, workload, \
+                 bound_sha256) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)")
             .bind(token.id.as_str())
             .bind(token.name.as_str())
             .bind(&token.user)
@@ -56,7 +57,8 @@ impl TokenQueries for Session {
             .bind(token.expires_at.map(Timestamp::unix_ms))
             .bind(token.revoked_at.map(Timestamp::unix_ms))
             .bind(token.last_used_at.map(Timestamp::unix_ms))
-            .bind(token.workload.as_ref().map(write_workload)),
+            .bind(token.workload.as_ref().map(write_workload))
+            .bind(token.bound_to.as_ref().map(|bound| bound.0.as_slice())),
         )
         .await
         .map(drop)

@@ -112,6 +112,11 @@ pub(super) const MIGRATIONS: &[Step] = &[
         sql: include_str!("../../../../migrations/sqlite/0016_audit_shipping.sql"),
     },
     Step { number: 17, name: "0017_acme", sql: include_str!("../../../../migrations/sqlite/0017_acme.sql") },
+    Step {
+        number: 18,
+        name: "0018_certificate_trusts",
+        sql: include_str!("../../../../migrations/sqlite/0018_certificate_trusts.sql"),
+    },
 ];
 
 /// Waiting for the writer or a reader longer than this is [`Error::Unavailable`].

@@ -323,6 +323,7 @@ pub(crate) fn token(number: u32, called: &str) -> Token {
     Token {
         workload: None,
         scopes: vec!["read vaults".to_owned()],
+        bound_to: None,
         id: TokenId::new(now(), entropy(number)),
         name: name(called),
         user: "deployer".to_owned(),

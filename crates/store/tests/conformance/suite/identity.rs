@@ -1,8 +1,11 @@
 use super::{conflict, fresh, stale};
 use crate::fixtures::*;
-use certwright_domain::id::IdentityProviderId;
-use certwright_domain::identity::{IdentityProvider, ProviderSettings, RawProvider, RawRule};
-use certwright_domain::token::{Token, Workload};
+use certwright_domain::id::{CaId, CertificateTrustId, IdentityProviderId};
+use certwright_domain::identity::{
+    CertificateTrust, CertificateTrustSettings, IdentityProvider, ProviderSettings, RawCertificateTrust, RawProvider,
+    RawRule,
+};
+use certwright_domain::token::{Token, Voucher, Workload};
 use certwright_store::{PageRequest, Tx};
 
 fn raw(called: &str) -> RawProvider {
@@ -79,11 +82,72 @@ async fn a_provider_comes_back_and_changes_by_compare_and_swap() {
     tx.commit().await.unwrap();
 }
 
+fn trust(number: u32, called: &str) -> CertificateTrust {
+    let raw = RawCertificateTrust {
+        name: called.to_owned(),
+        description: "for tests".to_owned(),
+        certificate_names: vec!["*.build.example".to_owned(), "10.0.0.0/8".to_owned()],
+        groups: vec!["pods".to_owned()],
+        names: Some(vec!["${claim.name:dots}".to_owned()]),
+        enabled: true,
+    };
+    CertificateTrust {
+        id: CertificateTrustId::new(now(), entropy(number)),
+        ca: CaId::new(now(), entropy(7)),
+        settings: CertificateTrustSettings::new(raw).unwrap(),
+        created_at: now(),
+        revision: 1,
+    }
+}
+
+async fn trusted(tx: &mut Tx<'_>) -> Vec<String> {
+    let found = tx.enabled_certificate_trusts().await.unwrap();
+    found.iter().map(|trust| trust.settings.name().to_string()).collect()
+}
+
+#[tokio::test]
+async fn a_trust_comes_back_and_changes_by_compare_and_swap() {
+    let store = fresh().await;
+    let made = trust(1, "builders");
+    let mut tx = store.begin("t").await.unwrap();
+    assert_eq!(tx.count_certificate_trusts().await.unwrap(), 0);
+    tx.insert_certificate_trust(&made).await.unwrap();
+    tx.insert_certificate_trust(&trust(2, "a")).await.unwrap();
+    for called in ["builders", made.id.as_str()] {
+        assert_eq!(tx.certificate_trust(&reference(called)).await.unwrap(), Some(made.clone()));
+    }
+    assert_eq!(tx.certificate_trust(&reference("other")).await.unwrap(), None);
+    assert_eq!(
+        (trusted(&mut tx).await.join(" "), tx.count_certificate_trusts().await.unwrap()),
+        ("a builders".into(), 2)
+    );
+    let page = tx.certificate_trusts(&PageRequest { limit: 1, after: None }).await.unwrap();
+    let rest = tx.certificate_trusts(&PageRequest { limit: 1, after: page.next }).await.unwrap();
+    assert_eq!((rest.items, rest.next), (vec![made.clone()], None));
+    tx.commit().await.unwrap();
+
+    let mut tx = store.begin("t").await.unwrap();
+    assert_eq!(tx.insert_certificate_trust(&trust(3, "a")).await, Err(conflict("certificate_trusts.name")));
+    drop(tx);
+    let mut tx = store.begin("t").await.unwrap();
+    let raw = RawCertificateTrust { name: "z".into(), names: None, enabled: false, ..made.settings.to_raw() };
+    let changed = CertificateTrust { settings: CertificateTrustSettings::new(raw).unwrap(), ..made.clone() };
+    tx.update_certificate_trust(&changed).await.unwrap();
+    assert_eq!(tx.update_certificate_trust(&changed).await, Err(stale("certificate_trusts")));
+    let changed = CertificateTrust { revision: 2, ..changed };
+    assert_eq!(tx.certificate_trust(&reference("z")).await.unwrap(), Some(changed));
+    assert_eq!(trusted(&mut tx).await, ["a"]);
+    assert_eq!(tx.delete_certificate_trust(&made.id, 1).await, Err(stale("certificate_trusts")));
+    tx.delete_certificate_trust(&made.id, 2).await.unwrap();
+    assert_eq!(tx.count_certificate_trusts().await.unwrap(), 1);
+    tx.commit().await.unwrap();
+}
+
 #[tokio::test]
 async fn tokens_of_machines_come_back_and_go_when_they_have_ended() {
     let store = fresh().await;
     let workload = Workload {
-        provider: Some(provider(1, "k8s").id),
+        voucher: Voucher::Provider(provider(1, "k8s").id),
         subject: "system:serviceaccount:a:b".to_owned(),
         groups: vec!["pods".to_owned()],
         claims: [("aud".to_owned(), vec!["a".to_owned(), "b".to_owned()]), ("x".to_owned(), vec![])].into(),
@@ -95,7 +159,15 @@ async fn tokens_of_machines_come_back_and_go_when_they_have_ended() {
         ..token(number, &format!("t{number}"))
     };
     let mut tx = store.begin("t").await.unwrap();
-    for token in [of(1, 1), of(2, 2), of(3, 3), Token { workload: None, ..of(4, 1) }] {
+    let by_certificate =
+        Workload { voucher: Voucher::Certificate { trust: trust(1, "t").id, fingerprint: sha(9) }, ..workload.clone() };
+    let tokens = [
+        of(1, 1),
+        Token { workload: Some(by_certificate), ..of(2, 2) },
+        of(3, 3),
+        Token { workload: None, bound_to: Some(sha(9)), ..of(4, 1) },
+    ];
+    for token in tokens {
         tx.insert_token(&token).await.unwrap();
         assert_eq!(tx.token(&token.id).await.unwrap(), Some(token));
     }
