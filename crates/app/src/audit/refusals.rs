@@ -2,8 +2,9 @@
 //! together; nobody waits for them.
 //!
 //! **Bounded.** What finds the queue full is counted, and one event `audit.dropped` says how many. Failed logins of one
-//! address (of one /64 for IPv6) are one event at once and at most one more for each minute, which says how many there were:
-//! who guesses tokens cannot fill the database.
+//! address (of one /64 for IPv6) are one event at once and at most one more for each minute, which says how many there were.
+//! Refusals to one caller are told one by one up to sixty a minute; of the others one event `refusals` says how many there were.
+//! So neither who guesses tokens nor who has one can fill the database with what it may not do.
 
 use super::Target;
 use crate::{App, Call, Error};
@@ -22,7 +23,11 @@ const QUEUE: usize = 1024;
 const ADDRESSES: usize = 1024;
 /// Events of one transaction.
 const BATCH: usize = 256;
-/// Failed logins of one address are summed up for so long.
+/// Callers whose refusals are counted at a time.
+const CALLERS: usize = 4096;
+/// Refusals to one caller that are told one by one within [`SUM`].
+const TOLD: u64 = 60;
+/// Failed logins of one address and refusals to one caller are summed up for so long.
 const SUM: Span = Span::from_minutes(1);
 /// Characters of a reason that are kept.
 const REASON: usize = 500;
@@ -38,7 +43,16 @@ pub(crate) struct Refusals {
 struct State {
     events: VecDeque<AuditEvent>,
     logins: HashMap<Option<IpAddr>, Logins>,
+    callers: HashMap<String, Refused>,
     dropped: u64,
+}
+
+/// Refusals to a caller since the minute began.
+struct Refused {
+    since: Timestamp,
+    count: u64,
+    /// Who was refused, by which door, from where: an event without its particulars.
+    like: AuditEvent,
 }
 
 /// Failed logins of an address since its last event.
@@ -52,11 +66,6 @@ impl Refusals {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
-
-    fn put(&self, event: AuditEvent) {
-        self.state().put(event);
-        self.waiting.notify_one();
-    }
 }
 
 impl State {
@@ -65,6 +74,19 @@ impl State {
             self.events.push_back(event);
         } else {
             self.dropped = self.dropped.saturating_add(1);
+        }
+    }
+
+    fn refused(&mut self, event: AuditEvent, now: Timestamp) {
+        if self.callers.len() >= CALLERS && !self.callers.contains_key(&event.actor) {
+            self.dropped = self.dropped.saturating_add(1);
+            return;
+        }
+        let first = || Refused { since: now, count: 0, like: event.clone() };
+        let known = self.callers.entry(event.actor.clone()).or_insert_with(first);
+        known.count = known.count.saturating_add(1);
+        if known.count <= TOLD {
+            self.put(event);
         }
     }
 }
@@ -76,7 +98,8 @@ impl App {
         let target = Target { kind: target.0, id: target.1, name: "" };
         let reason: String = reason.chars().take(REASON).collect();
         let event = self.inner.audit(call, action, target, &[]).decided_by(reason).ended(Outcome::Refused);
-        self.inner.refusals.put(event);
+        self.inner.refusals.state().refused(event, self.now());
+        self.inner.refusals.waiting.notify_one();
     }
 
     /// Notes that somebody at this address did not get in through `door`. Returns at once.
@@ -120,9 +143,10 @@ impl App {
         self.inner.refusals.waiting.notified().await;
     }
 
-    /// Writes what waits: refusals, and the sums of failed logins whose minute is over (`all`: every sum).
+    /// Writes what waits: refusals, and the sums of failed logins and refusals whose minute is over (`all`: every sum).
     pub async fn write_refusals(&self, all: bool) -> Result<(), Error> {
         self.sum_up_logins(all);
+        self.sum_up_refusals(all);
         while self.write_batch().await? {}
         Ok(())
     }
@@ -135,6 +159,31 @@ impl App {
             state.logins.extract_if(|_, logins| is_over(logins)).map(|(_, logins)| logins).collect();
         for logins in over.into_iter().filter(|logins| logins.count > 0) {
             state.put(self.login_event(logins.address, "", "token", logins.count));
+        }
+    }
+
+    fn sum_up_refusals(&self, all: bool) {
+        let now = self.now();
+        let mut state = self.inner.refusals.state();
+        let is_over = |refused: &Refused| all || now.ms_since(refused.since) >= SUM.ms();
+        let over: Vec<Refused> =
+            state.callers.extract_if(|_, refused| is_over(refused)).map(|(_, refused)| refused).collect();
+        for refused in over {
+            let more = refused.count.saturating_sub(TOLD);
+            if more > 0 {
+                state.put(AuditEvent {
+                    id: AuditId::new(now, self.inner.id_entropy()),
+                    at: now,
+                    action: "refusals",
+                    target_kind: "server",
+                    target_id: String::new(),
+                    target_name: String::new(),
+                    request_id: String::new(),
+                    decided_by: String::new(),
+                    details: format!("{{\"count\":\"{more}\"}}"),
+                    ..refused.like
+                });
+            }
         }
     }
 

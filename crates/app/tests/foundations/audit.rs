@@ -1,5 +1,7 @@
 use crate::common::*;
-use certwright_app::{App, ExportVerdict, verify_export};
+use certwright_app::{App, Call, ExportVerdict, NewToken, verify_export};
+use certwright_domain::name::ResourceName;
+use certwright_domain::time::Span;
 use certwright_store::{AuditFilter, PageRequest};
 
 async fn events(app: &App, action: &str) -> Vec<certwright_domain::audit::StoredAuditEvent> {
@@ -14,6 +16,14 @@ async fn export(app: &App) -> String {
         text.push_str(&part);
     }
     text
+}
+
+/// A call with a new token.
+async fn token_call(app: &TestApp, called: &str) -> Call {
+    let name = ResourceName::parse(called).unwrap();
+    let new = NewToken { name, user: None, expires_at: None, scopes: Vec::new(), bound_to: None };
+    let (_, text) = app.app.create_token(&call(), new).await.unwrap();
+    Call::new(app.app.authenticate(text.expose()).await.unwrap(), "r")
 }
 
 fn verified(text: &str) -> ExportVerdict {
@@ -76,19 +86,53 @@ async fn failed_logins_of_an_address_are_summed_up() {
 }
 
 #[tokio::test]
+async fn refusals_to_one_caller_are_summed_up() {
+    for app in TestApp::on_every_database().await {
+        let (one, other) = (token_call(&app, "one").await, token_call(&app, "other").await);
+        let refuse = |call: &Call| app.app.note_refusal(call, "certificate.issue", ("ca", "issuing-1"), "names.dns");
+        for _ in 0..500 {
+            refuse(&one);
+        }
+        refuse(&other);
+        app.app.write_refusals(false).await.unwrap();
+        assert_eq!(events(&app.app, "certificate.issue").await.len(), 61, "sixty of the one, and the other's");
+        assert!(events(&app.app, "refusals").await.is_empty());
+        app.clock.advance(Span::from_s(60));
+        app.app.write_refusals(false).await.unwrap();
+        let sums = events(&app.app, "refusals").await;
+        let [sum] = &sums[..] else { panic!("{sums:?}") };
+        assert_eq!((sum.details.as_str(), sum.actor.as_str()), (r#"{"count":"440"}"#, one.caller.id().as_str()));
+        assert_eq!((sum.outcome.as_str(), sum.door.as_str()), ("REFUSED", "token"));
+        // The next minute begins anew.
+        refuse(&one);
+        app.app.settle().await;
+        assert_eq!(events(&app.app, "certificate.issue").await.len(), 62);
+        assert_eq!(verified(&export(&app.app).await).faults.len(), 0);
+    }
+}
+
+#[tokio::test]
 async fn a_full_queue_counts_what_it_drops() {
     let app = TestApp::sqlite().await;
-    for _ in 0..1030 {
-        app.app.note_refusal(&call(), "certificate.issue", ("ca", "issuing-1"), "names.dns\r\n\u{1b}[31m");
+    // Sixty refusals of a caller in a minute are told one by one.
+    let mut callers = Vec::new();
+    for number in 0..18 {
+        callers.push(token_call(&app, &format!("t{number}")).await);
+    }
+    app.app.settle().await;
+    for number in 0..1030 {
+        let call = callers.get(number / 60).unwrap();
+        app.app.note_refusal(call, "certificate.issue", ("ca", "issuing-1"), "names.dns\r\n\u{1b}[31m");
     }
     app.app.settle().await;
     assert_eq!(events(&app.app, "audit.dropped").await.first().unwrap().details, r#"{"count":"6"}"#);
     let refused = events(&app.app, "certificate.issue").await.remove(0);
-    assert_eq!((refused.outcome.as_str(), refused.door.as_str()), ("REFUSED", "system"));
+    assert_eq!((refused.outcome.as_str(), refused.door.as_str()), ("REFUSED", "token"));
     // Control characters stay inside their line.
     let text = export(&app.app).await;
     let verdict = verified(&text);
-    assert_eq!((verdict.faults.len(), verdict.events), (0, 1025));
     assert!(!text.contains(['\r', '\u{1b}']));
-    assert_eq!(text.lines().filter(|line| line.contains("\"type\":\"event\"")).count(), 1025);
+    let of = |what: &str| text.lines().filter(|line| line.contains(what)).count();
+    assert_eq!((verdict.faults.len(), verdict.events), (0, of("\"type\":\"event\"") as u64));
+    assert_eq!((of("\"certificate.issue\""), of("\"audit.dropped\"")), (1024, 1));
 }
