@@ -3,6 +3,7 @@
 use crate::Api;
 use crate::edge::RequestId;
 use crate::extract::read_body;
+use crate::places::Place;
 use crate::problem::Problem;
 use axum::body::{Body, Bytes};
 use axum::extract::{ConnectInfo, MatchedPath, Request, State};
@@ -18,9 +19,8 @@ use certwright_domain::identity::MAX_TOKEN;
 use certwright_domain::rate::client_of;
 use certwright_domain::secret::SecretBytes;
 use certwright_domain::serial::Sha256;
-use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use tracing::Instrument;
 
 /// Header of an idempotency key.
@@ -53,46 +53,6 @@ impl Access {
     }
 }
 
-/// How many requests each caller has in flight.
-pub(crate) struct Callers {
-    limit: usize,
-    counts: Mutex<HashMap<String, usize>>,
-}
-
-/// One of a caller's places; given back when dropped.
-struct Place {
-    callers: Arc<Callers>,
-    id: String,
-}
-
-impl Callers {
-    pub(crate) fn new(limit: usize) -> Self {
-        Self { limit, counts: Mutex::new(HashMap::new()) }
-    }
-
-    fn enter(self: &Arc<Self>, id: String) -> Option<Place> {
-        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = counts.entry(id.clone()).or_insert(0);
-        if *count >= self.limit {
-            return None;
-        }
-        *count = count.saturating_add(1);
-        Some(Place { callers: Arc::clone(self), id })
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let mut counts = self.callers.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = counts.get_mut(&self.id) {
-            *count = count.saturating_sub(1);
-            if *count == 0 {
-                counts.remove(&self.id);
-            }
-        }
-    }
-}
-
 /// Authenticates before the body is read, then runs the handler, once per idempotency key.
 pub(crate) async fn guard(State(api): State<Api>, mut request: Request, next: Next) -> Response<Body> {
     // Deny by default: the table was held against the router at the start, and here it is asked again.
@@ -117,14 +77,37 @@ pub(crate) async fn guard(State(api): State<Api>, mut request: Request, next: Ne
     }
 }
 
-/// Before everything else under `/v1`, also where nobody needs to be known: how often may this address ask? So a flood of
-/// wrong credentials costs others nothing. Health, issuers, lists and OCSP are for everybody.
+/// Before everything else under `/v1` and `/acme`, also where nobody needs to be known: how often may this address ask, and
+/// how much at a time? So a flood of wrong credentials costs others nothing. Health, issuers, lists and OCSP are for everybody.
 pub(crate) async fn by_address(State(api): State<Api>, request: Request, next: Next) -> Response<Body> {
-    let address = peer(request.extensions()).filter(|_| request.uri().path().starts_with("/v1/"));
-    match address.map(|address| api.inner.address_rates.take(client_of(address), api.inner.app.now())) {
-        Some(Err(problem)) => problem.into_response(),
-        None | Some(Ok(())) => next.run(request).await,
+    let path = request.uri().path();
+    let counted = ["/v1/", "/acme/"].into_iter().any(|prefix| path.starts_with(prefix));
+    let Some(address) = peer(request.extensions()).filter(|_| counted).map(client_of) else {
+        return next.run(request).await;
+    };
+    let taken = api.inner.address_rates.take(address, api.inner.app.now());
+    let place = taken.and_then(|()| api.inner.addresses.enter(address).ok_or_else(|| busy_address(&api)));
+    match place {
+        Ok(place) => {
+            let response = next.run(request).await;
+            drop(place);
+            response
+        }
+        Err(problem) if path.starts_with("/acme/") => problem.rate_limited_acme(),
+        Err(problem) => problem.into_response(),
     }
+}
+
+fn busy_address(api: &Api) -> Problem {
+    metrics::counter!("certwright_rate_limited_total", "party" => "address").increment(1);
+    let most = api.inner.settings.max_per_address;
+    Problem::new(
+        StatusCode::TOO_MANY_REQUESTS,
+        "too_many_requests",
+        format!("From your address {most} requests are in flight, more are not taken (limits.requests_per_address)."),
+        "Wait for answers, then repeat the request after the time in `Retry-After`.",
+    )
+    .retry_after(1)
 }
 
 async fn admit(
@@ -132,7 +115,7 @@ async fn admit(
     operation: &'static Operation,
     headers: &HeaderMap,
     extensions: &axum::http::Extensions,
-) -> Result<(Access, Place), Problem> {
+) -> Result<(Access, Place<String>), Problem> {
     let app = &api.inner.app;
     // An enrolment token opens its own door and no other, and nothing else opens that one; so does a certificate.
     let (door, caller) = match operation.needs {
@@ -245,7 +228,7 @@ async fn once(
     app: &App,
     access: Access,
     key: String,
-    place: Place,
+    place: Place<String>,
     request: Request,
     next: Next,
 ) -> Result<Response<Body>, Problem> {
@@ -324,18 +307,6 @@ fn request_hash(parts: &[&[u8]]) -> Sha256 {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn places_are_counted_per_caller_and_given_back() {
-        let callers = Arc::new(Callers::new(2));
-        let first = callers.enter("a".into()).unwrap();
-        let _second = callers.enter("a".into()).unwrap();
-        assert!(callers.enter("a".into()).is_none());
-        assert!(callers.enter("b".into()).is_some());
-        drop(first);
-        assert!(callers.enter("a".into()).is_some());
-        assert_eq!(callers.counts.lock().unwrap().len(), 1);
-    }
 
     #[test]
     fn the_hash_knows_where_parts_end() {

@@ -16,6 +16,7 @@ mod leftover;
 mod negotiate;
 mod openapi;
 mod parse;
+mod places;
 mod problem;
 mod rates;
 mod routes;
@@ -54,7 +55,8 @@ pub(crate) struct Shared {
     app: App,
     settings: ApiSettings,
     in_flight: Semaphore,
-    callers: Arc<guard::Callers>,
+    callers: Arc<places::Places<String>>,
+    addresses: Arc<places::Places<IpAddr>>,
     caller_rates: rates::Rates<String>,
     address_rates: rates::Rates<IpAddr>,
     table: table::Table,
@@ -68,12 +70,18 @@ impl FromRef<Api> for App {
 
 /// Everything: `/v1`, the routes open to all, `/pki/…`. Refused when a route is not in the table of operations.
 pub fn router(app: App, settings: ApiSettings) -> Result<Router, UnlistedRoute> {
+    router_beside(app, settings, Router::new())
+}
+
+/// The same with another door beside it (`/acme/…`): what is counted by address is counted for both together.
+pub fn router_beside(app: App, settings: ApiSettings, beside: Router) -> Result<Router, UnlistedRoute> {
     let api = Api::new(app, settings)?;
     let (guarded, _) = routes::guarded().split_for_parts();
     let (open, _) = routes::open().split_for_parts();
     let guarded = guarded.route_layer(from_fn_with_state(api.clone(), guard::guard));
     let all = guarded.merge(open).layer(from_fn_with_state(api.clone(), guard::by_address));
-    Ok(bounded(all, api))
+    let beside = beside.layer(from_fn_with_state(api.clone(), guard::by_address));
+    Ok(bounded(all, api).merge(beside))
 }
 
 /// What also stands on the plain listener: health and `/pki/…`.
@@ -85,11 +93,12 @@ pub fn plain_router(app: App, settings: ApiSettings) -> Result<Router, UnlistedR
 impl Api {
     fn new(app: App, settings: ApiSettings) -> Result<Self, UnlistedRoute> {
         let in_flight = Semaphore::new(settings.max_in_flight.min(Semaphore::MAX_PERMITS));
-        let callers = Arc::new(guard::Callers::new(settings.max_per_caller));
+        let callers = places::Places::new(settings.max_per_caller);
+        let addresses = places::Places::new(settings.max_per_address);
         let table = table::Table::of_routes()?;
         let caller_rates = rates::Rates::new("caller", "limits.rate_per_caller", settings.caller_rate);
         let address_rates = rates::Rates::new("address", "limits.rate_per_address", settings.address_rate);
-        let shared = Shared { app, settings, in_flight, callers, caller_rates, address_rates, table };
+        let shared = Shared { app, settings, in_flight, callers, addresses, caller_rates, address_rates, table };
         Ok(Self { inner: Arc::new(shared) })
     }
 }

@@ -12,6 +12,8 @@ pub struct ApiSettings {
     pub request_timeout: Duration,
     /// Most requests of one caller at a time; more is a 429.
     pub max_per_caller: usize,
+    /// Most requests from one address (IPv6: /64) at a time; more is a 429.
+    pub max_per_address: usize,
     /// Requests a second of one caller, and how many at once; 0 a second: no limit. More is a 429.
     pub caller_rate: (u32, u32),
     /// The same for one address (IPv6: /64), judged before anybody is authenticated.
@@ -23,12 +25,13 @@ pub struct ApiSettings {
 }
 
 impl ApiSettings {
-    /// Defaults: 256 KiB, 30 seconds, 256 requests per caller at a time, 4096 in all, no limit of rates.
+    /// Defaults: 256 KiB, 30 seconds, 256 requests per caller and 768 per address at a time, 4096 in all, no limit of rates.
     pub fn new(request_ids: Arc<dyn Fn() -> String + Send + Sync>) -> Self {
         Self {
             body_limit: 256 * 1024,
             request_timeout: Duration::from_secs(30),
             max_per_caller: 256,
+            max_per_address: 768,
             caller_rate: (0, 0),
             address_rate: (0, 0),
             max_in_flight: 4096,

@@ -33,6 +33,7 @@ pub(crate) fn open(app: &App, settings: &Settings, entropy: Arc<dyn Entropy>) ->
         body_limit: limits.body,
         request_timeout: limits.request_timeout,
         max_per_caller: limits.requests_per_caller,
+        max_per_address: limits.requests_per_address,
         caller_rate: limits.caller_rate,
         address_rate: limits.address_rate,
         max_in_flight: limits.requests,
@@ -43,9 +44,9 @@ pub(crate) fn open(app: &App, settings: &Settings, entropy: Arc<dyn Entropy>) ->
         max_in_flight: limits.requests,
         ..DoorSettings::new(wiring::acme(settings), Arc::clone(&api.request_ids))
     };
-    let rest = certwright_api::router(app.clone(), api.clone()).map_err(Error::Routes)?;
+    let acme = certwright_acme::router(app.clone(), acme);
     Ok(Doors {
-        api: rest.merge(certwright_acme::router(app.clone(), acme)),
+        api: certwright_api::router_beside(app.clone(), api.clone(), acme).map_err(Error::Routes)?,
         plain: certwright_api::plain_router(app.clone(), api).map_err(Error::Routes)?,
     })
 }

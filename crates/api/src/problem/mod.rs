@@ -131,6 +131,20 @@ impl Problem {
         self.header(name, value)
     }
 
+    /// The same to an ACME client that asks too much (RFC 8555 section 6.6), written out: our edge does not stand around ACME.
+    pub(crate) fn rate_limited_acme(self) -> Response<Body> {
+        let document = serde_json::json!({
+            "type": "urn:ietf:params:acme:error:rateLimited",
+            "status": self.0.status.as_u16(),
+            "detail": self.0.document.detail,
+        });
+        let mut response = Response::new(Body::from(document.to_string()));
+        *response.status_mut() = self.0.status;
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        response.headers_mut().extend(self.0.headers.into_iter().map(|(name, value)| (Some(name), value)));
+        response
+    }
+
     /// The status.
     pub(crate) fn status(&self) -> StatusCode {
         self.0.status

@@ -120,3 +120,28 @@ async fn an_address_at_its_rate_is_turned_away_before_its_credential_is_looked_a
     exchange.send().await.problem(429, "rate_limited");
     app.ask("GET", "/healthz").from("10.0.0.1").send().await.is(200);
 }
+
+#[tokio::test]
+async fn an_address_has_so_many_places_and_acme_counts_with_the_rest() {
+    let app = TestApp::with(|settings| settings.max_per_address = 0).await;
+    let from = |path: &str| app.ask("GET", path).authorization(None).from("10.0.0.1").send();
+    let reply = from("/v1/whoami").await;
+    assert_eq!(reply.header("retry-after"), "1");
+    let problem = reply.problem(429, "too_many_requests");
+    assert!(problem["detail"].as_str().unwrap().contains("limits.requests_per_address"), "{problem}");
+    let reply = from("/acme/default/directory").await.is(429);
+    assert_eq!((reply.header("retry-after"), reply.header("content-type")), ("1", "application/problem+json"));
+    let problem = reply.json();
+    assert_eq!((&problem["type"], &problem["status"]), (&json!("urn:ietf:params:acme:error:rateLimited"), &json!(429)));
+    from("/healthz").await.is(200);
+    // Who comes from inside has no address.
+    app.get("/v1/whoami").await.is(200);
+
+    let app = TestApp::with(|settings| settings.address_rate = (1, 2)).await;
+    let from = |path: &str, address: &str| app.ask("GET", path).authorization(None).from(address).send();
+    from("/v1/whoami", "10.0.0.1").await.is(401);
+    from("/acme/default/directory", "10.0.0.1").await.is(200);
+    from("/acme/default/directory", "10.0.0.1").await.is(429);
+    from("/v1/whoami", "10.0.0.1").await.problem(429, "rate_limited");
+    from("/acme/default/directory", "10.0.0.2").await.is(200);
+}

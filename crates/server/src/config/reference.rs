@@ -138,6 +138,8 @@ reference! {
     limits_requests: u64 = "limits.requests", default "1024";
     /// Requests in work at once for one caller; further ones are answered 429 with Retry-After.
     limits_requests_per_caller: u64 = "limits.requests_per_caller", default "256";
+    /// Requests in work at once from one address (IPv6: per /64); further ones are answered 429 with Retry-After.
+    limits_requests_per_address: u64 = "limits.requests_per_address", default "768";
     /// Requests a second of one caller; further ones are answered 429 with Retry-After. 0: no limit.
     limits_rate_per_caller: u64 = "limits.rate_per_caller", default "0";
     /// How many of them may come at once.

@@ -62,6 +62,7 @@ pub(crate) struct Limits {
     pub(crate) connections_per_address: usize,
     pub(crate) requests: usize,
     pub(crate) requests_per_caller: usize,
+    pub(crate) requests_per_address: usize,
     /// A second, and at once.
     pub(crate) caller_rate: (u32, u32),
     pub(crate) address_rate: (u32, u32),
@@ -353,6 +354,7 @@ fn limits(raw: &Raw, judge: &mut Judge<'_>) -> Option<Limits> {
     let per_address = judge.count("limits.connections_per_address", &raw.limits_connections_per_address, 1, 1_000_000);
     let requests = judge.count("limits.requests", &raw.limits_requests, 1, 1_000_000);
     let per_caller = judge.count("limits.requests_per_caller", &raw.limits_requests_per_caller, 1, 1_000_000);
+    let from_address = judge.count("limits.requests_per_address", &raw.limits_requests_per_address, 1, 1_000_000);
     let mut rate = |path: &str, setting: &Setting<u64>, least| {
         judge.count(path, setting, least, 1_000_000).and_then(|number| u32::try_from(number).ok())
     };
@@ -382,6 +384,7 @@ fn limits(raw: &Raw, judge: &mut Judge<'_>) -> Option<Limits> {
         connections_per_address: per_address?,
         requests: requests?,
         requests_per_caller: per_caller?,
+        requests_per_address: from_address?,
         caller_rate: caller?,
         address_rate: address?,
         certificates_per_name_and_hour: names?,
