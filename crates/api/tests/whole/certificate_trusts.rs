@@ -143,7 +143,9 @@ async fn certificates_that_do_not_stand_or_that_no_trust_means_get_one_answer() 
         turned_away(&certificate(&app, "root", "tls-client", &["build.example.com"]).await, "no pattern").await;
         let wild = json!({"name": "wild", "usages": ["clientAuth"], "names": {"dns": ["*"], "wildcards": true}});
         app.post("/v1/profiles", wild).await.is(201);
-        turned_away(&certificate(&app, "root", "wild", &["*.build.example.com"]).await, "a wildcard").await;
+        let plain = json!({"name": "wilds", "certificateNames": ["*.wild.example.com"], "names": null});
+        app.post(TRUSTS, trust(plain)).await.is(201);
+        turned_away(&certificate(&app, "root", "wild", &["*.wild.example.com"]).await, "a wildcard").await;
         let good = certificate(&app, "root", "tls-client", &[name]).await;
         whoami(&app, &good).await.is(200);
         // Whoever sends a token means the token.
