@@ -11,19 +11,23 @@ use axum::extract::State;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use certwright_app::{App, Door, Error, Exchange, NewIdentityProvider};
-use certwright_domain::identity::RawRule;
+use certwright_domain::identity::{MAX_TOKEN, RawRule};
 use certwright_domain::name::Reference;
 use certwright_domain::secret::SecretText;
 use certwright_wire as wire;
+use tower_http::limit::RequestBodyLimitLayer;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
+
+/// Most bytes of a request to exchange a token: nobody is known yet, and a token has at most [`MAX_TOKEN`] of them.
+const EXCHANGE_BODY: usize = 2 * MAX_TOKEN;
 
 pub(crate) fn routes() -> OpenApiRouter<Api> {
     OpenApiRouter::new().routes(routes!(all, create)).routes(routes!(one, replace, delete)).routes(routes!(test))
 }
 
 pub(crate) fn open_routes() -> OpenApiRouter<Api> {
-    OpenApiRouter::new().routes(routes!(exchange))
+    OpenApiRouter::new().routes(routes!(exchange)).layer(RequestBodyLimitLayer::new(EXCHANGE_BODY))
 }
 
 /// List identity providers

@@ -3,6 +3,7 @@
 #[path = "../../../app/tests/common/proofs.rs"]
 mod proofs;
 
+use crate::signing::{CountingKeys, Signatures};
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request, StatusCode};
@@ -38,6 +39,8 @@ pub(crate) struct TestApp {
     #[expect(dead_code, reason = "tests of the ACME door tell it what to see; they come next")]
     pub(crate) proofs: Arc<KnownProofs>,
     pub(crate) token: String,
+    /// How often a key of the store has signed.
+    pub(crate) signatures: Signatures,
     router: Router,
     plain: Router,
     _folder: TempDir,
@@ -98,10 +101,13 @@ impl TestApp {
         let store = Store::open(&location, faults.clone()).await.unwrap();
         store.migrate().await.unwrap();
         let source = RootKeySource::File { path: folder.path().join("root.key"), create: true };
-        let proofs = Arc::new(KnownProofs::default());
+        let (proofs, signatures) = (Arc::new(KnownProofs::default()), Signatures::default());
         let app = App::new(Dependencies {
             store,
-            keys: Arc::new(SoftwareKeyStore::open(&source).unwrap()),
+            keys: Arc::new(CountingKeys {
+                inner: SoftwareKeyStore::open(&source).unwrap(),
+                signatures: Arc::clone(&signatures),
+            }),
             clock: clock.clone(),
             entropy: Arc::new(SeededEntropy::new(7)),
             outbound: Arc::new(EveryReceiver),
@@ -132,7 +138,7 @@ impl TestApp {
         let beside = axum::Router::new().route("/acme/{directory}/directory", axum::routing::get(async || "beside"));
         let router = router_beside(app.clone(), settings.clone(), beside).unwrap();
         let plain = plain_router(app.clone(), settings).unwrap();
-        Self { app, clock, faults, proofs, token, router, plain, _folder: folder, _postgres: postgres }
+        Self { app, clock, faults, proofs, token, signatures, router, plain, _folder: folder, _postgres: postgres }
     }
 
     /// A request with the administrator's token.

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 
 /// Who asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Role {
+pub(crate) enum Role {
     Nobody,
     Wrong,
     Reader,
@@ -44,7 +44,7 @@ impl Role {
 
 /// Where the object lies: in the compartment that the roles have something in, in another one, or over all of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Side {
+pub(crate) enum Side {
     Own,
     Other,
 }
@@ -105,15 +105,16 @@ struct Acme {
     key: String,
 }
 
-struct World {
-    app: TestApp,
+/// Two compartments with one of each kind of resource, and somebody of each role.
+pub(crate) struct World {
+    pub(crate) app: TestApp,
     serials: [String; 2],
     acme: [Acme; 2],
     tokens: Vec<(Role, String)>,
 }
 
 impl World {
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let app = TestApp::new().await;
         let (mut serials, mut acme) = (Vec::new(), Vec::new());
         for side in [Side::Own, Side::Other] {
@@ -223,7 +224,13 @@ impl World {
         if route.method == "GET" { path } else { format!("{path}?dryRun=true") }
     }
 
-    async fn ask(&self, route: &Route, side: Side, bearer: &str) -> Reply {
+    /// The value of `Authorization` of a role.
+    pub(crate) fn bearer(&self, role: Role) -> &str {
+        self.tokens.iter().find(|(known, _)| *known == role).map_or("", |(_, bearer)| bearer)
+    }
+
+    /// Asks what gets as far as the use case; whatever writes is a trial.
+    pub(crate) async fn ask(&self, route: &Route, side: Side, bearer: &str) -> Reply {
         let path = self.path(route, side);
         let mut ask = self.app.ask(&route.method, &path).authorization((!bearer.is_empty()).then_some(bearer));
         if ["PATCH", "PUT"].contains(&route.method.as_str()) {

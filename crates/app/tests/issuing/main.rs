@@ -6,10 +6,12 @@
 mod common;
 
 mod certificates;
+mod doors;
 mod enrollment;
 mod faults;
 mod foreign;
 mod kit;
 mod ocsp;
+mod requester;
 mod setup;
 mod transport;
