@@ -46,6 +46,7 @@ async fn run(samples: usize) {
         user: None,
         expires_at: None,
         scopes: Vec::new(),
+        bound_to: None,
     };
     let (_, known) = app.create_token(&Call::system("bench"), new("known")).await.unwrap();
     let (gone, revoked) = app.create_token(&Call::system("bench"), new("gone")).await.unwrap();
