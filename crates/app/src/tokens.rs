@@ -15,7 +15,6 @@ use crate::change::name_conflict;
 use crate::identity::is_jwt;
 use crate::policies::unreadable;
 use crate::{App, Call, Caller, Error, Inner, Permission, Pointed};
-use aws_lc_rs::constant_time::verify_slices_are_equal;
 use cache::Entry;
 use certwright_domain::access::{ADMIN, PrincipalReference};
 use certwright_domain::audit::AuditEvent;
@@ -24,7 +23,6 @@ use certwright_domain::name::{Reference, ResourceName};
 use certwright_domain::policy::Narrowing;
 use certwright_domain::principal::PrincipalName;
 use certwright_domain::secret::SecretText;
-use certwright_domain::serial::Sha256;
 use certwright_domain::time::{Span, Timestamp};
 use certwright_domain::token::Token;
 use certwright_domain::violation::Invalid;
@@ -66,9 +64,7 @@ impl App {
         };
         let now = self.now();
         let entry = self.token_entry(&id, now).await?;
-        // An unknown id costs the same comparison as a known one; no SHA-256 is all zero.
-        let stored = entry.as_ref().map_or(Sha256([0; 32]), |entry| entry.token.secret_sha256);
-        let same = verify_slices_are_equal(&secret.0, &stored.0).is_ok();
+        let same = text::fits(&secret, entry.as_ref().map(|entry| &entry.token.secret_sha256));
         let Some(entry) = entry.filter(|entry| same && entry.is_let_in(now)) else {
             return Err(unauthenticated());
         };

@@ -23,3 +23,36 @@ impl<T: Zeroize> Secret<T> {
 pub type SecretBytes = Secret<Vec<u8>>;
 /// Secret text, for example a PEM private key.
 pub type SecretText = Secret<String>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fmt::{Debug, Display};
+    use std::marker::PhantomData;
+
+    trait Otherwise {
+        const YES: bool = false;
+    }
+
+    /// Asks whether a type implements a trait: an inherent constant goes before that of a trait.
+    macro_rules! implements {
+        ($type:ty: $bound:path) => {{
+            struct Probe<T>(PhantomData<T>);
+            impl<T> Otherwise for Probe<T> {}
+            impl<T: $bound> Probe<T> {
+                const YES: bool = true;
+            }
+            let _ = Probe::<$type>(PhantomData);
+            assert!(<Probe<String>>::YES, "the probe finds what is there");
+            <Probe<$type>>::YES
+        }};
+    }
+
+    #[test]
+    fn secrets_are_not_printed_compared_or_hashed() {
+        assert!(!implements!(SecretBytes: Debug) && !implements!(SecretText: Debug));
+        assert!(!implements!(SecretText: Display) && !implements!(SecretText: ToString));
+        assert!(!implements!(SecretBytes: PartialEq) && !implements!(SecretText: PartialEq));
+        assert!(!implements!(SecretText: PartialOrd) && !implements!(SecretBytes: std::hash::Hash));
+    }
+}

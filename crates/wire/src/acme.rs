@@ -205,7 +205,7 @@ pub struct EabKey {
 }
 
 /// A key for external account bindings, with what is shown once.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct EabKeyWithSecret {
     /// The key.

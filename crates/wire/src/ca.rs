@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 /// A CA to be made. Which fields are needed depends on the type: `ROOT` and `SUBORDINATE_EXTERNAL` want `vault`, `key` and
 /// `subject`; `SUBORDINATE` wants `issuer` as well; `EXTERNAL_ROOT` wants `certificate`; `IMPORTED` wants `vault`, `key`
 /// (the name it gets), and `certificate` with `privateKey`, or `pkcs12`. A field that does not belong to the type is refused.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schema(example = json!({
     "name": "oci-demo-int-cert-auth", "type": "ROOT", "vault": "oci-demo-vault", "key": "oci-demo-ms-key",
@@ -464,7 +464,7 @@ pub struct CaCsr {
 }
 
 /// How a CA is taken away with its key.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ExportCa {
     /// `pkcs12` or `pem` (the encrypted key, the CA's certificate, those above it); default `pkcs12`.

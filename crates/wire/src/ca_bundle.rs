@@ -66,7 +66,7 @@ pub struct BundledCertificate {
 }
 
 /// A trust store whose password must not stand in a URL.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schema(example = json!({"format": "p12", "password": "changeit"}))]
 pub struct TrustStoreRequest {

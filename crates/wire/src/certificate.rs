@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 /// A managed certificate as it is to be. Without `csr` and `import` we make and keep the key (`INTERNAL`); with `csr` the
 /// requester holds it (`CSR`); with `import` certificate and key are brought along (`IMPORTED`), and of the other fields
 /// only `renewal`, `exportable`, `versionName` and `stage` apply.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schema(example = json!({
     "ca": "oci-demo-int-cert-auth", "profile": "tls-server-or-client", "subject": {"commonName": "oci-demo-certificate"},
@@ -47,7 +47,7 @@ pub struct CertificateSpec {
 }
 
 /// A certificate with its key, made elsewhere: as PEM, or as PKCS#12.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ImportCertificate {
     /// The certificate, PEM; the chain and the key may stand in the same text, in any order.
@@ -277,7 +277,7 @@ pub struct CertificateVersion {
 }
 
 /// A version for its users.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Bundle {
     /// Name of the certificate.
@@ -309,7 +309,7 @@ pub struct Bundle {
 }
 
 /// A bundle whose password must not stand in a URL.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schema(example = json!({"format": "p12", "password": "correct horse"}))]
 pub struct BundleRequest {

@@ -93,8 +93,9 @@ pub struct Revoke {
     pub reason: Option<String>,
 }
 
-/// Text that must not be printed: a private key, a token. Wiped when dropped; `Debug` shows nothing of it.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+/// Text that must not be printed: a private key, a token. Wiped when dropped; `Debug` shows nothing of it. Not to be compared: what
+/// is compared with a secret is compared in constant time, where secrets are kept.
+#[derive(Clone, Serialize, Deserialize, ToSchema)]
 #[serde(transparent)]
 #[schema(value_type = String)]
 pub struct SecretText(String);

@@ -53,7 +53,7 @@ pub struct EnrollmentToken {
 }
 
 /// An enrolment token that was just made.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct NewEnrollmentTokenAnswer {
     /// Its record.

@@ -100,7 +100,7 @@ pub struct Webhook {
 }
 
 /// A webhook with the secret that was just made for it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct WebhookWithSecret {
     /// Id.

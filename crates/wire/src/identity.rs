@@ -130,7 +130,7 @@ pub struct IdentityProvider {
 }
 
 /// A token to be tried.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct TestToken {
     /// The token (JWT).
@@ -171,7 +171,7 @@ pub struct RuleOutcome {
 }
 
 /// A token of an identity provider to be exchanged.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ExchangeToken {
     /// Name or id of the provider; missing: the token tells.
@@ -182,7 +182,7 @@ pub struct ExchangeToken {
 }
 
 /// A token given in exchange.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ExchangedToken {
     /// Id.

@@ -45,7 +45,7 @@ pub struct Sign {
 }
 
 /// A certificate that was issued.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct IssuedAnswer {
     /// Serial, lower-case hex.

@@ -47,7 +47,7 @@ pub struct Token {
 }
 
 /// A token just made.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct NewTokenAnswer {
     /// Id.

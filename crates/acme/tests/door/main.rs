@@ -8,6 +8,7 @@ mod accounts;
 mod bindings;
 mod certificates;
 mod client;
+mod confusion;
 mod csr;
 mod key_change;
 mod limits;

@@ -8,13 +8,11 @@ use crate::change::by_id;
 use crate::issuance::{Issued, STALE_EPOCH, Subject, Trial, csr_leaf, read_csr};
 use crate::tokens::text;
 use crate::{App, Call, Caller, Error, SignRequest};
-use aws_lc_rs::constant_time::verify_slices_are_equal;
 use certwright_domain::dn::AttributeType;
 use certwright_domain::enrollment::EnrollmentToken;
 use certwright_domain::id::EnrollmentTokenId;
 use certwright_domain::rules::LeafRequest;
 use certwright_domain::san::San;
-use certwright_domain::serial::Sha256;
 use certwright_domain::validity::RequestedValidity;
 use certwright_domain::violation::Violation;
 
@@ -43,9 +41,7 @@ impl App {
         let token = queries.enrollment_token(&by_id(id.as_str())?).await?;
         drop(queries);
         self.inner.context.note_epoch(epoch);
-        // An unknown id costs the same comparison as a known one; no SHA-256 is all zero.
-        let stored = token.as_ref().map_or(Sha256([0; 32]), |token| token.secret_sha256);
-        let same = verify_slices_are_equal(&secret.0, &stored.0).is_ok();
+        let same = text::fits(&secret, token.as_ref().map(|token| &token.secret_sha256));
         let token = token.filter(|token| same && !token.has_ended(self.now())).ok_or_else(unauthenticated)?;
         self.access().await?;
         Ok(Caller::enrollment(token, epoch))

@@ -10,8 +10,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use certwright_domain::identity::{Claims, JwsAlgorithm, MAX_TOKEN, Registered};
 
 /// Members of a header that would have us take a key from the token, or understand what we do not (RFC 7515 sections 4.1.2
-/// to 4.1.6, 4.1.11). A token that has one is refused.
-const REFUSED: [&str; 5] = ["crit", "jku", "jwk", "x5c", "x5u"];
+/// to 4.1.6, 4.1.11; RFC 7797 section 3). A token that has one is refused.
+const REFUSED: [&str; 6] = ["b64", "crit", "jku", "jwk", "x5c", "x5u"];
 /// Longest `kid`, in bytes.
 const MAX_KEY_ID: usize = 512;
 
@@ -26,7 +26,7 @@ pub(super) enum Malformed {
     Header,
     #[error("its `alg` is none that is taken")]
     Algorithm,
-    #[error("its header has `crit`, `jku`, `jwk`, `x5c` or `x5u`")]
+    #[error("its header has `b64`, `crit`, `jku`, `jwk`, `x5c` or `x5u`")]
     Refused,
     #[error("its `typ` is not that of a JWT")]
     Type,

@@ -255,6 +255,8 @@ fn headers_that_bring_a_key_or_ask_for_the_unknown_are_refused() {
         ("x5c", json!(["MIIB"])),
         ("crit", json!(["exp"])),
         ("crit", json!([])),
+        ("b64", json!(false)),
+        ("b64", json!(true)),
         ("jwk", json!(null)),
     ] {
         let mut header = json!({"alg": "EdDSA", "kid": "ed"});

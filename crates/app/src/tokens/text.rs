@@ -1,5 +1,6 @@
 //! The text of a token: making and reading it. Each kind of token has a prefix of its own.
 
+use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -39,6 +40,13 @@ pub(crate) fn parse<'t>(prefix: &'static str, text: &'t str) -> Option<(&'t str,
     well_formed.then(|| (ulid, sha256(secret.as_bytes())))
 }
 
+/// Is this the secret part of the token whose hash is stored? The one place where tokens are compared, in constant time. Where there is
+/// no such token the same comparison is made: no SHA-256 is all zero.
+pub(crate) fn fits(secret: &Sha256, stored: Option<&Sha256>) -> bool {
+    let stored = stored.map_or([0; 32], |stored| stored.0);
+    verify_slices_are_equal(&secret.0, &stored).is_ok()
+}
+
 /// 36 bits of the SHA-256 of everything before it. It guards against typing errors, not against forgery.
 fn checksum(body: &str) -> String {
     URL_SAFE_NO_PAD.encode(sha256(body.as_bytes()).0).chars().take(CHECK_CHARS).collect()
@@ -67,6 +75,18 @@ mod tests {
     fn reads_id_and_hash_of_the_secret_part() {
         let text = text_of(ULID, SECRET);
         assert_eq!(parse(API_TOKEN, &text), Some((ULID, sha256(SECRET.as_bytes()))));
+    }
+
+    #[test]
+    fn a_secret_fits_its_own_hash_alone() {
+        let (one, other) = (sha256(b"one"), sha256(b"other"));
+        assert!(fits(&one, Some(&one)));
+        assert!(!fits(&one, Some(&other)) && !fits(&one, None) && !fits(&other, Some(&Sha256([0; 32]))));
+        for at in 0..32 {
+            let mut close = one;
+            close.0[at] ^= 1;
+            assert!(!fits(&close, Some(&one)), "{at}");
+        }
     }
 
     #[test]

@@ -25,6 +25,7 @@ mod jobs;
 mod keys;
 mod profiles;
 mod seal;
+mod secrets;
 mod shipping;
 mod tokens;
 mod trust;

@@ -6,6 +6,8 @@
     reason = "everything in here is a test or its helper, and a test fails by a panic"
 )]
 
+mod hostile;
+mod modes;
 mod server;
 
 use server::{Server, get, mode, run};

@@ -213,6 +213,17 @@ pub(crate) fn get(port: u16, root: Option<&str>, path: &str, token: Option<&str>
     try_get(port, root, path, token).unwrap()
 }
 
+/// Sends these bytes and reads until the server closes.
+pub(crate) fn raw(port: u16, bytes: &[u8]) -> String {
+    let mut stream = connect(port).unwrap();
+    // A server that has answered what it saw may close before it has seen everything.
+    let _ = stream.write_all(bytes);
+    let _ = stream.shutdown(std::net::Shutdown::Write);
+    let mut answer = Vec::new();
+    let _ = stream.read_to_end(&mut answer);
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
 /// Connects and says nothing; how many bytes come before the server closes.
 pub(crate) fn silence(port: u16) -> usize {
     let mut stream = connect(port).unwrap();
