@@ -30,6 +30,7 @@ pub async fn quickstart(
     out: &mut (dyn Write + Send),
 ) -> Result<Ended, Error> {
     let settings = &loaded.settings;
+    loaded.doubts().iter().for_each(|doubt| tracing::warn!("{doubt}"));
     let started = start::start(settings).await?;
     let text = if started.was_initialised {
         format!("{} has been initialised before: nothing was made.\n", settings.data().display())

@@ -32,6 +32,7 @@ pub enum Ended {
 /// Serves until SIGTERM or SIGINT. `sources` are read again on SIGHUP.
 pub async fn serve(sources: &Sources, loaded: &Loaded, level: &LogLevel) -> Result<Ended, Error> {
     let settings = &loaded.settings;
+    loaded.doubts().iter().for_each(|doubt| tracing::warn!("{doubt}"));
     let started = start::start(settings).await?;
     run(sources, settings, level, started, || Ok(())).await
 }

@@ -26,7 +26,8 @@ fn request_lines_that_could_be_read_in_two_ways_are_refused() {
     server.start(&["--insecure-http"]);
     let (port, token) = (server.api_port(), server.token());
     let ask = |line: &str, more: &str| {
-        let head = format!("{line}\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n{more}Connection: close\r\n\r\n");
+        let head =
+            format!("{line}\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n{more}Connection: close\r\n\r\n");
         raw(port, head.as_bytes())
     };
     assert_eq!(status(&ask("GET /v1/whoami HTTP/1.1", "")), 200, "the plain path is answered");
@@ -79,7 +80,7 @@ fn requests_whose_end_is_in_doubt_get_one_answer_and_the_connection_ends() {
     let mut server = Server::new(None);
     server.start(&["--insecure-http"]);
     let port = server.api_port();
-    let second = "GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    let second = "GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
     for heads in [
         "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n",
         "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n",
@@ -124,14 +125,19 @@ fn no_text_of_a_request_becomes_a_line_of_the_log() {
         for injection in INJECTIONS {
             let quoted = serde_json::to_string(injection).unwrap();
             let escaped: String = injection.bytes().map(|byte| format!("%{byte:02X}")).collect();
-            let body = format!("{{\"name\":{quoted},\"subject\":{{\"commonName\":{quoted}}},\"names\":[{quoted}],{quoted}:1}}");
+            let body = format!(
+                "{{\"name\":{quoted},\"subject\":{{\"commonName\":{quoted}}},\"names\":[{quoted}],{quoted}:1}}"
+            );
             let host = format!("Host: localhost\r\nAuthorization: Bearer {token}\r\nConnection: close\r\n");
-            for path in ["/v1/vaults", "/v1/users", "/v1/certificate-authorities/none/issue", "/v1/webhooks", "/v1/auth/oidc"] {
+            for path in
+                ["/v1/vaults", "/v1/users", "/v1/certificate-authorities/none/issue", "/v1/webhooks", "/v1/auth/oidc"]
+            {
                 let head = format!("POST {path} HTTP/1.1\r\n{host}Content-Type: application/json\r\n");
                 let request = format!("{head}Content-Length: {}\r\n\r\n{body}", body.len());
                 assert!(status(&raw(port, request.as_bytes())) >= 400, "{path}");
             }
-            for path in [format!("/v1/vaults/{escaped}"), format!("/v1/vaults?limit={escaped}"), format!("/{escaped}")] {
+            for path in [format!("/v1/vaults/{escaped}"), format!("/v1/vaults?limit={escaped}"), format!("/{escaped}")]
+            {
                 raw(port, format!("GET {path} HTTP/1.1\r\n{host}\r\n").as_bytes());
             }
             // As bytes of headers, where a line's end would end the header.
@@ -139,7 +145,13 @@ fn no_text_of_a_request_becomes_a_line_of_the_log() {
             for name in ["X-Request-Id", "User-Agent", "Traceparent", "Idempotency-Key", "Accept"] {
                 raw(port, format!("GET /v1/vaults HTTP/1.1\r\n{host}{name}: {plain}\r\n\r\n").as_bytes());
             }
-            raw(port, format!("GET /v1/vaults HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {plain}\r\n\r\n").as_bytes());
+            raw(
+                port,
+                format!(
+                    "GET /v1/vaults HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer {plain}\r\n\r\n"
+                )
+                .as_bytes(),
+            );
         }
         assert_eq!(server.terminate(), Some(0));
         let log = server.log();

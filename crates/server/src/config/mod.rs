@@ -23,6 +23,7 @@ pub(crate) use values::mask_url;
 use file::File;
 use origin::Setting;
 use reference::{FieldType, Raw};
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use targets::RawTargets;
 
@@ -49,6 +50,8 @@ pub struct Loaded {
     raw: Raw,
     targets: RawTargets,
     sinks: RawTargets,
+    /// The file and the mode it had when it was read.
+    file: Option<(PathBuf, u32)>,
 }
 
 /// Hands out the strongest value of each setting and collects what is wrong.
@@ -100,13 +103,44 @@ impl Sources {
         let (targets, sinks) = (file.take_named(&targets::TARGETS), file.take_named(&targets::SINKS));
         let raw = Raw::collect(&mut Collector { file, overrides: &self.overrides, faults: &mut faults });
         match Settings::new(&raw, &targets, &sinks, &mut faults) {
-            Some(settings) if faults.is_empty() => Ok(Loaded { settings, raw, targets, sinks }),
+            Some(settings) if faults.is_empty() => {
+                let mode =
+                    |path: &PathBuf| std::fs::metadata(path).ok().map(|found| (path.clone(), found.mode() & 0o777));
+                Ok(Loaded { settings, raw, targets, sinks, file: self.file.as_ref().and_then(mode) })
+            }
             _ => Err(faults),
         }
     }
 }
 
 impl Loaded {
+    /// What is doubtful about the file: that others can write it, or read the password in it. Told and not refused: in a container
+    /// the file of a secret often is everybody's, and nobody else is there.
+    pub fn doubts(&self) -> Vec<String> {
+        let Some((path, mode)) = &self.file else { return Vec::new() };
+        let mut doubts = Vec::new();
+        if mode & 0o022 != 0 {
+            doubts.push(format!(
+                "the configuration {} can be written by other users (mode {mode:03o}); chmod 600 keeps them out",
+                path.display()
+            ));
+        }
+        let values = self.raw.values();
+        let from_file = values.iter().filter(|(_, _, from)| matches!(from, Origin::File { .. }));
+        let is_password = |path: &str, value: &str| {
+            FIELDS.iter().any(|field| field.path == path && field.secret) && values::mask_toml(value).contains("***")
+        };
+        let holds_password = from_file.filter_map(|(path, value, _)| Some((*path, value.as_deref()?)));
+        if mode & 0o044 != 0 && holds_password.into_iter().any(|(path, value)| is_password(path, value)) {
+            doubts.push(format!(
+                "the configuration {} holds a password and can be read by other users (mode {mode:03o}); chmod 600 keeps \
+                 them out",
+                path.display()
+            ));
+        }
+        doubts
+    }
+
     /// The settings in force as TOML, secrets masked; with `origin`, where each of them came from.
     pub fn show(&self, origin: bool) -> String {
         let derived = self.settings.derived();

@@ -243,6 +243,35 @@ fn near_misses_are_suggested() {
 }
 
 #[test]
+fn a_file_that_others_can_write_or_whose_password_they_can_read_is_doubted() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("certwright.toml");
+    let doubts = |url: &str, mode: u32| {
+        std::fs::write(&path, format!("database_url = \"{url}\"\n")).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+        Sources::new().with_file(path.clone()).load().unwrap().doubts()
+    };
+    let (with, without) = ("postgres://certwright:hunter2@db/certwright", "postgres://certwright@db/certwright");
+    for (url, mode, count) in [
+        (with, 0o600, 0),
+        (with, 0o400, 0),
+        (with, 0o640, 1),
+        (with, 0o604, 1),
+        (with, 0o620, 1),
+        (with, 0o666, 2),
+        (without, 0o644, 0),
+        (without, 0o664, 1),
+        (without, 0o602, 1),
+    ] {
+        let said = doubts(url, mode);
+        assert_eq!(said.len(), count, "{mode:o}: {said:?}");
+        assert!(said.iter().all(|text| text.contains("certwright.toml") && !text.contains("hunter2")), "{said:?}");
+    }
+    assert!(Sources::new().load().unwrap().doubts().is_empty());
+}
+
+#[test]
 fn passwords_are_masked_wherever_settings_are_shown() {
     for url in [
         "postgres://certwright:hunter2@db/certwright",
