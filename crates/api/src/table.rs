@@ -66,3 +66,30 @@ pub(crate) fn operations(item: &PathItem) -> impl Iterator<Item = (Method, Optio
     .into_iter()
     .filter_map(|(method, operation)| Some((method, operation.as_ref()?.operation_id.as_deref())))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use utoipa::openapi::path::{HttpMethod, OperationBuilder};
+    use utoipa::openapi::{Info, Paths};
+
+    /// What adding a route of this operation says.
+    fn adding(id: Option<&str>, guarded: bool) -> Result<(), &'static str> {
+        let operation = OperationBuilder::new().operation_id(id).build();
+        let mut paths = Paths::new();
+        paths.add_path_operation("/v1/new", vec![HttpMethod::Post], operation);
+        let api = OpenApi::new(Info::new("", ""), paths);
+        Table(HashMap::new()).add(&api, guarded).map_err(|refused| refused.why)
+    }
+
+    #[test]
+    fn a_route_that_is_not_in_the_table_or_on_its_wrong_side_stops_the_start() {
+        assert_eq!(adding(Some("createVault"), true), Ok(()));
+        assert_eq!(adding(None, true), Err("the route has no operation id"));
+        assert_eq!(adding(Some("nobodyThoughtOfIt"), true), Err("the operation is not in the table"));
+        let disagree = Err("the route and the table disagree whether it is open to all");
+        assert_eq!(adding(Some("createVault"), false), disagree, "behind no guard");
+        assert_eq!(adding(Some("exchangeToken"), true), disagree);
+        assert_eq!(adding(Some("exchangeToken"), false), Ok(()));
+    }
+}

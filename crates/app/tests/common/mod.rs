@@ -307,6 +307,7 @@ const _: fn() = || {
     let _ = |app: &TestApp| (app.bucket.will_fail([]), app.bucket.hold_next(), app.bucket.release());
     let _ = async |app: &TestApp| app.bucket.held().await;
     let _ = |app: &TestApp| (app.receiver.lines(), app.receiver.will_fail([]), app.receiver.largest());
+    let _ = async |app: &TestApp| (app.receiver.hang_next(), app.receiver.hung().await);
     let _ = |post: outbound::Post| (post.header("").len(), post.url, post.body);
     let _ = (trial, name, to, conflict::<()>);
 };

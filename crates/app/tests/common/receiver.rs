@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use certwright_app::{AuditSink, SinkError, SinkEvent};
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use tokio::sync::Notify;
 
 /// A receiver.
 #[derive(Default)]
@@ -11,6 +12,9 @@ pub(crate) struct Receiver {
     lines: Mutex<Vec<String>>,
     failures: Mutex<VecDeque<SinkError>>,
     largest: Mutex<usize>,
+    /// The next batch is never answered.
+    mute: Mutex<bool>,
+    waits: Notify,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -28,6 +32,16 @@ impl Receiver {
         lock(&self.failures).extend(failures);
     }
 
+    /// The next batch is taken and never answered.
+    pub(crate) fn hang_next(&self) {
+        *lock(&self.mute) = true;
+    }
+
+    /// Waits until a batch hangs.
+    pub(crate) async fn hung(&self) {
+        self.waits.notified().await;
+    }
+
     /// The size of the largest batch.
     pub(crate) fn largest(&self) -> usize {
         *lock(&self.largest)
@@ -37,6 +51,10 @@ impl Receiver {
 #[async_trait]
 impl AuditSink for Receiver {
     async fn ship(&self, events: &[SinkEvent]) -> Result<(), SinkError> {
+        if std::mem::take(&mut *lock(&self.mute)) {
+            self.waits.notify_one();
+            std::future::pending::<()>().await;
+        }
         let mut largest = lock(&self.largest);
         *largest = events.len().max(*largest);
         let failure = lock(&self.failures).pop_front();

@@ -144,9 +144,9 @@ fn secrets_are_compared_in_one_place_and_in_constant_time() {
         }
     }
     assert!(lines > 50, "{lines}");
-    // Tokens; authenticators of nonces; what an ACME client shows as its proof. Bindings are verified by `hmac::verify`.
-    let expected = ["acme/nonces.rs", "app/nonces.rs", "app/text.rs", "validation/dns01.rs", "validation/http01.rs"];
-    assert!(comparing.iter().all(|file| expected.contains(&file.as_str())), "{comparing:?}");
+    // Authenticators of nonces; tokens; what an ACME client shows as its proof. Bindings are verified by `hmac::verify`.
+    let expected = ["app/nonces.rs", "app/text.rs", "validation/dns01.rs", "validation/http01.rs"];
+    assert_eq!(comparing.iter().map(String::as_str).collect::<Vec<_>>(), expected);
     let callers = sources("app").into_iter().filter(|(_, text)| text.contains("text::fits(")).count();
     assert_eq!(callers, 2, "API tokens and enrolment tokens");
 }

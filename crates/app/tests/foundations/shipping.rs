@@ -3,6 +3,7 @@ use certwright_app::{App, ShippingReport, SinkError};
 use certwright_domain::name::ResourceName;
 use certwright_domain::time::Span;
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 fn log() -> ResourceName {
     ResourceName::parse("log").unwrap()
@@ -133,4 +134,30 @@ async fn one_node_at_a_time_ships() {
         is_whole(&one).await;
         assert_eq!(one.receiver.lines().len(), 15, "none of them came twice");
     }
+}
+
+/// A receiver that hangs stops nobody: everything else goes on, and after fifteen seconds it has failed.
+#[tokio::test]
+async fn a_receiver_that_never_answers_blocks_nothing_and_has_its_time() {
+    let app = TestApp::sqlite().await;
+    note(&app, 3).await;
+    app.receiver.hang_next();
+    let node = app.app.clone();
+    let shipping = tokio::spawn(async move { node.ship_audit(&log()).await });
+    app.receiver.hung().await;
+    // Changes, with their audit events, are made meanwhile.
+    app.app.create_vault(&call(), name("meanwhile")).await.unwrap();
+    note(&app, 2).await;
+    assert!(!shipping.is_finished());
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(16)).await;
+    for _ in 0..16 {
+        tokio::task::yield_now().await;
+    }
+    tokio::time::resume();
+    assert!(shipping.is_finished(), "its time is up");
+    assert_eq!(shipping.await.unwrap().unwrap(), ShippingReport::Failed(SinkError::Timeout, 1));
+    // Nothing of it was noted as taken: it comes again, whole and in order.
+    assert_eq!(ship(&app.app).await, ShippingReport::Idle);
+    is_whole(&app).await;
 }
