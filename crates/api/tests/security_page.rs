@@ -1,7 +1,5 @@
 //! docs/security.md names files and tests that are there.
 
-#![expect(clippy::unwrap_used, reason = "what a test needs and does not find is its failure")]
-
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
