@@ -14,9 +14,9 @@ async fn of(server: &Server, key: Signer) -> Client<'_> {
     client
 }
 
-/// A JWS with this protected header as it is written.
+/// A JWS with this protected header as it is written, over an order that would be made if it were taken.
 fn jws(header: &str, sign: impl FnOnce(&[u8]) -> Vec<u8>) -> String {
-    let (protected, payload) = (b64(header), b64("{}"));
+    let (protected, payload) = (b64(header), b64(order().to_string()));
     let signature = sign(format!("{protected}.{payload}").as_bytes());
     json!({"protected": protected, "payload": payload, "signature": b64(signature)}).to_string()
 }
@@ -127,7 +127,8 @@ async fn a_key_that_a_request_brings_along_is_not_asked() {
         let mut header = client.header(&url).await;
         header["jwk"] = jwk;
         for signer in [&client.key, &stranger] {
-            client.post_raw(&url, signer.jws(&header, b"{}").to_string()).await.refused(400, "malformed");
+            let both = signer.jws(&header, order().to_string().as_bytes());
+            client.post_raw(&url, both.to_string()).await.refused(400, "malformed");
         }
     }
     // With a key of its own and the algorithm of another one, nobody gets an account.

@@ -15,6 +15,10 @@ const OTHER_CN: &str = include_str!("../data/web-other-cn.csr.pem");
 /// Organization `system:masters`, commonName and name web-1.example.com.
 const ORGANIZATION: &str = include_str!("../data/web-organization.csr.pem");
 
+/// Names of [`CSR`] with another key, and `O=system:masters` before the same commonName.
+const SAME_NAMES_ORGANIZATION: &str = include_str!("../data/web-1-organization.csr.pem");
+/// Names of [`CSR`] with another key, and no subject.
+const SAME_NAMES_NO_SUBJECT: &str = include_str!("../data/web-1-nameless.csr.pem");
 /// Names of [`CSR`] with another key.
 const RENEWAL: &str = include_str!("../data/web-1-renewal.csr.pem");
 /// The same with yet another one.
@@ -101,6 +105,10 @@ async fn unknown_ended_used_up_and_deleted_tokens_get_one_answer() {
         broken.pop();
         for turned_away in [&used, &deleted, &short, &unknown, &admin, &broken, &format!("{live}A")] {
             assert_eq!(sentence(&enroll(&app, turned_away, CSR).await), expected);
+            // A trial, which takes no use, is no way to ask either.
+            let bearer = format!("Bearer {turned_away}");
+            let trial = app.ask("POST", &format!("{ENROLL}?dryRun=true")).authorization(Some(&bearer));
+            assert_eq!(sentence(&trial.json(&json!({"csr": CSR})).send().await), expected);
         }
         // An enrolment token opens no other door.
         let bearer = format!("Bearer {live}");
@@ -247,6 +255,12 @@ async fn a_renewal_gives_the_same_for_a_fresh_key_and_nothing_else() {
     assert_eq!(code(WIDER).await, "not_the_same_names");
     assert_eq!(code(OTHER_CN).await, "not_the_same_names");
     assert_eq!(code(ORGANIZATION).await, "not_the_same_names");
+    // With the very names, another subject is another subject.
+    for csr in [SAME_NAMES_ORGANIZATION, SAME_NAMES_NO_SUBJECT] {
+        let refused = renew(&app, &first, csr).await.is(422).json();
+        let pointers: Vec<_> = refused["errors"].as_array().unwrap().iter().map(|error| &error["pointer"]).collect();
+        assert_eq!(pointers, ["/subject"], "{refused}");
+    }
     let shown = first["fingerprint"].as_str().unwrap();
     let trial = app.ask("POST", &format!("{RENEW}?dryRun=true")).showing(shown).json(&json!({"csr": RENEWAL}));
     trial.send().await.is(200);

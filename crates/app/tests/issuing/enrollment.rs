@@ -2,6 +2,7 @@
 
 use crate::kit::*;
 use certwright_app::{Call, EnrollRequest, Error, NewEnrollmentToken, NewRules};
+use certwright_domain::revocation::RevocationReason;
 use certwright_domain::san::San;
 use certwright_domain::time::Span;
 use certwright_domain::validity::RequestedValidity;
@@ -91,6 +92,39 @@ async fn a_token_that_is_deleted_on_one_node_gives_nothing_on_the_other() {
         // Also where it was let in before the deletion, and asks after it.
         let request = EnrollRequest { csr: csr.clone(), validity: RequestedValidity::DEFAULT };
         let late = two.app.enroll(&Call::new(caller, "late"), request).await;
+        assert!(matches!(late, Err(Error::Unauthenticated { .. })));
+        assert_eq!(given(&one).await, 1);
+    }
+}
+
+/// Whoever was let in before the end, and asks after it, comes too late: the transaction looks once more.
+#[tokio::test]
+async fn a_token_that_ends_while_it_is_used_gives_nothing() {
+    for app in TestApp::on_every_database().await {
+        root(&app, NewRules::default()).await;
+        let (csr, text) = (csr(), token(&app, "web", 1).await);
+        let caller = app.app.authenticate_enrollment(&text).await.unwrap();
+        app.clock.advance(Span::from_minutes(15));
+        let request = EnrollRequest { csr, validity: RequestedValidity::DEFAULT };
+        let late = app.app.enroll(&Call::new(caller, "late"), request).await;
+        assert!(matches!(late, Err(Error::Unauthenticated { .. })));
+        assert_eq!((left(&app, "web").await, given(&app).await), (1, 0));
+    }
+}
+
+/// The same for a certificate that is revoked on another node while it renews itself.
+#[tokio::test]
+async fn a_certificate_that_is_revoked_while_it_renews_gets_no_successor() {
+    for (one, two) in TestApp::two_nodes_on_every_database().await {
+        root(&one, NewRules::default()).await;
+        let text = token(&one, "web", 1).await;
+        let caller = two.app.authenticate_enrollment(&text).await.unwrap();
+        let request = || EnrollRequest { csr: csr(), validity: RequestedValidity::DEFAULT };
+        let first = two.app.enroll(&Call::new(caller, "first"), request()).await.unwrap();
+        let holder = two.app.authenticate_certificate(&first.row.fingerprint).await.unwrap();
+        let serial = first.row.serial.to_string();
+        one.revoke(&call(), &serial, RevocationReason::Superseded).await.unwrap();
+        let late = two.app.renew_by_certificate(&Call::new(holder, "late"), &to("root"), request()).await;
         assert!(matches!(late, Err(Error::Unauthenticated { .. })));
         assert_eq!(given(&one).await, 1);
     }

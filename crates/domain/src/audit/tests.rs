@@ -138,6 +138,23 @@ proptest! {
     }
 }
 
+/// Whoever can write a row can make its hash anew, too: the row behind it tells, and behind the last one the head.
+#[test]
+fn a_row_that_was_made_anew_with_its_hash_is_told_by_the_next() {
+    let (rows, head) = trail(5);
+    let forged = |place: usize| {
+        let mut rows = rows.clone();
+        rows[place].actor.push('x');
+        rows[place].hash = Some(chain::hash_of(&rows[place], toy));
+        faults(&rows, &head).remove(0)
+    };
+    for place in 0..4 {
+        let found = forged(place);
+        assert_eq!((found.kind, found.sequence), (FaultKind::Reordered, rows[place + 1].sequence), "{found:?}");
+    }
+    assert_eq!(forged(4).sequence, rows[4].sequence);
+}
+
 #[test]
 fn a_checkpoint_knows_what_a_head_was_made_to_forget() {
     let (rows, head) = trail(5);
