@@ -29,9 +29,8 @@ fn secrets_that_others_can_get_at_stop_the_start() {
     ] {
         for mode in modes {
             server::set_mode(path, *mode);
-            let said = server.command(&["serve"]);
-            let text = String::from_utf8_lossy(&said.stderr).into_owned();
-            assert_eq!(said.status.code(), Some(1), "{} {mode:o}: {text}", path.display());
+            let (code, text) = server.refusal();
+            assert_eq!(code, Some(1), "{} {mode:o}: {text}", path.display());
             let name = path.file_name().unwrap().to_str().unwrap();
             assert!(text.contains(name) && text.contains("chmod"), "{mode:o}: {text}");
             refused = refused.saturating_add(1);
@@ -70,7 +69,11 @@ fn the_database_is_closed_to_others_and_open_folders_and_configurations_are_told
 /// Whatever the shell's umask is.
 #[test]
 fn what_the_server_makes_is_its_owners_alone() {
-    let (server, _) = prepared();
+    let (mut server, _) = prepared();
+    server.start(&[]);
+    let status = fs::read_to_string(format!("/proc/{}/status", server.id())).unwrap();
+    assert!(status.lines().any(|line| line == "Umask:\t0077"), "{status}");
+    assert_eq!(server.terminate(), Some(0));
     let mut files = 0_u32;
     for entry in fs::read_dir(server.data()).unwrap().map(Result::unwrap) {
         // What clients are to trust is for everybody, in a folder that is not.

@@ -107,6 +107,21 @@ impl Server {
         });
     }
 
+    /// Starts a server that is to refuse to; its exit code and what it said. One that comes up after all is a failure.
+    pub(crate) fn refusal(&mut self) -> (Option<i32>, String) {
+        self.spawn(&[]);
+        let port = self.plain_port();
+        let mut code = None;
+        self.wait_for("the end", |server| {
+            code = server.process.as_mut().unwrap().try_wait().unwrap().map(|status| status.code());
+            let is_up = code.is_none() && try_get(port, None, "/healthz", None).is_ok();
+            assert!(!is_up, "the server started: {}", server.log());
+            code.is_some()
+        });
+        self.process = None;
+        (code.flatten(), self.log())
+    }
+
     /// SIGTERM; returns when the server has stopped accepting.
     pub(crate) fn begin_to_stop(&mut self) {
         self.signal(Signal::TERM);
