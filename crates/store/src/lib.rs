@@ -1,7 +1,8 @@
 //! Storage: SQLite and PostgreSQL behind one set of statements.
 //!
 //! **Contract.** A [`Tx`] that has been committed is on disk (SQLite WAL with `synchronous=FULL`, PostgreSQL with
-//! `synchronous_commit=on`); dropping it rolls back. Nothing is retried in here. State changes are compare-and-swap:
+//! `synchronous_commit=on`); dropping it rolls back. The one exception are nonces ([`Store::take_acme_nonces`]): they are
+//! committed *relaxed*, and a type of their own sees to it that nothing else can be. Nothing is retried in here. State changes are compare-and-swap:
 //! zero rows is [`Error::Stale`]. A unique key that already exists is [`Error::Conflict`]. "Not found" is `None`.
 //! Only this crate uses sqlx; rows never leave it.
 //!
@@ -36,7 +37,7 @@ mod shipping_queries;
 mod sqlite;
 
 pub use access_queries::{AccessQueries, AccessSnapshot, CompartmentQueries, PolicyQueries, PrincipalQueries};
-pub use acme_queries::{AcmeFilter, AcmeQueries};
+pub use acme_queries::{AcmeFilter, AcmeNonce, AcmeQueries};
 pub use crl_queries::{CrlQueries, ListedEntries, RevocationQueries};
 pub use enrollment_queries::EnrollmentQueries;
 pub use error::Error;
@@ -158,6 +159,23 @@ impl Store {
             Engine::Postgres(database) => Session::Postgres(postgres::queries::Session::write(database).await?),
         };
         Ok(Tx::new(session, name, Arc::clone(&self.shared.faults), Arc::clone(&self.shared.deliveries)))
+    }
+
+    /// Takes nonces, in a *relaxed* transaction: when this returns, the commit is seen by every process and node and outlives
+    /// the end of this process, but nobody has waited for the disk. For each nonce: was it taken (false: it was used before,
+    /// or stands twice among these). At most [`AcmeNonce::MOST`] at a time.
+    ///
+    /// Both databases write one log in the order of commits and read it back up to its first gap. So whatever is committed
+    /// durably afterwards (the effect of the request whose nonce it was) takes these rows to the disk with it or finds them
+    /// there: after a power cut a nonce can come back only if no later commit was acknowledged, its request's among them.
+    pub async fn take_acme_nonces(&self, name: &'static str, nonces: &[AcmeNonce]) -> Result<Vec<bool>, Error> {
+        let mut session = match &self.shared.engine {
+            Engine::Sqlite(database) => Session::Sqlite(sqlite::queries::Session::relaxed(database).await?),
+            Engine::Postgres(database) => Session::Postgres(postgres::queries::Session::relaxed(database).await?),
+        };
+        let taken = session.take_acme_nonces(nonces).await?;
+        Tx::new(session, name, Arc::clone(&self.shared.faults), Arc::clone(&self.shared.deliveries)).commit().await?;
+        Ok(taken)
     }
 
     /// Waits until a transaction of this node has stored a delivery that waits to be sent; what was stored since the last

@@ -5,6 +5,8 @@ mod insert;
 mod plans;
 #[path = "../queries/mod.rs"]
 pub(crate) mod queries;
+#[cfg(test)]
+mod relaxed;
 
 pub(super) use insert::{insert_audit, insert_issued, insert_recordings};
 
@@ -28,6 +30,10 @@ pub(super) type Row = sqlx::postgres::PgRow;
 
 /// Begins a write transaction.
 pub(super) const BEGIN_WRITE: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
+/// Begins a transaction whose commit nobody waits for on disk; the next commit that is waited for flushes the log up to its
+/// own end, and so this one with it.
+pub(super) const BEGIN_RELAXED: &str =
+    "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL synchronous_commit = off";
 /// Begins a read transaction: one snapshot.
 pub(super) const BEGIN_READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 /// Begins a transaction of the group commit, takes a chain of the audit trail and reads the epoch, in one round trip. Its shared lock keeps the epoch from

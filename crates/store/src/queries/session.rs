@@ -1,6 +1,6 @@
 //! A connection with an open transaction, and how statements run on it.
 
-use super::super::{BEGIN_READ, BEGIN_WRITE, STATEMENT_DEADLINE, insert_audit};
+use super::super::{BEGIN_READ, BEGIN_RELAXED, BEGIN_WRITE, STATEMENT_DEADLINE, insert_audit};
 use super::audit::take_chain;
 use super::{Connection, Database, Driver, Error, Held, Result, Row, Statement};
 use crate::rows::append;
@@ -24,6 +24,11 @@ impl Session {
     /// Begins a write transaction.
     pub(crate) async fn write(database: &Database) -> Result<Self> {
         Self::begin(database.writer().await?, BEGIN_WRITE).await
+    }
+
+    /// Begins a write transaction whose commit is not waited for on disk ([`crate::Store::take_acme_nonces`] alone).
+    pub(crate) async fn relaxed(database: &Database) -> Result<Self> {
+        Self::begin(database.writer().await?, BEGIN_RELAXED).await
     }
 
     /// Begins a read transaction.
@@ -127,6 +132,12 @@ impl Session {
     /// All rows; the statement bounds them.
     pub(super) async fn all(&mut self, statement: Statement<'_>) -> Result<Vec<Row>> {
         self.run(async |connection| statement.fetch_all(connection).await).await
+    }
+
+    /// What a test wants to know of the connection: one row.
+    #[cfg(test)]
+    pub(crate) async fn ask(&mut self, question: &'static str) -> Result<Row> {
+        self.run(async |connection| sqlx::query(question).fetch_one(connection).await).await
     }
 
     /// The rows of a statement that was put together from literals; values are bound.

@@ -6,6 +6,8 @@ mod insert;
 mod plans;
 #[path = "../queries/mod.rs"]
 pub(crate) mod queries;
+#[cfg(test)]
+mod relaxed;
 
 pub(super) use insert::{insert_audit, insert_issued, insert_recordings};
 
@@ -33,19 +35,22 @@ pub(super) type Connection = sqlx::SqliteConnection;
 pub(super) type Row = sqlx::sqlite::SqliteRow;
 
 /// Begins a write transaction. IMMEDIATE: a read that turns into a write later would fail at once when another process
-/// writes.
-pub(super) const BEGIN_WRITE: &str = "BEGIN IMMEDIATE";
+/// writes. Every beginning says first how its commit is to be synced, which cannot be changed inside a transaction: so none
+/// inherits it from the one before, however that ended.
+pub(super) const BEGIN_WRITE: &str = "PRAGMA synchronous = FULL; BEGIN IMMEDIATE";
+/// Begins a transaction whose commit nobody waits for on disk; the next commit that is waited for syncs the same log.
+pub(super) const BEGIN_RELAXED: &str = "PRAGMA synchronous = NORMAL; BEGIN IMMEDIATE";
 /// Begins a read transaction: one snapshot.
 pub(super) const BEGIN_READ: &str = "BEGIN";
 /// Begins a transaction of the group commit, reads the head of the audit chain and then the epoch, which the writer's lock keeps from moving until the end.
-pub(super) const BEGIN_RECORD: &str = "BEGIN IMMEDIATE; SELECT chain, sequence, hash FROM audit_chains ORDER BY chain LIMIT 1; \
-     SELECT number FROM epoch WHERE id = 1";
+pub(super) const BEGIN_RECORD: &str = "PRAGMA synchronous = FULL; BEGIN IMMEDIATE; \
+     SELECT chain, sequence, hash FROM audit_chains ORDER BY chain LIMIT 1; SELECT number FROM epoch WHERE id = 1";
 /// Takes the chain that this transaction appends to, until its end: the writer's lock holds it.
 pub(super) const TAKE_CHAIN: &str = "SELECT chain, sequence, hash FROM audit_chains ORDER BY chain LIMIT 1";
 /// The same when nothing was free, which cannot be.
 pub(super) const WAIT_FOR_CHAIN: &str = TAKE_CHAIN;
 /// Begins a migration.
-pub(super) const BEGIN_MIGRATION: &str = "BEGIN IMMEDIATE";
+pub(super) const BEGIN_MIGRATION: &str = "PRAGMA synchronous = FULL; BEGIN IMMEDIATE";
 /// Keeps recordings out before the epoch is raised: the writer's lock does so already.
 pub(super) const LOCK_EPOCH: &str = "SELECT 1";
 /// Keeps the epoch from moving until the transaction ends: the writer's lock does so already.
