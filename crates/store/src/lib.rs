@@ -2,7 +2,7 @@
 //!
 //! **Contract.** A [`Tx`] that has been committed is on disk (SQLite WAL with `synchronous=FULL`, PostgreSQL with
 //! `synchronous_commit=on`); dropping it rolls back. The one exception are nonces ([`Store::take_acme_nonces`]): they are
-//! committed *relaxed*, and a type of their own sees to it that nothing else can be. Nothing is retried in here. State changes are compare-and-swap:
+//! committed *relaxed*, by a function of their own that writes nothing else. Nothing is retried in here. State changes are compare-and-swap:
 //! zero rows is [`Error::Stale`]. A unique key that already exists is [`Error::Conflict`]. "Not found" is `None`.
 //! Only this crate uses sqlx; rows never leave it.
 //!
@@ -169,12 +169,12 @@ impl Store {
     /// durably afterwards (the effect of the request whose nonce it was) takes these rows to the disk with it or finds them
     /// there: after a power cut a nonce can come back only if no later commit was acknowledged, its request's among them.
     pub async fn take_acme_nonces(&self, name: &'static str, nonces: &[AcmeNonce]) -> Result<Vec<bool>, Error> {
-        let mut session = match &self.shared.engine {
-            Engine::Sqlite(database) => Session::Sqlite(sqlite::queries::Session::relaxed(database).await?),
-            Engine::Postgres(database) => Session::Postgres(postgres::queries::Session::relaxed(database).await?),
+        self.shared.faults.before(name)?;
+        let taken = match &self.shared.engine {
+            Engine::Sqlite(database) => sqlite::queries::nonces::take(database, nonces).await?,
+            Engine::Postgres(database) => postgres::queries::nonces::take(database, nonces).await?,
         };
-        let taken = session.take_acme_nonces(nonces).await?;
-        Tx::new(session, name, Arc::clone(&self.shared.faults), Arc::clone(&self.shared.deliveries)).commit().await?;
+        self.shared.faults.after(name)?;
         Ok(taken)
     }
 
@@ -189,6 +189,16 @@ impl Store {
         let session = match &self.shared.engine {
             Engine::Sqlite(database) => Session::Sqlite(sqlite::queries::Session::read(database).await?),
             Engine::Postgres(database) => Session::Postgres(postgres::queries::Session::read(database).await?),
+        };
+        Ok(Reader::new(session))
+    }
+
+    /// Takes a read connection without a transaction: each read sees what is committed when it begins. For a single read, or
+    /// for reads that need not agree: begin and end of a snapshot cost as much as a read each.
+    pub async fn glance(&self) -> Result<Reader<'static>, Error> {
+        let session = match &self.shared.engine {
+            Engine::Sqlite(database) => Session::Sqlite(sqlite::queries::Session::glance(database).await?),
+            Engine::Postgres(database) => Session::Postgres(postgres::queries::Session::glance(database).await?),
         };
         Ok(Reader::new(session))
     }

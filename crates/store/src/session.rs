@@ -1,6 +1,6 @@
 //! Transactions and readers as callers hold them.
 
-use crate::{AcmeNonce, CommitFaults, Error, Queries, postgres, sqlite};
+use crate::{CommitFaults, Error, Queries, postgres, sqlite};
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
@@ -31,14 +31,6 @@ impl Session {
         match self {
             Self::Sqlite(session) => session.delivery_is_due(),
             Self::Postgres(session) => session.delivery_is_due(),
-        }
-    }
-
-    /// Takes nonces, see [`crate::Store::take_acme_nonces`].
-    pub(crate) async fn take_acme_nonces(&mut self, nonces: &[AcmeNonce]) -> Result<Vec<bool>, Error> {
-        match self {
-            Self::Sqlite(session) => session.take_acme_nonces(nonces).await,
-            Self::Postgres(session) => session.take_acme_nonces(nonces).await,
         }
     }
 
@@ -97,7 +89,8 @@ impl Tx<'_> {
     }
 }
 
-/// A read connection: sees committed data only; writing on it fails.
+/// A read connection: sees committed data only; writing on it fails. Either all its reads see one snapshot
+/// ([`crate::Store::read`]), or each sees its own ([`crate::Store::glance`]).
 pub struct Reader<'s> {
     session: Session,
     store: PhantomData<&'s ()>,

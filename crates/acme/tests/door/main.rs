@@ -9,6 +9,7 @@ mod bindings;
 mod certificates;
 mod client;
 mod csr;
+mod first_look;
 mod key_change;
 mod limits;
 mod orders;

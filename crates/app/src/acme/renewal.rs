@@ -37,7 +37,7 @@ impl App {
             let detail = "A certificate is named by base64url of its authority key identifier, `.`, and base64url of its serial.";
             Problem::new(ProblemKind::Malformed, detail)
         })?;
-        let rows = self.inner.store.read().await?.issued_by_serial(&serial).await?;
+        let rows = self.inner.store.glance().await?.issued_by_serial(&serial).await?;
         for row in rows.into_iter().filter(|row| row.kind == IssuedKind::Leaf) {
             let certificate = read_certificate(&row.certificate).map_err(Error::from)?;
             if certificate.authority_key_id.as_ref() == Some(&authority) {
@@ -49,7 +49,7 @@ impl App {
 
     /// When it is to be renewed; at once when it, or the CA's version that signed it, was revoked.
     pub(super) async fn window_of(&self, row: &IssuedCertificate) -> Result<RenewalWindow, AcmeError> {
-        let version = self.inner.store.read().await?.ca_version(&row.ca_id, row.ca_version).await?;
+        let version = self.inner.store.glance().await?.ca_version(&row.ca_id, row.ca_version).await?;
         let of_ca = version.and_then(|version| version.revocation);
         let at_once = row.revocation.or(of_ca).map(|revocation| revocation.at);
         Ok(renewal_window(&row.validity, row.renew_at, at_once))

@@ -30,10 +30,13 @@ pub(super) type Row = sqlx::postgres::PgRow;
 
 /// Begins a write transaction.
 pub(super) const BEGIN_WRITE: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
-/// Begins a transaction whose commit nobody waits for on disk; the next commit that is waited for flushes the log up to its
-/// own end, and so this one with it.
-pub(super) const BEGIN_RELAXED: &str =
-    "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL synchronous_commit = off";
+/// What an insert begins with that is a transaction of its own and whose commit nobody waits for on disk: the setting ends with
+/// it. The next commit that is waited for flushes the log up to its own end, and so this one with it. Between this and
+/// [`RELAXED_ROWS`] stand rows of values.
+pub(super) const RELAXED: &str = "WITH relaxed AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true) AS level) \
+     INSERT INTO acme_nonces (nonce, expires_at) SELECT v.* FROM relaxed, (VALUES ";
+/// What comes behind them.
+pub(super) const RELAXED_ROWS: &str = ") AS v WHERE relaxed.level = 'off'";
 /// Begins a read transaction: one snapshot.
 pub(super) const BEGIN_READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 /// Begins a transaction of the group commit, takes a chain of the audit trail and reads the epoch, in one round trip. Its shared lock keeps the epoch from

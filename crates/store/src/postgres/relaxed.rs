@@ -1,53 +1,46 @@
 //! Which commits wait for the disk, whatever the transaction before was and however it ended.
 
-use super::queries::Session;
-use super::{BEGIN_MIGRATION, BEGIN_RECORD, BEGIN_WRITE, Database};
+use super::queries::{Session, nonces};
+use super::{BEGIN_MIGRATION, BEGIN_RECORD, BEGIN_WRITE, Connection, Database, RELAXED};
 use crate::AcmeNonce;
 use certwright_domain::time::Timestamp;
 use sqlx::Row as _;
 
-async fn waits(session: &mut Session) -> String {
-    session.ask("SHOW synchronous_commit").await.unwrap().get(0)
+async fn waits(connection: &mut Connection) -> String {
+    sqlx::query_scalar("SHOW synchronous_commit").fetch_one(connection).await.unwrap()
 }
 
 #[tokio::test]
-async fn a_relaxed_transaction_leaves_no_other_relaxed() {
+async fn nonces_are_relaxed_and_nothing_else_is() {
     let (url, _guard) = certwright_testkit::postgres::fresh_database();
     let database = Database::open(&url).await.unwrap();
     super::queries::migrate::run(&database).await.unwrap();
-    for ending in ["committed", "rolled back", "dropped", "failed"] {
-        let mut relaxed = Session::relaxed(&database).await.unwrap();
-        assert_eq!(waits(&mut relaxed).await, "off");
-        match ending {
-            "committed" => {
-                let nonce = AcmeNonce { body: vec![1; 16], expires_at: Timestamp::from_unix_s(1) };
-                relaxed.take_acme_nonces(&[nonce]).await.unwrap();
-                relaxed.commit().await.unwrap();
-            }
-            "rolled back" => relaxed.rollback().await.unwrap(),
-            "failed" => {
-                assert!(relaxed.ask("SELECT * FROM nowhere").await.is_err());
-                assert!(relaxed.commit().await.is_err());
-            }
-            _ => drop(relaxed),
+    let mut held = database.writer().await.unwrap();
+    // The statement of nonces, asked what holds for it while it runs, and what is left when it has ended.
+    for end in ["current_setting('synchronous_commit')", "CAST(1 / (1 - octet_length(nonce)) AS TEXT)"] {
+        let text = format!(
+            "{RELAXED}('\\x00'::bytea, 1)) AS v (nonce, expires_at) WHERE relaxed.level = 'off' \
+                            ON CONFLICT (nonce) DO UPDATE SET expires_at = 2 RETURNING {end}"
+        );
+        let found = sqlx::query_scalar::<_, String>(sqlx::AssertSqlSafe(text)).fetch_one(&mut *held).await;
+        match end.starts_with("current") {
+            true => assert_eq!(found.unwrap(), "off"),
+            false => drop(found.unwrap_err()),
         }
-        // Whichever connection comes next: the one that was relaxed is among them.
-        let mut open = Vec::new();
-        for _ in 0..3 {
-            let mut next = Session::write(&database).await.unwrap();
-            assert_eq!(waits(&mut next).await, "on", "after one that was {ending}");
-            open.push(next);
-        }
-        for next in open {
-            next.rollback().await.unwrap();
-        }
+        assert_eq!(waits(&mut held).await, "on", "after {end}");
     }
+    drop(held);
+    let nonce = [AcmeNonce { body: vec![1; 16], expires_at: Timestamp::from_unix_s(1) }];
+    assert_eq!(nonces::take(&database, &nonce).await.unwrap(), [true]);
+    assert_eq!(nonces::take(&database, &nonce).await.unwrap(), [false]);
     for begin in [BEGIN_WRITE, BEGIN_RECORD, BEGIN_MIGRATION] {
         let mut held = database.writer().await.unwrap();
         sqlx::raw_sql(begin).execute(&mut *held).await.unwrap();
-        let found: String = sqlx::query_scalar("SHOW synchronous_commit").fetch_one(&mut *held).await.unwrap();
-        assert_eq!(found, "on", "{begin}");
+        assert_eq!(waits(&mut held).await, "on", "{begin}");
         sqlx::raw_sql("ROLLBACK").execute(&mut *held).await.unwrap();
     }
+    let mut next = Session::write(&database).await.unwrap();
+    assert_eq!(next.ask("SHOW synchronous_commit").await.unwrap().get::<String, usize>(0), "on");
+    next.rollback().await.unwrap();
     database.close().await;
 }

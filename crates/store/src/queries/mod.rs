@@ -17,6 +17,7 @@ mod keys;
 mod known_serials;
 pub(crate) mod lane;
 pub(crate) mod migrate;
+pub(crate) mod nonces;
 pub(crate) mod ocsp;
 mod page;
 mod profiles;

@@ -1,6 +1,6 @@
 //! A connection with an open transaction, and how statements run on it.
 
-use super::super::{BEGIN_READ, BEGIN_RELAXED, BEGIN_WRITE, STATEMENT_DEADLINE, insert_audit};
+use super::super::{BEGIN_READ, BEGIN_WRITE, STATEMENT_DEADLINE, insert_audit};
 use super::audit::take_chain;
 use super::{Connection, Database, Driver, Error, Held, Result, Row, Statement};
 use crate::rows::append;
@@ -11,6 +11,8 @@ use std::future::Future;
 pub(crate) struct Session {
     /// `None` once the transaction has ended.
     held: Option<Held>,
+    /// There is no transaction: nothing is written, and nothing to be undone.
+    is_glance: bool,
     /// The statement that spoiled it. PostgreSQL would answer COMMIT with a silent rollback, SQLite would commit the rest:
     /// neither is wanted.
     spoiled: Option<Error>,
@@ -26,18 +28,19 @@ impl Session {
         Self::begin(database.writer().await?, BEGIN_WRITE).await
     }
 
-    /// Begins a write transaction whose commit is not waited for on disk ([`crate::Store::take_acme_nonces`] alone).
-    pub(crate) async fn relaxed(database: &Database) -> Result<Self> {
-        Self::begin(database.writer().await?, BEGIN_RELAXED).await
-    }
-
     /// Begins a read transaction.
     pub(crate) async fn read(database: &Database) -> Result<Self> {
         Self::begin(database.reader().await?, BEGIN_READ).await
     }
 
+    /// Takes a connection for reading without a transaction: each statement sees what is committed when it begins.
+    pub(crate) async fn glance(database: &Database) -> Result<Self> {
+        let held = Some(database.reader().await?);
+        Ok(Self { held, is_glance: true, spoiled: None, owes: false, audit: Vec::new() })
+    }
+
     async fn begin(held: Held, statement: &'static str) -> Result<Self> {
-        let mut session = Self { held: Some(held), spoiled: None, owes: false, audit: Vec::new() };
+        let mut session = Self { held: Some(held), is_glance: false, spoiled: None, owes: false, audit: Vec::new() };
         session.run(async |connection| sqlx::raw_sql(statement).execute(connection).await.map(drop)).await?;
         Ok(session)
     }
@@ -107,6 +110,7 @@ impl Session {
 
     /// Runs one of the batched inserts, which speak in our errors.
     pub(super) async fn bulk(&mut self, work: impl AsyncFnOnce(&mut Connection) -> Result<()>) -> Result<()> {
+        self.refuse_a_glance()?;
         let mut failure = None;
         self.run(async |connection| {
             failure = work(connection).await.err();
@@ -119,8 +123,17 @@ impl Session {
         }
     }
 
+    /// Outside of a transaction nothing is written.
+    fn refuse_a_glance(&self) -> Result<()> {
+        match self.is_glance {
+            true => Err(Error::Driver("a glance cannot write".to_owned())),
+            false => Ok(()),
+        }
+    }
+
     /// Executes the statement; how many rows it changed.
     pub(super) async fn execute(&mut self, statement: Statement<'_>) -> Result<u64> {
+        self.refuse_a_glance()?;
         self.run(async |connection| statement.execute(connection).await.map(|done| done.rows_affected())).await
     }
 
@@ -148,7 +161,7 @@ impl Session {
 
 impl Drop for Session {
     fn drop(&mut self) {
-        if let Some(mut held) = self.held.take() {
+        if let Some(mut held) = self.held.take().filter(|_| !self.is_glance) {
             match tokio::runtime::Handle::try_current() {
                 Ok(runtime) => drop(runtime.spawn(roll_back(held))),
                 // Nobody can wait for a rollback: the connection's own end is one.

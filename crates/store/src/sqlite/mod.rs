@@ -6,6 +6,7 @@ mod insert;
 mod plans;
 #[path = "../queries/mod.rs"]
 pub(crate) mod queries;
+mod reader;
 #[cfg(test)]
 mod relaxed;
 
@@ -16,8 +17,8 @@ use crate::migrations::Step;
 use crate::rows::Digest;
 use certwright_domain::serial::Sha256;
 use checkpoint::{Checkpointer, WRITER_PAGES, Written};
-use sqlx::pool::PoolConnection;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+use reader::Readers;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection as _, QueryBuilder};
 use std::ops::{Deref, DerefMut};
 use std::os::unix::fs::PermissionsExt;
@@ -38,8 +39,12 @@ pub(super) type Row = sqlx::sqlite::SqliteRow;
 /// writes. Every beginning says first how its commit is to be synced, which cannot be changed inside a transaction: so none
 /// inherits it from the one before, however that ended.
 pub(super) const BEGIN_WRITE: &str = "PRAGMA synchronous = FULL; BEGIN IMMEDIATE";
-/// Begins a transaction whose commit nobody waits for on disk; the next commit that is waited for syncs the same log.
-pub(super) const BEGIN_RELAXED: &str = "PRAGMA synchronous = NORMAL; BEGIN IMMEDIATE";
+/// What an insert begins with that is a transaction of its own and whose commit nobody waits for on disk: the next commit
+/// that is waited for syncs the same log. Between this and [`RELAXED_ROWS`] stand rows of values.
+pub(super) const RELAXED: &str =
+    "PRAGMA synchronous = NORMAL; INSERT INTO acme_nonces (nonce, expires_at) SELECT v.* FROM (VALUES ";
+/// What comes behind them.
+pub(super) const RELAXED_ROWS: &str = ") AS v WHERE true";
 /// Begins a read transaction: one snapshot.
 pub(super) const BEGIN_READ: &str = "BEGIN";
 /// Begins a transaction of the group commit, reads the head of the audit chain and then the epoch, which the writer's lock keeps from moving until the end.
@@ -123,8 +128,6 @@ pub(super) const MIGRATIONS: &[Step] = &[
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Waiting for another process' lock.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-/// Read connections.
-const READERS: u32 = 8;
 /// Older versions can corrupt a WAL file that several connections use (fixed in 3.51.3).
 const OLDEST: (u32, u32, u32) = (3, 51, 3);
 
@@ -136,7 +139,7 @@ pub(crate) struct Database {
     /// The writer's connection failed in a way that may be cured by a new one.
     broken: Arc<AtomicBool>,
     closed: Arc<AtomicBool>,
-    readers: SqlitePool,
+    readers: Readers,
     checkpointer: Arc<Checkpointer>,
 }
 
@@ -148,7 +151,7 @@ pub(crate) enum Held {
         /// Dropped after the connection was given back.
         _written: Written,
     },
-    Reader(PoolConnection<Driver>),
+    Reader(reader::Reader),
 }
 
 impl Held {
@@ -156,7 +159,7 @@ impl Held {
     pub(super) fn discard(&mut self) {
         match self {
             Self::Writer { broken, .. } => broken.store(true, Ordering::Release),
-            Self::Reader(connection) => connection.close_on_drop(),
+            Self::Reader(reader) => reader.discard(),
         }
     }
 
@@ -171,7 +174,7 @@ impl Deref for Held {
     fn deref(&self) -> &Connection {
         match self {
             Self::Writer { connection, .. } => connection,
-            Self::Reader(connection) => connection,
+            Self::Reader(reader) => reader,
         }
     }
 }
@@ -180,7 +183,7 @@ impl DerefMut for Held {
     fn deref_mut(&mut self) -> &mut Connection {
         match self {
             Self::Writer { connection, .. } => connection,
-            Self::Reader(connection) => connection,
+            Self::Reader(reader) => reader,
         }
     }
 }
@@ -202,13 +205,7 @@ impl Database {
             .disable_statement_logging();
         let mut writer = options.connect().await.map_err(Error::from_driver)?;
         refuse_old(&mut writer).await?;
-        let readers = SqlitePoolOptions::new()
-            .max_connections(READERS)
-            .acquire_timeout(ACQUIRE_TIMEOUT)
-            .test_before_acquire(false)
-            .idle_timeout(None)
-            .max_lifetime(None)
-            .connect_lazy_with(options.clone().pragma("query_only", "ON"));
+        let readers = Readers::new(options.clone().pragma("query_only", "ON"));
         let options = Arc::new(options);
         let checkpointer = Arc::new(Checkpointer::start(Arc::clone(&options)));
         Ok(Self {
@@ -244,7 +241,7 @@ impl Database {
 
     /// A reader.
     pub(super) async fn reader(&self) -> Result<Held, Error> {
-        self.readers.acquire().await.map(Held::Reader).map_err(Error::from_driver)
+        self.readers.take().await.map(Held::Reader)
     }
 
     pub(crate) async fn ping(&self) -> Result<(), Error> {

@@ -1,10 +1,11 @@
 //! How each kind of transaction is synced, whatever the one before it was and however it ended.
 
-use super::queries::Session;
-use super::{BEGIN_MIGRATION, BEGIN_RECORD, BEGIN_RELAXED, BEGIN_WRITE, Database};
+use super::queries::{Session, nonces};
+use super::{BEGIN_MIGRATION, BEGIN_RECORD, BEGIN_WRITE, Connection, Database};
 use crate::AcmeNonce;
 use certwright_domain::time::Timestamp;
 use sqlx::Row as _;
+use std::task::Poll;
 
 const NORMAL: i64 = 1;
 const FULL: i64 = 2;
@@ -16,73 +17,56 @@ async fn database() -> (tempfile::TempDir, Database) {
     (folder, database)
 }
 
-async fn level(session: &mut Session) -> i64 {
-    session.ask("PRAGMA synchronous").await.unwrap().get(0)
+async fn level(connection: &mut Connection) -> i64 {
+    sqlx::query_scalar("PRAGMA synchronous").fetch_one(connection).await.unwrap()
 }
 
-fn nonce() -> [AcmeNonce; 1] {
-    [AcmeNonce { body: vec![1; 16], expires_at: Timestamp::from_unix_s(1) }]
+fn nonce(number: u8) -> [AcmeNonce; 1] {
+    [AcmeNonce { body: vec![number; 16], expires_at: Timestamp::from_unix_s(1) }]
 }
 
 #[tokio::test]
-async fn every_beginning_says_how_its_commit_is_synced() {
+async fn nonces_are_relaxed_and_nothing_else_is() {
     let (_folder, database) = database().await;
-    for (begin, wanted) in [(BEGIN_WRITE, FULL), (BEGIN_RECORD, FULL), (BEGIN_MIGRATION, FULL), (BEGIN_RELAXED, NORMAL)]
-    {
-        for before in [BEGIN_RELAXED, BEGIN_WRITE] {
-            for end in ["ROLLBACK", "COMMIT"] {
-                let mut held = database.writer().await.unwrap();
-                for text in [before, end, begin] {
-                    sqlx::raw_sql(text).execute(&mut *held).await.unwrap();
-                }
-                let found: i64 = sqlx::query_scalar("PRAGMA synchronous").fetch_one(&mut *held).await.unwrap();
-                assert_eq!(found, wanted, "{before}; {end}; {begin}");
-                sqlx::raw_sql("ROLLBACK").execute(&mut *held).await.unwrap();
-            }
+    for begin in [BEGIN_WRITE, BEGIN_RECORD, BEGIN_MIGRATION] {
+        for end in ["ROLLBACK", "COMMIT"] {
+            nonces::take(&database, &nonce(1)).await.unwrap();
+            let mut held = database.writer().await.unwrap();
+            assert_eq!(level(&mut held).await, NORMAL, "so the nonce was");
+            sqlx::raw_sql(begin).execute(&mut *held).await.unwrap();
+            assert_eq!(level(&mut held).await, FULL, "{begin}");
+            sqlx::raw_sql(end).execute(&mut *held).await.unwrap();
         }
     }
     database.close().await;
 }
 
 #[tokio::test]
-async fn a_relaxed_transaction_leaves_no_other_relaxed() {
+async fn a_relaxed_transaction_leaves_no_other_relaxed_however_it_ended() {
     let (_folder, database) = database().await;
-    for ending in ["committed", "rolled back", "dropped", "failed", "given up"] {
-        let mut relaxed = Session::relaxed(&database).await.unwrap();
-        assert_eq!(level(&mut relaxed).await, NORMAL);
+    for ending in ["committed", "taken before", "failed", "given up"] {
         match ending {
-            "committed" => {
-                relaxed.take_acme_nonces(&nonce()).await.unwrap();
-                relaxed.commit().await.unwrap();
-            }
-            "rolled back" => relaxed.rollback().await.unwrap(),
+            "committed" => assert_eq!(nonces::take(&database, &nonce(2)).await.unwrap(), [true]),
+            "taken before" => assert_eq!(nonces::take(&database, &nonce(2)).await.unwrap(), [false]),
             "failed" => {
-                assert!(relaxed.ask("SELECT * FROM nowhere").await.is_err());
-                assert!(relaxed.commit().await.is_err());
+                let mut held = database.writer().await.unwrap();
+                sqlx::raw_sql("PRAGMA query_only = ON").execute(&mut *held).await.unwrap();
+                drop(held);
+                nonces::take(&database, &nonce(3)).await.unwrap_err();
+                let mut held = database.writer().await.unwrap();
+                sqlx::raw_sql("PRAGMA query_only = OFF").execute(&mut *held).await.unwrap();
             }
-            "given up" => {
-                // The future ends in the middle of the statement.
-                let nonce = nonce();
-                assert!(polled_once(relaxed.take_acme_nonces(&nonce)).await.is_none());
-                drop(relaxed);
+            _ => {
+                let nonce = nonce(4);
+                let mut taking = Box::pin(nonces::take(&database, &nonce));
+                // The future ends in the middle, wherever the connection's own thread is by then.
+                std::future::poll_fn(|context| Poll::Ready(drop(taking.as_mut().poll(context)))).await;
             }
-            _ => drop(relaxed),
         }
         let mut next = Session::write(&database).await.unwrap();
-        assert_eq!(level(&mut next).await, FULL, "after one that was {ending}");
+        let found: i64 = next.ask("PRAGMA synchronous").await.unwrap().get(0);
+        assert_eq!(found, FULL, "after one that was {ending}");
         next.rollback().await.unwrap();
     }
     database.close().await;
-}
-
-/// Polls a future once and drops it.
-async fn polled_once<T>(future: impl Future<Output = T>) -> Option<T> {
-    let mut future = std::pin::pin!(future);
-    std::future::poll_fn(|context| {
-        std::task::Poll::Ready(match future.as_mut().poll(context) {
-            std::task::Poll::Ready(value) => Some(value),
-            std::task::Poll::Pending => None,
-        })
-    })
-    .await
 }

@@ -2,7 +2,6 @@
 
 mod accounts;
 mod directories;
-mod nonces;
 mod orders;
 
 use super::page::{by_name, id_after, name_after, name_page, one_more};
