@@ -122,6 +122,8 @@ id!(/// Id of an identity provider.
     IdentityProviderId, "idp");
 id!(/// Id of an enrolment token.
     EnrollmentTokenId, "enrollment");
+id!(/// Id of a call to renew early.
+    EarlyRenewalId, "earlyrenewal");
 id!(/// Id of an ACME directory.
     AcmeDirectoryId, "acmedirectory");
 id!(/// Id of an ACME account.

@@ -2,9 +2,9 @@
 
 use crate::{
     AccessQueries, AcmeQueries, AuditFilter, CaFilter, CertificateFilter, CompartmentQueries, CrlQueries,
-    EnrollmentQueries, Error, EventFilter, IdempotencyRecord, IdentityQueries, Intent, IssuedFilter, KeyFilter,
-    KeyVersionToRewrap, Page, PageRequest, PolicyQueries, PrincipalQueries, PublicationQueries, RevocationQueries,
-    ShippingQueries, VersionSelector,
+    EarlyRenewalQueries, EnrollmentQueries, Error, EventFilter, IdempotencyRecord, IdentityQueries, Intent,
+    IssuedFilter, KeyFilter, KeyVersionToRewrap, Page, PageRequest, PolicyQueries, PrincipalQueries,
+    PublicationQueries, RevocationQueries, ShippingQueries, VersionSelector,
 };
 use async_trait::async_trait;
 use certwright_domain::audit::chain::Head;
@@ -58,6 +58,7 @@ pub trait Queries:
     + PrincipalQueries
     + PolicyQueries
     + IdentityQueries
+    + EarlyRenewalQueries
     + EnrollmentQueries
     + AcmeQueries
 {
@@ -87,6 +88,7 @@ impl<T> Queries for T where
         + PrincipalQueries
         + PolicyQueries
         + IdentityQueries
+        + EarlyRenewalQueries
         + EnrollmentQueries
         + AcmeQueries
 {

@@ -12,6 +12,7 @@ mod ca_bundle;
 mod certificate;
 mod common;
 mod crl;
+mod early_renewal;
 mod enrollment;
 mod event;
 mod identity;
@@ -49,6 +50,7 @@ pub use certificate::{
 };
 pub use common::{DryRun, Empty, List, Name, Revoke, RuleVerdict, ScheduleDeletion, SecretText, Validity};
 pub use crl::{PublishedList, RevocationList, RevokeCertificate, RevokeNamed, RevokedCertificate, UploadedList};
+pub use early_renewal::{EarlyRenewal, NewEarlyRenewal};
 pub use enrollment::{Enroll, EnrollmentToken, NewEnrollmentToken, NewEnrollmentTokenAnswer};
 pub use event::{
     Delivery, Event, EventSubject, EventWithDeliveries, NewWebhook, UpdateWebhook, Webhook, WebhookWithSecret,

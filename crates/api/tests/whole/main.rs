@@ -15,6 +15,7 @@ mod common;
 mod compartments;
 mod conventions;
 mod crl;
+mod early_renewals;
 mod enrollment;
 mod formats;
 mod identity;

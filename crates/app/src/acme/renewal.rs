@@ -26,9 +26,12 @@ impl App {
         let found = self.find_renewal(id).await?.filter(|(row, _)| row.ca_id == door.directory.ca);
         let (row, _) = found.ok_or_else(|| absent("certificate"))?;
         let window = self.window_of(&row).await?;
-        let over = window.end <= self.now();
         let website = door.directory.settings.website().map(ToString::to_string);
-        Ok(RenewalInfo { window, explanation_url: website.filter(|_| over) })
+        let explanation_url = match window.end <= self.now() {
+            true => website,
+            false => self.explanation_of(&row).await?,
+        };
+        Ok(RenewalInfo { window, explanation_url })
     }
 
     /// The certificate that an identifier names.
@@ -45,6 +48,14 @@ impl App {
             }
         }
         Ok(None)
+    }
+
+    /// Where the call is explained that moved its renewal.
+    async fn explanation_of(&self, row: &IssuedCertificate) -> Result<Option<String>, AcmeError> {
+        let mut read = self.inner.store.glance().await?;
+        let Some(moved) = read.moved_renewal(&row.id).await? else { return Ok(None) };
+        let call = read.early_renewal(&moved.call).await?;
+        Ok(call.and_then(|call| call.terms.explanation_url).map(|url| url.to_string()))
     }
 
     /// When it is to be renewed; at once when it, or the CA's version that signed it, was revoked.

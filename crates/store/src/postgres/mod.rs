@@ -129,6 +129,11 @@ pub(super) const MIGRATIONS: &[Step] = &[
         sql: include_str!("../../../../migrations/postgres/0016_audit_shipping.sql"),
     },
     Step { number: 17, name: "0017_acme", sql: include_str!("../../../../migrations/postgres/0017_acme.sql") },
+    Step {
+        number: 19,
+        name: "0019_early_renewals",
+        sql: include_str!("../../../../migrations/postgres/0019_early_renewals.sql"),
+    },
 ];
 
 /// Getting a connection longer than this is [`Error::Unavailable`].

@@ -9,6 +9,7 @@ mod ca_bundles;
 mod cas;
 pub(crate) mod certificates;
 mod crls;
+mod early_renewals;
 mod enrollment;
 mod events;
 mod identity;

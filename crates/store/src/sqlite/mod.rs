@@ -122,6 +122,11 @@ pub(super) const MIGRATIONS: &[Step] = &[
         sql: include_str!("../../../../migrations/sqlite/0016_audit_shipping.sql"),
     },
     Step { number: 17, name: "0017_acme", sql: include_str!("../../../../migrations/sqlite/0017_acme.sql") },
+    Step {
+        number: 19,
+        name: "0019_early_renewals",
+        sql: include_str!("../../../../migrations/sqlite/0019_early_renewals.sql"),
+    },
 ];
 
 /// Waiting for the writer or a reader longer than this is [`Error::Unavailable`].
