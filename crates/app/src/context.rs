@@ -128,7 +128,7 @@ impl Context {
 impl App {
     /// Reads the epoch from the store and learns it.
     pub(crate) async fn refresh_epoch(&self) -> Result<i64, Error> {
-        let epoch = self.inner.store.read().await?.epoch().await?;
+        let epoch = self.inner.store.glance().await?.epoch().await?;
         self.inner.context.note_epoch(epoch);
         Ok(epoch)
     }

@@ -63,6 +63,7 @@ impl App {
             Call::background(Background::Jobs, format!("jobs/{}/{}", self.inner.settings.node, self.now().unix_ms()));
         let outcomes = [
             self.renew_due_cas(&call, &mut report).await,
+            self.settle_early_renewals().await,
             self.renew_due_certificates(&call, &mut report).await,
             self.tell_overdue_certificates(&call).await,
             self.renew_ocsp_responders(&call, &mut report).await,

@@ -17,6 +17,7 @@ mod change;
 mod compartments;
 mod context;
 mod crls;
+mod early_renewals;
 mod enrollment;
 mod error;
 mod events;
@@ -72,6 +73,7 @@ pub use certwright_store::{
 };
 pub use compartments::{NewCompartment, UpdateCompartment};
 pub use crls::{CrlReport, CrlView, CrlWarnings, ServedCrl, UploadedCrl};
+pub use early_renewals::NewEarlyRenewal;
 pub use enrollment::{EnrollRequest, NewEnrollmentToken};
 pub use error::{Error, Pointed};
 pub use idempotency::{IdempotencyStart, StoredResponse};

@@ -23,6 +23,7 @@ use certwright_domain::name::{Reference, ResourceName};
 use certwright_domain::policy::Narrowing;
 use certwright_domain::principal::PrincipalName;
 use certwright_domain::secret::SecretText;
+use certwright_domain::serial::Sha256;
 use certwright_domain::time::{Span, Timestamp};
 use certwright_domain::token::Token;
 use certwright_domain::violation::Invalid;

@@ -124,6 +124,8 @@ id!(/// Id of a trust for client certificates.
     CertificateTrustId, "certtrust");
 id!(/// Id of an enrolment token.
     EnrollmentTokenId, "enrollment");
+id!(/// Id of a call to renew early.
+    EarlyRenewalId, "earlyrenewal");
 id!(/// Id of an ACME directory.
     AcmeDirectoryId, "acmedirectory");
 id!(/// Id of an ACME account.

@@ -196,6 +196,15 @@ pub struct CertificateVersion {
     pub created_at: Timestamp,
     /// Revocation, as the inventory has it.
     pub revocation: Option<Revocation>,
+    /// When a call to renew early wants it renewed; stands beside the inventory.
+    pub moved: Option<Timestamp>,
+}
+
+impl CertificateVersion {
+    /// When it is due under this rule ([`crate::renewal::renew_at`]).
+    pub fn renew_at(&self, rule: Option<&RenewalRule>) -> Timestamp {
+        crate::renewal::renew_at(&self.validity, rule, &self.serial, self.moved)
+    }
 }
 
 named_enum! {

@@ -1,5 +1,9 @@
 //! When a certificate is due for renewal: one function, one truth.
 
+mod early;
+
+pub use early::{EarlyRenewal, EarlyRenewalTerms, MovedRenewal, RawEarlyRenewal};
+
 use crate::serial::Serial;
 use crate::time::{Span, Timestamp};
 use crate::validity::Validity;
@@ -60,15 +64,26 @@ impl RenewalRule {
 /// When a certificate is due, wherever that is shown, acted upon or told to a client: the time that its rule names
 /// ([`due_by_rule`]), and a little later by a share that its serial decides, so that a thousand certificates made in one
 /// minute are not renewed in one minute. The share is below a hundredth of the lifetime and below a tenth of what is left
-/// after the rule's time; a certificate is never due before its rule says so.
-pub fn renew_at(validity: &Validity, rule: Option<&RenewalRule>, serial: &Serial) -> Timestamp {
+/// after the rule's time; a certificate is never due before its rule says so. `moved`: a call to renew early has moved it to then
+/// ([`EarlyRenewal`]), which makes nothing later.
+pub fn renew_at(
+    validity: &Validity,
+    rule: Option<&RenewalRule>,
+    serial: &Serial,
+    moved: Option<Timestamp>,
+) -> Timestamp {
     let due = due_by_rule(validity, rule);
     let left = validity.not_after().ms_since(due);
     let most = (validity.length().ms() / 100).min(left / 10).max(0);
-    // Serials are random: their last four octets are an even share of the whole.
+    let usual = due.plus(share_of(Span::from_ms(most), serial)).floor_to_second().max(due);
+    moved.map_or(usual, |moved| usual.min(moved))
+}
+
+/// A part of `whole` that the serial decides: serials are random, their last four octets are an even share of the whole.
+fn share_of(whole: Span, serial: &Serial) -> Span {
     let share = serial.as_bytes().iter().rev().take(4).fold(0_u32, |share, byte| (share << 8) | u32::from(*byte));
-    let later = i128::from(most).saturating_mul(i128::from(share)) >> 32;
-    due.plus(Span::from_ms(i64::try_from(later).unwrap_or(0))).floor_to_second().max(due)
+    let part = i128::from(whole.ms().max(0)).saturating_mul(i128::from(share)) >> 32;
+    Span::from_ms(i64::try_from(part).unwrap_or(0))
 }
 
 /// The time that a rule names: `min(notBefore + interval, notAfter − advancePeriod)`. Without a rule: after two thirds of

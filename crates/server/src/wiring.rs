@@ -11,6 +11,7 @@ use certwright_keystore::{KeyStore, RootKeySource, SoftwareKeyStore};
 use certwright_store::{Backend, Location, NoFaults, Store};
 use certwright_validation::Validation;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The application with the store it works on.
 pub(crate) struct Wired {
@@ -93,10 +94,15 @@ pub(crate) async fn wire(settings: &Settings, store: Store) -> Result<Wired, Err
     Ok(Wired { app, store, entropy, trust })
 }
 
+/// How long a client that answers a challenge waits for the first look: long enough for a name server and a web server near by,
+/// too short to be noticed.
+const FIRST_LOOK: Duration = Duration::from_millis(250);
+
 /// What use cases and door of ACME go by.
 pub(crate) fn acme(settings: &Settings) -> AcmeSettings {
     let limits = &settings.acme.limits;
-    AcmeSettings { public_url: settings.public_url.as_str().to_owned(), limits: limits.clone() }
+    let public_url = settings.public_url.as_str().to_owned();
+    AcmeSettings { public_url, limits: limits.clone(), first_look: FIRST_LOOK }
 }
 
 /// Looks at proofs of control.

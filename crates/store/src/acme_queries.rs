@@ -20,6 +20,20 @@ pub struct AcmeFilter {
     pub account: Option<AcmeAccountId>,
 }
 
+/// A nonce to be taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AcmeNonce {
+    /// What makes it the only one of its kind.
+    pub body: Vec<u8>,
+    /// Until when it is good: as long its row is needed.
+    pub expires_at: Timestamp,
+}
+
+impl AcmeNonce {
+    /// Most that are taken at a time; more wait for the next turn.
+    pub const MOST: usize = 64;
+}
+
 /// Directories, accounts, orders and proofs.
 #[async_trait]
 pub trait AcmeQueries: Send {
@@ -100,8 +114,6 @@ pub trait AcmeQueries: Send {
     /// order has replaced the same certificate.
     async fn update_acme_order(&mut self, order: &Order) -> Result<()>;
 
-    /// Takes a nonce, which is good until `expires_at`; false: it was used before.
-    async fn use_acme_nonce(&mut self, nonce: &[u8], expires_at: Timestamp) -> Result<bool>;
     /// Forgets nonces, orders and authorizations that ended before, at most `limit` of each; how many.
     async fn purge_acme(&mut self, nonces_before: Timestamp, before: Timestamp, limit: u32) -> Result<u64>;
 }

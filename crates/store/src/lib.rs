@@ -1,7 +1,8 @@
 //! Storage: SQLite and PostgreSQL behind one set of statements.
 //!
 //! **Contract.** A [`Tx`] that has been committed is on disk (SQLite WAL with `synchronous=FULL`, PostgreSQL with
-//! `synchronous_commit=on`); dropping it rolls back. Nothing is retried in here. State changes are compare-and-swap:
+//! `synchronous_commit=on`); dropping it rolls back. The one exception are nonces ([`Store::take_acme_nonces`]): they are
+//! committed *relaxed*, by a function of their own that writes nothing else. Nothing is retried in here. State changes are compare-and-swap:
 //! zero rows is [`Error::Stale`]. A unique key that already exists is [`Error::Conflict`]. "Not found" is `None`.
 //! Only this crate uses sqlx; rows never leave it.
 //!
@@ -19,6 +20,7 @@ mod certificate_trust_queries;
 mod crl_queries;
 mod cursor;
 mod documents;
+mod early_renewal_queries;
 mod enrollment_queries;
 mod error;
 mod faults;
@@ -37,9 +39,10 @@ mod shipping_queries;
 mod sqlite;
 
 pub use access_queries::{AccessQueries, AccessSnapshot, CompartmentQueries, PolicyQueries, PrincipalQueries};
-pub use acme_queries::{AcmeFilter, AcmeQueries};
+pub use acme_queries::{AcmeFilter, AcmeNonce, AcmeQueries};
 pub use certificate_trust_queries::CertificateTrustQueries;
 pub use crl_queries::{CrlQueries, ListedEntries, RevocationQueries};
+pub use early_renewal_queries::EarlyRenewalQueries;
 pub use enrollment_queries::EnrollmentQueries;
 pub use error::Error;
 pub use faults::{CommitFaults, NoFaults};
@@ -162,6 +165,23 @@ impl Store {
         Ok(Tx::new(session, name, Arc::clone(&self.shared.faults), Arc::clone(&self.shared.deliveries)))
     }
 
+    /// Takes nonces, in a *relaxed* transaction: when this returns, the commit is seen by every process and node and outlives
+    /// the end of this process, but nobody has waited for the disk. For each nonce: was it taken (false: it was used before,
+    /// or stands twice among these). At most [`AcmeNonce::MOST`] at a time.
+    ///
+    /// Both databases write one log in the order of commits and read it back up to its first gap. So whatever is committed
+    /// durably afterwards (the effect of the request whose nonce it was) takes these rows to the disk with it or finds them
+    /// there: after a power cut a nonce can come back only if no later commit was acknowledged, its request's among them.
+    pub async fn take_acme_nonces(&self, name: &'static str, nonces: &[AcmeNonce]) -> Result<Vec<bool>, Error> {
+        self.shared.faults.before(name)?;
+        let taken = match &self.shared.engine {
+            Engine::Sqlite(database) => sqlite::queries::nonces::take(database, nonces).await?,
+            Engine::Postgres(database) => postgres::queries::nonces::take(database, nonces).await?,
+        };
+        self.shared.faults.after(name)?;
+        Ok(taken)
+    }
+
     /// Waits until a transaction of this node has stored a delivery that waits to be sent; what was stored since the last
     /// wait counts. For one waiter.
     pub async fn delivery_stored(&self) {
@@ -173,6 +193,16 @@ impl Store {
         let session = match &self.shared.engine {
             Engine::Sqlite(database) => Session::Sqlite(sqlite::queries::Session::read(database).await?),
             Engine::Postgres(database) => Session::Postgres(postgres::queries::Session::read(database).await?),
+        };
+        Ok(Reader::new(session))
+    }
+
+    /// Takes a read connection without a transaction: each read sees what is committed when it begins. For a single read, or
+    /// for reads that need not agree: begin and end of a snapshot cost as much as a read each.
+    pub async fn glance(&self) -> Result<Reader<'static>, Error> {
+        let session = match &self.shared.engine {
+            Engine::Sqlite(database) => Session::Sqlite(sqlite::queries::Session::glance(database).await?),
+            Engine::Postgres(database) => Session::Postgres(postgres::queries::Session::glance(database).await?),
         };
         Ok(Reader::new(session))
     }

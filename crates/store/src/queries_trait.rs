@@ -2,9 +2,9 @@
 
 use crate::{
     AccessQueries, AcmeQueries, AuditFilter, CaFilter, CertificateFilter, CertificateTrustQueries, CompartmentQueries,
-    CrlQueries, EnrollmentQueries, Error, EventFilter, IdempotencyRecord, IdentityQueries, Intent, IssuedFilter,
-    KeyFilter, KeyVersionToRewrap, Page, PageRequest, PolicyQueries, PrincipalQueries, PublicationQueries,
-    RevocationQueries, ShippingQueries, VersionSelector,
+    CrlQueries, EarlyRenewalQueries, EnrollmentQueries, Error, EventFilter, IdempotencyRecord, IdentityQueries, Intent,
+    IssuedFilter, KeyFilter, KeyVersionToRewrap, Page, PageRequest, PolicyQueries, PrincipalQueries,
+    PublicationQueries, RevocationQueries, ShippingQueries, VersionSelector,
 };
 use async_trait::async_trait;
 use certwright_domain::audit::chain::Head;
@@ -59,6 +59,7 @@ pub trait Queries:
     + PolicyQueries
     + IdentityQueries
     + CertificateTrustQueries
+    + EarlyRenewalQueries
     + EnrollmentQueries
     + AcmeQueries
 {
@@ -89,6 +90,7 @@ impl<T> Queries for T where
         + PolicyQueries
         + IdentityQueries
         + CertificateTrustQueries
+        + EarlyRenewalQueries
         + EnrollmentQueries
         + AcmeQueries
 {

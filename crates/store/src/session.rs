@@ -89,7 +89,8 @@ impl Tx<'_> {
     }
 }
 
-/// A read connection: sees committed data only; writing on it fails.
+/// A read connection: sees committed data only; writing on it fails. Either all its reads see one snapshot
+/// ([`crate::Store::read`]), or each sees its own ([`crate::Store::glance`]).
 pub struct Reader<'s> {
     session: Session,
     store: PhantomData<&'s ()>,

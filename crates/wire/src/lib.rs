@@ -13,6 +13,7 @@ mod certificate;
 mod certificate_trust;
 mod common;
 mod crl;
+mod early_renewal;
 mod enrollment;
 mod event;
 mod identity;
@@ -51,6 +52,7 @@ pub use certificate::{
 pub use certificate_trust::{CertificateTrust, NewCertificateTrust, ReplaceCertificateTrust};
 pub use common::{DryRun, Empty, List, Name, Revoke, RuleVerdict, ScheduleDeletion, SecretText, Validity};
 pub use crl::{PublishedList, RevocationList, RevokeCertificate, RevokeNamed, RevokedCertificate, UploadedList};
+pub use early_renewal::{EarlyRenewal, NewEarlyRenewal};
 pub use enrollment::{Enroll, EnrollmentToken, NewEnrollmentToken, NewEnrollmentTokenAnswer};
 pub use event::{
     Delivery, Event, EventSubject, EventWithDeliveries, NewWebhook, UpdateWebhook, Webhook, WebhookWithSecret,

@@ -10,6 +10,7 @@ mod certificates;
 mod client;
 mod confusion;
 mod csr;
+mod first_look;
 mod key_change;
 mod limits;
 mod orders;

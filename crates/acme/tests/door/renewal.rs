@@ -3,6 +3,11 @@
 use crate::client::{Client, b64, leaf};
 use crate::csr::Csr;
 use crate::server::{Server, call};
+use certwright_app::NewEarlyRenewal;
+use certwright_domain::acme::RawDirectory;
+use certwright_domain::http_url::HttpUrl;
+use certwright_domain::name::Reference;
+use certwright_domain::renewal::RawEarlyRenewal;
 use certwright_domain::time::{Span, Timestamp};
 use serde_json::json;
 
@@ -66,4 +71,45 @@ async fn i4_i5_an_order_replaces_a_certificate_once() {
     client.order_with(&["a.example.com"], replaces).await.refused(409, "alreadyReplaced");
     client.new_order(&["a.example.com"]).await.is(201);
     server.clock.advance(Span::from_s(1));
+}
+
+#[tokio::test]
+async fn i6_one_call_moves_the_windows_of_a_directory_and_says_why() {
+    for server in Server::on_every_database().await {
+        server.directory(RawDirectory { name: "two".to_owned(), ..RawDirectory::default() }).await;
+        let (client, other) = (Client::new(&server).await, Client::within(&server, "two").await);
+        let (_, pem) = client.certificate(&["a.example.com"]).await;
+        let (_, untouched) = other.certificate(&["b.example.com"]).await;
+        let (id, row) = id(&server, &pem).await;
+        let (other_id, other_row) = super::renewal::id(&server, &untouched).await;
+        server.clock.advance(Span::from_s(1));
+        let terms = RawEarlyRenewal {
+            spread: Some(Span::from_hours(1)),
+            explanation_url: HttpUrl::parse("https://status.example.com/7").ok(),
+            ..RawEarlyRenewal::default()
+        };
+        let directory = Reference::parse(&client.directory).ok();
+        let new = NewEarlyRenewal { terms, directory, profile: None };
+        let ca = Reference::parse("issuing-1").unwrap();
+        let made = server.app.create_early_renewal(&call(), &ca, new).await.unwrap();
+        assert_eq!(made.moved, 1);
+        let (start, end) = window(&client, &id).await;
+        let moved = server.app.issued_certificate(&call(), &row.fingerprint.to_string()).await.unwrap();
+        assert_eq!(start, moved.renew_at.floor_to_second(), "one truth");
+        assert!(start < row.renew_at && start <= server.app.now().plus(Span::from_hours(1)) && start < end);
+        let info = client.get(&client.url(&format!("renewal-info/{id}"))).await.is(200).json();
+        assert_eq!(info["explanationURL"], "https://status.example.com/7");
+        let (start, _) = window(&other, &other_id).await;
+        assert_eq!(start, other_row.renew_at.floor_to_second());
+        let info = other.get(&other.url(&format!("renewal-info/{other_id}"))).await.is(200).json();
+        assert!(info.get("explanationURL").is_none());
+        // The renewal that was asked for is in its window and is not counted.
+        server.clock.advance(Span::from_hours(1));
+        let csr = Csr::new(&["a.example.com"]);
+        client.certificate_with(&["a.example.com"], json!({"replaces": id}), &csr).await;
+        server.app.delete_early_renewal(&call(), &ca, made.id.as_str()).await.unwrap();
+        assert_eq!(window(&client, &id).await.0, row.renew_at.floor_to_second());
+        let info = client.get(&client.url(&format!("renewal-info/{id}"))).await.is(200).json();
+        assert!(info.get("explanationURL").is_none());
+    }
 }

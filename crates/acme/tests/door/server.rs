@@ -18,7 +18,7 @@ use certwright_testkit::ambient::{ManualClock, SeededEntropy};
 use certwright_testkit::faults::Faults;
 use certwright_testkit::postgres::{DatabaseGuard, fresh_database};
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use tempfile::TempDir;
 
@@ -28,6 +28,8 @@ pub(crate) struct World {
     shown: Mutex<BTreeMap<String, String>>,
     pub(crate) caa: Mutex<BTreeMap<String, Failure>>,
     pub(crate) looked: AtomicU32,
+    /// Nobody answers, for ever.
+    pub(crate) hangs: AtomicBool,
 }
 
 impl World {
@@ -45,6 +47,9 @@ impl World {
 impl Validator for World {
     async fn validate(&self, check: &ChallengeCheck<'_>) -> Result<(), Failure> {
         self.looked.fetch_add(1, Ordering::Relaxed);
+        if self.hangs.load(Ordering::Relaxed) {
+            std::future::pending::<()>().await;
+        }
         match self.shown.lock().unwrap().get(&check.identifier.to_string()) {
             Some(shown) if shown == check.key_authorization => Ok(()),
             Some(_) => Err(Failure::new(FailureKind::Unauthorized, "another key authorization was seen")),
@@ -111,9 +116,13 @@ impl Server {
 
     /// One on each database.
     pub(crate) async fn on_every_database() -> Vec<Self> {
+        Self::on_every_database_with(|_| {}).await
+    }
+
+    pub(crate) async fn on_every_database_with(tune: fn(&mut AcmeSettings)) -> Vec<Self> {
         let postgres = tokio::task::spawn_blocking(fresh_database).await.unwrap();
         let ground = Ground { folder: TempDir::new().unwrap(), postgres: Some(postgres) };
-        vec![Self::new().await, Self::first(Arc::new(ground), |_| {}).await]
+        vec![Self::with(tune).await, Self::first(Arc::new(ground), tune).await]
     }
 
     async fn first(ground: Arc<Ground>, tune: fn(&mut AcmeSettings)) -> Self {

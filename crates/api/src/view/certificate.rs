@@ -4,7 +4,6 @@ use super::{subject, text};
 use crate::content::pem_chain;
 use certwright_app::{Bundle, CertificateVersionView, CertificateView, Ensured, to_pem};
 use certwright_domain::managed::{RenewalAttempt, RenewalOutlook};
-use certwright_domain::renewal::renew_at;
 use certwright_domain::secret::SecretBytes;
 use certwright_domain::time::Span;
 use certwright_domain::validity::{RequestedEnd, RequestedValidity};
@@ -94,7 +93,7 @@ pub(crate) fn bundle(bundle: &Bundle, key: Option<&SecretBytes>) -> wire::Bundle
         fingerprint: version.fingerprint.to_string(),
         not_before: version.validity.not_before().to_string(),
         not_after: version.validity.not_after().to_string(),
-        renew_at: renew_at(&version.validity, rule.as_ref(), &version.serial).to_string(),
+        renew_at: version.renew_at(rule.as_ref()).to_string(),
         certificate: to_pem("CERTIFICATE", &version.certificate),
         chain: pem_chain(bundle.chain()),
         ca_chain: pem_chain(&version.chain),

@@ -16,6 +16,7 @@ mod common;
 mod compartments;
 mod conventions;
 mod crl;
+mod early_renewals;
 mod enrollment;
 mod formats;
 mod hostile;

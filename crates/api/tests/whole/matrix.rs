@@ -103,6 +103,8 @@ struct Acme {
     account: String,
     order: String,
     key: String,
+    /// A call to renew early, of its CA.
+    early: String,
 }
 
 /// Two compartments with one of each kind of resource, and somebody of each role.
@@ -149,7 +151,10 @@ impl World {
         let wish = json!({"name": "key", "directory": format!("{side}-directory")});
         let key = app.post("/v1/acme-eab-keys", wish).await.is(201).json();
         let key = key["id"].as_str().unwrap().to_owned();
-        Acme { account: call.account.id.to_string(), order: order.order.id.to_string(), key }
+        let early = format!("/v1/certificate-authorities/{side}-ca/early-renewals");
+        let early =
+            app.post(&early, json!({"reason": "matrix"})).await.is(201).json()["id"].as_str().unwrap().to_owned();
+        Acme { account: call.account.id.to_string(), order: order.order.id.to_string(), key, early }
     }
 
     /// One of each kind of resource in a compartment.
@@ -211,7 +216,8 @@ impl World {
         };
         let mut path = path.replace("{version}", "1").replace("{compartment}", name);
         let acme = &self.acme[usize::from(side == Side::Other)];
-        for (kind, id) in [("account", &acme.account), ("order", &acme.order), ("eabKey", &acme.key)] {
+        let ids = [&acme.account, &acme.order, &acme.key, &acme.early];
+        for (kind, id) in ["account", "order", "eabKey", "earlyRenewal"].into_iter().zip(ids) {
             path = path.replace(&format!("{{{kind}}}"), id);
         }
         for kind in ["vault", "key", "ca", "certificate", "profile", "bundle", "policy", "directory", "enrollmentToken"]
@@ -285,6 +291,7 @@ fn body(id: &str, side: &str, serial: &str) -> Option<Value> {
         "updateWebhook" => json!({"enabled": true}),
         "createAcmeDirectory" => json!({"name": "new", "ca": named("ca")}),
         "replaceAcmeDirectory" => json!({"description": "x"}),
+        "createEarlyRenewal" => json!({"reason": "x"}),
         "createEnrollmentToken" => json!({"name": "new", "ca": named("ca"), "names": ["c.example.com"]}),
         "createEabKey" => json!({"name": "new", "directory": named("directory")}),
         "createUser" | "createGroup" => json!({"name": "new"}),

@@ -51,13 +51,13 @@ impl App {
     pub async fn acme_account(&self, door: &AcmeDoor, id: &str) -> Result<Account, AcmeError> {
         let unknown = || Problem::new(ProblemKind::AccountDoesNotExist, "There is no such account in this directory.");
         let id = AcmeAccountId::parse(id).map_err(|_| unknown())?;
-        let found = self.inner.store.read().await?.acme_account(&id).await?;
+        let found = self.inner.store.glance().await?.acme_account(&id).await?;
         Ok(found.filter(|account| account.directory == door.directory.id).ok_or_else(unknown)?)
     }
 
     /// The account of a key, in use or not.
     pub async fn acme_account_of(&self, door: &AcmeDoor, key: &Jwk) -> Result<Option<Account>, AcmeError> {
-        Ok(self.inner.store.read().await?.acme_account_of(&door.directory.id, &key.thumbprint()).await?)
+        Ok(self.inner.store.glance().await?.acme_account_of(&door.directory.id, &key.thumbprint()).await?)
     }
 
     /// Finds the account of a key or makes one; true: it was made.

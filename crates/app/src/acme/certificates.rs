@@ -26,7 +26,7 @@ impl App {
     /// renewal may bring another chain.
     pub async fn acme_certificate(&self, call: &AcmeCall, id: &str) -> Result<CertificateChains, AcmeError> {
         let id = IssuedId::parse(id).map_err(|_| absent("certificate"))?;
-        let mut read = self.inner.store.read().await?;
+        let mut read = self.inner.store.glance().await?;
         let row = read.issued(&id).await?.filter(|row| row.requester == call.requester());
         let row = row.ok_or_else(|| absent("certificate"))?;
         let versions = read.ca_versions(&row.ca_id).await?;

@@ -37,7 +37,8 @@ impl App {
     /// The directory that a request came to. Disabled ones are absent.
     pub async fn open_acme_directory(&self, name: &str) -> Result<Arc<Directory>, AcmeError> {
         let reference = Reference::parse(name).map_err(|_| absent("directory"))?;
-        let mut read = self.inner.store.read().await?;
+        // The epoch first: what is read behind it is no older.
+        let mut read = self.inner.store.glance().await?;
         let epoch = read.epoch().await?;
         self.inner.context.note_epoch(epoch);
         if let Some((_, known)) = self.inner.acme.directories.0.get(name).filter(|(known, _)| *known == epoch) {

@@ -33,7 +33,7 @@ impl App {
             let view = self.acme_order(call, id).await?;
             let csr = read(csr)?;
             if let Some(issued) = view.order.certificate() {
-                let row = self.inner.store.read().await?.issued(issued).await?;
+                let row = self.inner.store.glance().await?.issued(issued).await?;
                 return match row.is_some_and(|row| row.spki_sha256 == csr.public_key.spki_sha256) {
                     true => Ok(view),
                     false => refuse(ProblemKind::OrderNotReady, "The order has its certificate, for another key."),

@@ -30,6 +30,7 @@ pub use validator::{CaaCheck, ChallengeCheck, Validator};
 pub use view::{AcmeCall, AcmeDoor, Binding, CertificateChains, MacAlgorithm, NewAccount, NewOrder, OrderView};
 
 use certwright_domain::id::AcmeAccountId;
+use std::time::Duration;
 use tokio::sync::OnceCell;
 
 /// What ACME keeps in memory, on this node.
@@ -48,11 +49,17 @@ pub struct AcmeSettings {
     pub public_url: String,
     /// Limits.
     pub limits: AcmeLimits,
+    /// How long the request that answers a challenge waits for the first look at its proof; zero: all are looked at later.
+    pub first_look: Duration,
 }
 
 impl Default for AcmeSettings {
     fn default() -> Self {
-        Self { public_url: "https://certwright.invalid".to_owned(), limits: AcmeLimits::default() }
+        Self {
+            public_url: "https://certwright.invalid".to_owned(),
+            limits: AcmeLimits::default(),
+            first_look: Duration::ZERO,
+        }
     }
 }
 

@@ -1,7 +1,9 @@
 //! Nonces (RFC 8555 section 6.5): time and randomness with an authenticator, so that no unused one takes up any room; used
 //! ones are rows until they would be too old anyway. So they hold on every node and after a restart, and each is good once.
 //!
-//! Requests that come at once share a transaction: whoever has the turn takes all that wait.
+//! Requests that come at once share a transaction: whoever has the turn takes all that wait. Nobody waits for the disk: the
+//! durable commit of what a request does takes its nonce along (`Store::take_acme_nonces`), and a request that does nothing
+//! does nothing when it is said twice.
 
 use super::problem::{AcmeError, ProblemKind, refuse};
 use crate::App;
@@ -9,6 +11,8 @@ use aws_lc_rs::constant_time::verify_slices_are_equal;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use certwright_domain::time::{Span, Timestamp};
+use certwright_store::AcmeNonce;
+use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 use tokio::sync::oneshot;
 
@@ -22,13 +26,12 @@ const TAG: usize = 16;
 /// Nonces that wait to be taken.
 #[derive(Default)]
 pub(crate) struct Nonces {
-    waiting: Mutex<Vec<Waiting>>,
+    waiting: Mutex<VecDeque<Waiting>>,
     turn: tokio::sync::Mutex<()>,
 }
 
 struct Waiting {
-    body: Vec<u8>,
-    expires_at: Timestamp,
+    nonce: AcmeNonce,
     answer: oneshot::Sender<bool>,
 }
 
@@ -63,32 +66,34 @@ impl App {
         if expires_at <= now {
             return bad();
         }
-        if self.take_nonce(body.to_vec(), expires_at).await? { Ok(()) } else { bad() }
+        if self.take_nonce(AcmeNonce { body: body.to_vec(), expires_at }).await? { Ok(()) } else { bad() }
     }
 
-    async fn take_nonce(&self, body: Vec<u8>, expires_at: Timestamp) -> Result<bool, AcmeError> {
+    async fn take_nonce(&self, nonce: AcmeNonce) -> Result<bool, AcmeError> {
         let nonces = &self.inner.acme.nonces;
         let (answer, mut answered) = oneshot::channel();
         let waiting = || nonces.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        waiting().push(Waiting { body, expires_at, answer });
+        waiting().push_back(Waiting { nonce, answer });
         let _turn = nonces.turn.lock().await;
-        match answered.try_recv() {
-            Ok(taken) => return Ok(taken),
-            // Whoever had the turn failed or went away: the nonce may be gone.
-            Err(oneshot::error::TryRecvError::Closed) => return Ok(false),
-            Err(oneshot::error::TryRecvError::Empty) => {}
+        loop {
+            match answered.try_recv() {
+                Ok(taken) => return Ok(taken),
+                // Whoever had the turn failed or went away: the nonce may be gone.
+                Err(oneshot::error::TryRecvError::Closed) => return Ok(false),
+                Err(oneshot::error::TryRecvError::Empty) => {}
+            }
+            // Those in front, until ours was among them.
+            let batch: Vec<Waiting> = {
+                let mut waiting = waiting();
+                let count = waiting.len().min(AcmeNonce::MOST);
+                waiting.drain(..count).collect()
+            };
+            let (batch, answers): (Vec<_>, Vec<_>) = batch.into_iter().map(|one| (one.nonce, one.answer)).unzip();
+            let taken = self.inner.store.take_acme_nonces("acme.use-nonces", &batch).await?;
+            for (answer, taken) in answers.into_iter().zip(taken) {
+                // Who does not listen any more has no use for it.
+                let _ = answer.send(taken);
+            }
         }
-        let batch = std::mem::take(&mut *waiting());
-        let mut tx = self.inner.store.begin("acme.use-nonces").await?;
-        let mut outcomes = Vec::with_capacity(batch.len());
-        for one in &batch {
-            outcomes.push(tx.use_acme_nonce(&one.body, one.expires_at).await?);
-        }
-        tx.commit().await?;
-        for (one, taken) in batch.into_iter().zip(outcomes) {
-            // Who does not listen any more has no use for it.
-            let _ = one.answer.send(taken);
-        }
-        Ok(answered.try_recv().unwrap_or(false))
     }
 }

@@ -47,7 +47,7 @@ impl App {
         // A renewal that we asked for ourselves is not counted (RFC 9773 section 5).
         let spent = if renews { None } else { Some(self.spend_order(call.account.id.as_str())?) };
         let now = self.now();
-        let mut read = self.inner.store.read().await?;
+        let mut read = self.inner.store.glance().await?;
         let mut authorizations = Vec::with_capacity(identifiers.len());
         for identifier in &identifiers {
             authorizations.push(self.authorization_for(call, &mut *read, identifier).await?);
@@ -94,7 +94,7 @@ impl App {
             return Err(of_names(vec![about(ProblemKind::RejectedIdentifier, &identifier, text)]));
         }
         self.judge_names(call, std::slice::from_ref(&identifier))?;
-        let mut read = self.inner.store.read().await?;
+        let mut read = self.inner.store.glance().await?;
         let (authorization, new) = self.authorization_for(call, &mut *read, &identifier).await?;
         if new {
             self.check_pending(call, &mut *read, &[&authorization]).await?;
@@ -111,7 +111,7 @@ impl App {
     /// An order of the account.
     pub async fn acme_order(&self, call: &AcmeCall, id: &str) -> Result<OrderView, AcmeError> {
         let id = AcmeOrderId::parse(id).map_err(|_| absent("order"))?;
-        let mut read = self.inner.store.read().await?;
+        let mut read = self.inner.store.glance().await?;
         let order = read.acme_order(&id).await?;
         let order = order.filter(|order| order.account == call.account.id).ok_or_else(|| absent("order"))?;
         self.view_order(&mut *read, order).await
@@ -120,7 +120,7 @@ impl App {
     /// Orders of the account, newest first.
     pub async fn acme_orders_of(&self, call: &AcmeCall, page: &PageRequest) -> Result<Page<Order>, AcmeError> {
         let filter = AcmeFilter { account: Some(call.account.id.clone()), directory: None };
-        let found = self.inner.store.read().await?.acme_orders(&filter, page).await;
+        let found = self.inner.store.glance().await?.acme_orders(&filter, page).await;
         found.map_err(|error| match error {
             certwright_store::Error::BadCursor => {
                 Problem::new(ProblemKind::Malformed, "The cursor does not belong to this list.").into()
@@ -297,7 +297,7 @@ impl App {
         if !shared {
             return refuse(ProblemKind::Malformed, "The order has no name of the certificate that it is to replace.");
         }
-        if self.inner.store.read().await?.acme_order_replacing(&row.id).await?.is_some() {
+        if self.inner.store.glance().await?.acme_order_replacing(&row.id).await?.is_some() {
             return refuse(
                 ProblemKind::AlreadyReplaced,
                 "The certificate that the order is to replace was replaced already.",

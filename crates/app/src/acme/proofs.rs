@@ -11,11 +11,12 @@ impl App {
     /// An authorization of the account.
     pub async fn acme_authorization(&self, call: &AcmeCall, id: &str) -> Result<Authorization, AcmeError> {
         let id = AcmeAuthorizationId::parse(id).map_err(|_| absent("authorization"))?;
-        let found = self.inner.store.read().await?.acme_authorization(&id).await?;
+        let found = self.inner.store.glance().await?.acme_authorization(&id).await?;
         found.filter(|it| it.account == call.account.id).ok_or_else(|| absent("authorization"))
     }
 
-    /// The account is ready for a challenge: somebody looks, on this node at once. An authorization that has come to an end,
+    /// The account is ready for a challenge: somebody looks, on this node at once, and where that takes no time before the
+    /// answer. Nothing is promised before it is written: a request that is cut off in the middle is asked again. An authorization that has come to an end,
     /// or that is being looked at, is answered as it is.
     pub async fn answer_acme_challenge(
         &self,
@@ -28,8 +29,10 @@ impl App {
         // Claimed by this node: others look when it has not come back by then.
         let Some(answered) = found.answered(method, now.plus(LOOKING), now) else { return Ok(found) };
         self.may_try_again(call.account.id.as_str(), &found.identifier.to_string())?;
+        let looked = self.look_first(call, &answered).await;
+        let after = looked.as_ref().map_or(&answered, |(_, after)| after);
         let mut tx = self.inner.store.begin("acme.answer-challenge").await?;
-        match tx.update_acme_authorization(&answered).await {
+        match tx.update_acme_authorization(after).await {
             Ok(()) => tx.commit().await?,
             // Another request was faster.
             Err(certwright_store::Error::Stale { .. }) => {
@@ -38,8 +41,12 @@ impl App {
             }
             Err(error) => return Err(error.into()),
         }
-        self.inner.acme.queue.push(answered.id.clone());
-        Ok(Authorization { revision: answered.revision.saturating_add(1), ..answered })
+        match &looked {
+            Some((outcome, after)) => self.tell_of_attempt(&call.account, &call.door.directory, after, outcome),
+            None => self.inner.acme.queue.push(answered.id.clone()),
+        }
+        let after = looked.map_or(answered, |(_, after)| after);
+        Ok(Authorization { revision: after.revision.saturating_add(1), ..after })
     }
 
     /// The authorization of a challenge.

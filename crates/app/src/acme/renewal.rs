@@ -26,9 +26,12 @@ impl App {
         let found = self.find_renewal(id).await?.filter(|(row, _)| row.ca_id == door.directory.ca);
         let (row, _) = found.ok_or_else(|| absent("certificate"))?;
         let window = self.window_of(&row).await?;
-        let over = window.end <= self.now();
         let website = door.directory.settings.website().map(ToString::to_string);
-        Ok(RenewalInfo { window, explanation_url: website.filter(|_| over) })
+        let explanation_url = match window.end <= self.now() {
+            true => website,
+            false => self.explanation_of(&row).await?,
+        };
+        Ok(RenewalInfo { window, explanation_url })
     }
 
     /// The certificate that an identifier names.
@@ -37,7 +40,7 @@ impl App {
             let detail = "A certificate is named by base64url of its authority key identifier, `.`, and base64url of its serial.";
             Problem::new(ProblemKind::Malformed, detail)
         })?;
-        let rows = self.inner.store.read().await?.issued_by_serial(&serial).await?;
+        let rows = self.inner.store.glance().await?.issued_by_serial(&serial).await?;
         for row in rows.into_iter().filter(|row| row.kind == IssuedKind::Leaf) {
             let certificate = read_certificate(&row.certificate).map_err(Error::from)?;
             if certificate.authority_key_id.as_ref() == Some(&authority) {
@@ -47,9 +50,17 @@ impl App {
         Ok(None)
     }
 
+    /// Where the call is explained that moved its renewal.
+    async fn explanation_of(&self, row: &IssuedCertificate) -> Result<Option<String>, AcmeError> {
+        let mut read = self.inner.store.glance().await?;
+        let Some(moved) = read.moved_renewal(&row.id).await? else { return Ok(None) };
+        let call = read.early_renewal(&moved.call).await?;
+        Ok(call.and_then(|call| call.terms.explanation_url).map(|url| url.to_string()))
+    }
+
     /// When it is to be renewed; at once when it, or the CA's version that signed it, was revoked.
     pub(super) async fn window_of(&self, row: &IssuedCertificate) -> Result<RenewalWindow, AcmeError> {
-        let version = self.inner.store.read().await?.ca_version(&row.ca_id, row.ca_version).await?;
+        let version = self.inner.store.glance().await?.ca_version(&row.ca_id, row.ca_version).await?;
         let of_ca = version.and_then(|version| version.revocation);
         let at_once = row.revocation.or(of_ca).map(|revocation| revocation.at);
         Ok(renewal_window(&row.validity, row.renew_at, at_once))

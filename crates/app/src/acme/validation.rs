@@ -3,7 +3,7 @@
 //! Whoever looks has claimed the row (`due_at` lies ahead); an outcome is written by compare-and-swap. A node that dies in
 //! between leaves a row that is due again when the claim ends.
 
-use super::{CaaCheck, ChallengeCheck};
+use super::{AcmeCall, CaaCheck, ChallengeCheck};
 use crate::change::by_id;
 use crate::{App, Error};
 use base64::Engine as _;
@@ -12,7 +12,7 @@ use certwright_domain::acme::{Account, Attempt, Authorization, Directory, Failur
 use certwright_domain::id::AcmeAuthorizationId;
 use certwright_domain::san::San;
 use certwright_domain::time::Span;
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::sync::{Mutex, PoisonError};
 use tokio::sync::Notify;
 
@@ -23,11 +23,28 @@ const OTHERS: Span = Span::from_s(15);
 /// Most that wait in memory; the others are found in the database when their claim ends.
 const QUEUE: usize = 10_000;
 
+/// First looks at a time.
+const FIRST_LOOKS: usize = 64;
+
 /// What was answered on this node and has not been looked at.
 #[derive(Default)]
 pub(crate) struct Queue {
     waiting: Mutex<VecDeque<AcmeAuthorizationId>>,
     more: Notify,
+    /// What the requests that answer look at themselves.
+    first: Mutex<HashSet<AcmeAuthorizationId>>,
+}
+
+/// Somebody takes the first look at a proof; dropped, he has stopped.
+pub(super) struct FirstLook<'a> {
+    queue: &'a Queue,
+    id: AcmeAuthorizationId,
+}
+
+impl Drop for FirstLook<'_> {
+    fn drop(&mut self) {
+        self.queue.first.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.id);
+    }
 }
 
 impl Queue {
@@ -37,6 +54,13 @@ impl Queue {
             waiting.push_back(id);
             self.more.notify_one();
         }
+    }
+
+    /// A first look; `None`: somebody takes one at this proof, or too many are being taken.
+    pub(super) fn first_look(&self, id: &AcmeAuthorizationId) -> Option<FirstLook<'_>> {
+        let mut first = self.first.lock().unwrap_or_else(PoisonError::into_inner);
+        let free = first.len() < FIRST_LOOKS && first.insert(id.clone());
+        free.then(|| FirstLook { queue: self, id: id.clone() })
     }
 
     fn pop(&self) -> Option<AcmeAuthorizationId> {
@@ -87,7 +111,7 @@ impl App {
 
     /// Looks at a proof once and writes down what came of it.
     pub async fn look_at_acme_proof(&self, id: &AcmeAuthorizationId) -> Result<(), Error> {
-        let mut read = self.inner.store.read().await?;
+        let mut read = self.inner.store.glance().await?;
         let Some(authorization) = read.acme_authorization(id).await? else { return Ok(()) };
         let account = read.acme_account(&authorization.account).await?;
         let directory = read.acme_directory(&by_id(authorization.directory.as_str())?).await?;
@@ -105,6 +129,39 @@ impl App {
             Err(certwright_store::Error::Stale { .. }) => return Ok(()),
             Err(error) => return Err(error.into()),
         }
+        self.tell_of_attempt(&account, &directory, &after, &outcome);
+        Ok(())
+    }
+
+    /// Looks at a proof that was answered just now, if that does not take long; `None`: it is to be looked at from the queue.
+    /// Most clients show their proof to a neighbour: answer, look and outcome are one commit then instead of two.
+    pub(super) async fn look_first(
+        &self,
+        call: &AcmeCall,
+        answered: &Authorization,
+    ) -> Option<(Attempt, Authorization)> {
+        let patience = self.inner.settings.acme.first_look;
+        if patience.is_zero() {
+            return None;
+        }
+        let _looking = self.inner.acme.queue.first_look(&answered.id)?;
+        let directory = &call.door.directory;
+        let look = self.attempt(answered, &call.account, directory);
+        let outcome = tokio::time::timeout(patience, look).await.ok()??;
+        let now = self.now();
+        let valid_until = now.plus(directory.settings.authorization_lifetime());
+        let after = answered.attempted(&outcome, directory.settings.vantage_points(), valid_until, now)?;
+        Some((outcome, after))
+    }
+
+    /// Log, limits and metrics, once it is written down.
+    pub(super) fn tell_of_attempt(
+        &self,
+        account: &Account,
+        directory: &Directory,
+        after: &Authorization,
+        outcome: &Attempt,
+    ) {
         if let Err(failure) = &outcome.outcome {
             tracing::info!(
                 acme.directory = %directory.settings.name(),
@@ -123,7 +180,6 @@ impl App {
         let result = if outcome.outcome.is_ok() { "proven" } else { "failed" };
         metrics::counter!("certwright_acme_proofs_total", "challenge" => outcome.method.as_str(), "result" => result)
             .increment(1);
-        Ok(())
     }
 
     async fn attempt(

@@ -13,7 +13,6 @@ use certwright_domain::managed::{
     VersionReason, Wish,
 };
 use certwright_domain::name::Reference;
-use certwright_domain::renewal::renew_at;
 use certwright_domain::stage::VersionPointers;
 
 /// How often an ensure looks again because another request was faster.
@@ -316,7 +315,7 @@ fn due(
 ) -> Option<certwright_domain::time::Timestamp> {
     let waiting = certificate.versions.current.is_some_and(|current| certificate.versions.latest > current);
     let current = current.filter(|_| certificate.state == CertificateState::Active && !waiting)?;
-    let due = renew_at(&current.validity, certificate.renewal.rule.as_ref(), &current.serial);
+    let due = current.renew_at(certificate.renewal.rule.as_ref());
     (due <= now).then_some(due)
 }
 

@@ -112,6 +112,7 @@ impl App {
             reason: VersionReason::Imported,
             created_at: self.now(),
             revocation: None,
+            moved: None,
         };
         let mut tx = self.inner.store.begin("certificate.import").await?;
         // The vault's key must not move while a new key comes to rest on it.

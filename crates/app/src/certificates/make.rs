@@ -15,7 +15,6 @@ use certwright_domain::managed::{
     overdue_at,
 };
 use certwright_domain::name::ResourceName;
-use certwright_domain::renewal::renew_at;
 use certwright_domain::validity::{RequestedValidity, Validity};
 use certwright_domain::violation::Verdict;
 use certwright_pki::read_public_key;
@@ -200,7 +199,7 @@ impl App {
         let current = version.filter(|version| certificate.versions.current == Some(version.number));
         if let Some(version) = current {
             let rule = certificate.renewal.rule;
-            let due = renew_at(&version.validity, rule.as_ref(), &version.serial);
+            let due = version.renew_at(rule.as_ref());
             certificate.overdue_at = Some(overdue_at(due, &version.validity));
         }
     }
@@ -285,6 +284,7 @@ fn version_of(
         reason: making.reason,
         created_at: now,
         revocation: None,
+        moved: None,
     }
 }
 

@@ -10,7 +10,6 @@ use certwright_domain::managed::{
     plan_renewal,
 };
 use certwright_domain::name::Reference;
-use certwright_domain::renewal::renew_at;
 use certwright_domain::secret::SecretBytes;
 use certwright_domain::time::Timestamp;
 use certwright_pki::read_certificate;
@@ -210,7 +209,7 @@ pub(super) async fn shown_version(
 
 pub(super) fn staged(certificate: &ManagedCertificate, version: CertificateVersion) -> CertificateVersionView {
     let stages = certificate.versions.stages(version.number, false);
-    let renew_at = renew_at(&version.validity, certificate.renewal.rule.as_ref(), &version.serial);
+    let renew_at = version.renew_at(certificate.renewal.rule.as_ref());
     CertificateVersionView { version, stages, renew_at }
 }
 
@@ -227,7 +226,7 @@ pub(super) fn outlook(
         state: certificate.state,
         automatic: certificate.renewal.automatic,
         validity: current.map(|version| version.validity),
-        renew_at: current.map(|version| renew_at(&version.validity, rule, &version.serial)),
+        renew_at: current.map(|version| version.renew_at(rule)),
         revoked: current.is_some_and(|version| version.revocation.is_some()),
         pending: certificate.versions.current.is_some_and(|current| certificate.versions.latest > current),
     };

@@ -93,7 +93,7 @@ impl App {
             profile: String::new(),
             key_algorithm,
             validity: certificate.validity,
-            renew_at: renew_at(&certificate.validity, None, &certificate.serial),
+            renew_at: renew_at(&certificate.validity, None, &certificate.serial, None),
             requester: call.caller.id(),
             requester_name: call.caller.name().to_owned(),
             request_id: call.request_id.clone(),

@@ -159,7 +159,7 @@ impl App {
         let approved = self.decide(&work).into_result().map_err(Error::Rejected)?;
         self.count_names(approved.names())?;
         let mut signed = self.sign_approved(call, &work, approved).await?;
-        signed.row.renew_at = renew_at(&signed.row.validity, rule, &signed.row.serial);
+        signed.row.renew_at = renew_at(&signed.row.validity, rule, &signed.row.serial, None);
         let (epoch, ground) = (work.epoch, work.leave.ground());
         Ok(SignedLeaf { signed, epoch, ground, above: Arc::clone(&work.issuer.ca_chain) })
     }
@@ -261,7 +261,7 @@ impl App {
             profile: work.profile.1.name().to_string(),
             key_algorithm,
             validity: certificate.validity,
-            renew_at: renew_at(&certificate.validity, None, &certificate.serial),
+            renew_at: renew_at(&certificate.validity, None, &certificate.serial, None),
             requester: call.caller.id(),
             requester_name: call.caller.name().to_owned(),
             request_id: call.request_id.clone(),

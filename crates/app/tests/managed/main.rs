@@ -12,10 +12,10 @@
 #[path = "../common/mod.rs"]
 mod common;
 #[path = "../issuing/kit.rs"]
-#[expect(dead_code, reason = "shared with the tests of issuing, which use all of it")]
 mod kit;
 
 mod authorities;
+mod early;
 mod ensure;
 mod import;
 mod lifecycle;

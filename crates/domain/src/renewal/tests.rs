@@ -86,7 +86,7 @@ fn serial(last: [u8; 4]) -> Serial {
 fn the_spread_is_small_late_and_decided_by_the_serial() {
     let rule = RenewalRule::new(days(60), days(15), Span::from_days(90)).unwrap();
     let due = due_by_rule(&ninety(), Some(&rule));
-    let spread = |last| renew_at(&ninety(), Some(&rule), &serial(last)).ms_since(due);
+    let spread = |last| renew_at(&ninety(), Some(&rule), &serial(last), None).ms_since(due);
     assert_eq!(spread([0; 4]), 0);
     // A hundredth of ninety days: 21 hours 36 minutes.
     let hundredth = 90 * 86_400 * 10;
@@ -95,7 +95,7 @@ fn the_spread_is_small_late_and_decided_by_the_serial() {
     // A tenth of what is left, where that is less.
     let late = RenewalRule::new(None, Some(Span::from_hours(1)), Span::from_days(90)).unwrap();
     let due = due_by_rule(&ninety(), Some(&late));
-    let most = renew_at(&ninety(), Some(&late), &serial([0xff; 4])).ms_since(due);
+    let most = renew_at(&ninety(), Some(&late), &serial([0xff; 4]), None).ms_since(due);
     assert!((359_000..360_000).contains(&most), "{most}");
 }
 
@@ -108,7 +108,41 @@ proptest! {
         let validity = Validity::new(start, start.plus(Span::from_s(seconds.saturating_sub(1)))).unwrap();
         let rule = RenewalRule::new(Some(Span::from_s(interval)), Some(Span::from_s(advance)), Span::from_days(500));
         let rule = rule.ok();
-        let (due, at) = (due_by_rule(&validity, rule.as_ref()), renew_at(&validity, rule.as_ref(), &serial(last)));
+        let (due, at) = (due_by_rule(&validity, rule.as_ref()), renew_at(&validity, rule.as_ref(), &serial(last), None));
         prop_assert!(due <= at && at <= validity.not_after());
     }
+}
+
+#[test]
+fn i6_a_call_to_renew_early_makes_nothing_later() {
+    let rule = RenewalRule::new(days(60), None, Span::from_days(90)).unwrap();
+    let serial = Serial::from_bytes(&[1, 2, 3, 4, 5, 6, 7, 8]).unwrap();
+    let usual = renew_at(&ninety(), Some(&rule), &serial, None);
+    for (moved, expected) in [(-1, -1), (0, 0), (1, 0)] {
+        let moved = usual.plus(Span::from_days(moved));
+        assert_eq!(renew_at(&ninety(), Some(&rule), &serial, Some(moved)), usual.plus(Span::from_days(expected)));
+    }
+}
+
+#[test]
+fn i6_the_terms_of_a_call_are_bounded() {
+    let now = ninety().not_before();
+    let judge = |raw| EarlyRenewalTerms::judge(raw, now);
+    let plain = judge(RawEarlyRenewal::default()).unwrap();
+    assert_eq!((plain.from, plain.spread, plain.issued_before), (now, Span::from_days(1), now));
+    // What begins in the past begins now: nobody renews in a time that is over.
+    let past = RawEarlyRenewal { from: Some(now.minus(Span::from_days(9))), ..RawEarlyRenewal::default() };
+    assert_eq!(judge(past).unwrap().from, now);
+    let at = |span| Some(now.plus(span));
+    for (from, spread, issued_before, faults) in [
+        (at(Span::from_days(365)), days(365), None, vec![]),
+        (at(Span::from_days(366)), days(366), at(Span::from_ms(1)), vec!["/from", "/within", "/issuedBefore"]),
+        (None, Some(Span::from_ms(0)), at(Span::from_ms(0)), vec![]),
+    ] {
+        let raw = RawEarlyRenewal { from, spread, issued_before, ..RawEarlyRenewal::default() };
+        let found: Vec<String> = judge(raw).err().unwrap_or_default().into_iter().map(|(pointer, _)| pointer).collect();
+        assert_eq!(found, faults);
+    }
+    let reason = RawEarlyRenewal { reason: "x".repeat(2_000), ..RawEarlyRenewal::default() };
+    assert_eq!(judge(reason).unwrap_err().first().unwrap().0, "/reason");
 }

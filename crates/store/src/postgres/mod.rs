@@ -5,6 +5,8 @@ mod insert;
 mod plans;
 #[path = "../queries/mod.rs"]
 pub(crate) mod queries;
+#[cfg(test)]
+mod relaxed;
 
 pub(super) use insert::{insert_audit, insert_issued, insert_recordings};
 
@@ -28,6 +30,13 @@ pub(super) type Row = sqlx::postgres::PgRow;
 
 /// Begins a write transaction.
 pub(super) const BEGIN_WRITE: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
+/// What an insert begins with that is a transaction of its own and whose commit nobody waits for on disk: the setting ends with
+/// it. The next commit that is waited for flushes the log up to its own end, and so this one with it. Between this and
+/// [`RELAXED_ROWS`] stand rows of values.
+pub(super) const RELAXED: &str = "WITH relaxed AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true) AS level) \
+     INSERT INTO acme_nonces (nonce, expires_at) SELECT v.* FROM relaxed, (VALUES ";
+/// What comes behind them.
+pub(super) const RELAXED_ROWS: &str = ") AS v WHERE relaxed.level = 'off'";
 /// Begins a read transaction: one snapshot.
 pub(super) const BEGIN_READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 /// Begins a transaction of the group commit, takes a chain of the audit trail and reads the epoch, in one round trip. Its shared lock keeps the epoch from
@@ -124,6 +133,11 @@ pub(super) const MIGRATIONS: &[Step] = &[
         number: 18,
         name: "0018_certificate_trusts",
         sql: include_str!("../../../../migrations/postgres/0018_certificate_trusts.sql"),
+    },
+    Step {
+        number: 19,
+        name: "0019_early_renewals",
+        sql: include_str!("../../../../migrations/postgres/0019_early_renewals.sql"),
     },
 ];
 

@@ -28,7 +28,7 @@ macro_rules! version_columns {
         "v.certificate_id, v.number, v.version_name, v.key_id, v.key_version, v.csr, v.issued_id, v.certificate, v.chain, \
          v.serial, v.fingerprint, v.spki_sha256, v.subject, v.names, v.key_algorithm, v.not_before, v.not_after, \
          v.exportable AS version_exportable, v.reason, v.created_at AS version_created_at, i.revoked_at, \
-         i.revocation_reason"
+         i.revocation_reason, m.renew_at AS moved"
     };
 }
 
@@ -46,7 +46,8 @@ macro_rules! select_both {
             ", ",
             version_columns!(),
             " FROM certificates c JOIN certificate_versions v ON v.certificate_id = c.id \
-             LEFT JOIN issued_certificates i ON i.id = v.issued_id ",
+             LEFT JOIN issued_certificates i ON i.id = v.issued_id \
+             LEFT JOIN moved_renewals m ON m.issued_id = v.issued_id ",
             $rest
         )
     };
@@ -124,6 +125,7 @@ fn read_version(row: &super::Row) -> Result<CertificateVersion> {
         reason: row.parse("reason", VersionReason::parse)?,
         created_at: row.time("version_created_at")?,
         revocation: row.revocation()?,
+        moved: row.time_optional("moved")?,
     })
 }
 
@@ -315,6 +317,7 @@ impl CertificateQueries for Session {
                     "SELECT ",
                     version_columns!(),
                     " FROM certificate_versions v LEFT JOIN issued_certificates i ON i.id = v.issued_id \
+                     LEFT JOIN moved_renewals m ON m.issued_id = v.issued_id \
                      WHERE v.certificate_id = $1 AND v.number < $2 ORDER BY v.number DESC LIMIT $3"
                 ))
                 .bind(id.as_str())

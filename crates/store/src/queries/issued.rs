@@ -202,6 +202,7 @@ impl IssuedQueries for Session {
                 )
                 .await?;
             }
+            self.execute(sql("DELETE FROM moved_renewals WHERE issued_id = $1").bind(&id)).await?;
             // Revoked or released meanwhile: it stays, and so do its names, because the whole transaction would be undone.
             let deleted = self
                 .execute(

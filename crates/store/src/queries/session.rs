@@ -11,6 +11,8 @@ use std::future::Future;
 pub(crate) struct Session {
     /// `None` once the transaction has ended.
     held: Option<Held>,
+    /// There is no transaction: nothing is written, and nothing to be undone.
+    is_glance: bool,
     /// The statement that spoiled it. PostgreSQL would answer COMMIT with a silent rollback, SQLite would commit the rest:
     /// neither is wanted.
     spoiled: Option<Error>,
@@ -31,8 +33,14 @@ impl Session {
         Self::begin(database.reader().await?, BEGIN_READ).await
     }
 
+    /// Takes a connection for reading without a transaction: each statement sees what is committed when it begins.
+    pub(crate) async fn glance(database: &Database) -> Result<Self> {
+        let held = Some(database.reader().await?);
+        Ok(Self { held, is_glance: true, spoiled: None, owes: false, audit: Vec::new() })
+    }
+
     async fn begin(held: Held, statement: &'static str) -> Result<Self> {
-        let mut session = Self { held: Some(held), spoiled: None, owes: false, audit: Vec::new() };
+        let mut session = Self { held: Some(held), is_glance: false, spoiled: None, owes: false, audit: Vec::new() };
         session.run(async |connection| sqlx::raw_sql(statement).execute(connection).await.map(drop)).await?;
         Ok(session)
     }
@@ -102,6 +110,7 @@ impl Session {
 
     /// Runs one of the batched inserts, which speak in our errors.
     pub(super) async fn bulk(&mut self, work: impl AsyncFnOnce(&mut Connection) -> Result<()>) -> Result<()> {
+        self.refuse_a_glance()?;
         let mut failure = None;
         self.run(async |connection| {
             failure = work(connection).await.err();
@@ -114,8 +123,17 @@ impl Session {
         }
     }
 
+    /// Outside of a transaction nothing is written.
+    fn refuse_a_glance(&self) -> Result<()> {
+        match self.is_glance {
+            true => Err(Error::Driver("a glance cannot write".to_owned())),
+            false => Ok(()),
+        }
+    }
+
     /// Executes the statement; how many rows it changed.
     pub(super) async fn execute(&mut self, statement: Statement<'_>) -> Result<u64> {
+        self.refuse_a_glance()?;
         self.run(async |connection| statement.execute(connection).await.map(|done| done.rows_affected())).await
     }
 
@@ -129,6 +147,12 @@ impl Session {
         self.run(async |connection| statement.fetch_all(connection).await).await
     }
 
+    /// What a test wants to know of the connection: one row.
+    #[cfg(test)]
+    pub(crate) async fn ask(&mut self, question: &'static str) -> Result<Row> {
+        self.run(async |connection| sqlx::query(question).fetch_one(connection).await).await
+    }
+
     /// The rows of a statement that was put together from literals; values are bound.
     pub(super) async fn built(&mut self, mut builder: sqlx::QueryBuilder<Driver>) -> Result<Vec<Row>> {
         self.run(async |connection| builder.build().fetch_all(connection).await).await
@@ -137,7 +161,7 @@ impl Session {
 
 impl Drop for Session {
     fn drop(&mut self) {
-        if let Some(mut held) = self.held.take() {
+        if let Some(mut held) = self.held.take().filter(|_| !self.is_glance) {
             match tokio::runtime::Handle::try_current() {
                 Ok(runtime) => drop(runtime.spawn(roll_back(held))),
                 // Nobody can wait for a rollback: the connection's own end is one.

@@ -6,6 +6,9 @@ mod insert;
 mod plans;
 #[path = "../queries/mod.rs"]
 pub(crate) mod queries;
+mod reader;
+#[cfg(test)]
+mod relaxed;
 
 pub(super) use insert::{insert_audit, insert_issued, insert_recordings};
 
@@ -14,8 +17,8 @@ use crate::migrations::Step;
 use crate::rows::Digest;
 use certwright_domain::serial::Sha256;
 use checkpoint::{Checkpointer, WRITER_PAGES, Written};
-use sqlx::pool::PoolConnection;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+use reader::Readers;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection as _, QueryBuilder};
 use std::ops::{Deref, DerefMut};
 use std::os::unix::fs::PermissionsExt;
@@ -33,19 +36,26 @@ pub(super) type Connection = sqlx::SqliteConnection;
 pub(super) type Row = sqlx::sqlite::SqliteRow;
 
 /// Begins a write transaction. IMMEDIATE: a read that turns into a write later would fail at once when another process
-/// writes.
-pub(super) const BEGIN_WRITE: &str = "BEGIN IMMEDIATE";
+/// writes. Every beginning says first how its commit is to be synced, which cannot be changed inside a transaction: so none
+/// inherits it from the one before, however that ended.
+pub(super) const BEGIN_WRITE: &str = "PRAGMA synchronous = FULL; BEGIN IMMEDIATE";
+/// What an insert begins with that is a transaction of its own and whose commit nobody waits for on disk: the next commit
+/// that is waited for syncs the same log. Between this and [`RELAXED_ROWS`] stand rows of values.
+pub(super) const RELAXED: &str =
+    "PRAGMA synchronous = NORMAL; INSERT INTO acme_nonces (nonce, expires_at) SELECT v.* FROM (VALUES ";
+/// What comes behind them.
+pub(super) const RELAXED_ROWS: &str = ") AS v WHERE true";
 /// Begins a read transaction: one snapshot.
 pub(super) const BEGIN_READ: &str = "BEGIN";
 /// Begins a transaction of the group commit, reads the head of the audit chain and then the epoch, which the writer's lock keeps from moving until the end.
-pub(super) const BEGIN_RECORD: &str = "BEGIN IMMEDIATE; SELECT chain, sequence, hash FROM audit_chains ORDER BY chain LIMIT 1; \
-     SELECT number FROM epoch WHERE id = 1";
+pub(super) const BEGIN_RECORD: &str = "PRAGMA synchronous = FULL; BEGIN IMMEDIATE; \
+     SELECT chain, sequence, hash FROM audit_chains ORDER BY chain LIMIT 1; SELECT number FROM epoch WHERE id = 1";
 /// Takes the chain that this transaction appends to, until its end: the writer's lock holds it.
 pub(super) const TAKE_CHAIN: &str = "SELECT chain, sequence, hash FROM audit_chains ORDER BY chain LIMIT 1";
 /// The same when nothing was free, which cannot be.
 pub(super) const WAIT_FOR_CHAIN: &str = TAKE_CHAIN;
 /// Begins a migration.
-pub(super) const BEGIN_MIGRATION: &str = "BEGIN IMMEDIATE";
+pub(super) const BEGIN_MIGRATION: &str = "PRAGMA synchronous = FULL; BEGIN IMMEDIATE";
 /// Keeps recordings out before the epoch is raised: the writer's lock does so already.
 pub(super) const LOCK_EPOCH: &str = "SELECT 1";
 /// Keeps the epoch from moving until the transaction ends: the writer's lock does so already.
@@ -117,14 +127,17 @@ pub(super) const MIGRATIONS: &[Step] = &[
         name: "0018_certificate_trusts",
         sql: include_str!("../../../../migrations/sqlite/0018_certificate_trusts.sql"),
     },
+    Step {
+        number: 19,
+        name: "0019_early_renewals",
+        sql: include_str!("../../../../migrations/sqlite/0019_early_renewals.sql"),
+    },
 ];
 
 /// Waiting for the writer or a reader longer than this is [`Error::Unavailable`].
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Waiting for another process' lock.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-/// Read connections.
-const READERS: u32 = 8;
 /// Older versions can corrupt a WAL file that several connections use (fixed in 3.51.3).
 const OLDEST: (u32, u32, u32) = (3, 51, 3);
 
@@ -136,7 +149,7 @@ pub(crate) struct Database {
     /// The writer's connection failed in a way that may be cured by a new one.
     broken: Arc<AtomicBool>,
     closed: Arc<AtomicBool>,
-    readers: SqlitePool,
+    readers: Readers,
     checkpointer: Arc<Checkpointer>,
 }
 
@@ -148,7 +161,7 @@ pub(crate) enum Held {
         /// Dropped after the connection was given back.
         _written: Written,
     },
-    Reader(PoolConnection<Driver>),
+    Reader(reader::Reader),
 }
 
 impl Held {
@@ -156,7 +169,7 @@ impl Held {
     pub(super) fn discard(&mut self) {
         match self {
             Self::Writer { broken, .. } => broken.store(true, Ordering::Release),
-            Self::Reader(connection) => connection.close_on_drop(),
+            Self::Reader(reader) => reader.discard(),
         }
     }
 
@@ -171,7 +184,7 @@ impl Deref for Held {
     fn deref(&self) -> &Connection {
         match self {
             Self::Writer { connection, .. } => connection,
-            Self::Reader(connection) => connection,
+            Self::Reader(reader) => reader,
         }
     }
 }
@@ -180,7 +193,7 @@ impl DerefMut for Held {
     fn deref_mut(&mut self) -> &mut Connection {
         match self {
             Self::Writer { connection, .. } => connection,
-            Self::Reader(connection) => connection,
+            Self::Reader(reader) => reader,
         }
     }
 }
@@ -202,13 +215,7 @@ impl Database {
             .disable_statement_logging();
         let mut writer = options.connect().await.map_err(Error::from_driver)?;
         refuse_old(&mut writer).await?;
-        let readers = SqlitePoolOptions::new()
-            .max_connections(READERS)
-            .acquire_timeout(ACQUIRE_TIMEOUT)
-            .test_before_acquire(false)
-            .idle_timeout(None)
-            .max_lifetime(None)
-            .connect_lazy_with(options.clone().pragma("query_only", "ON"));
+        let readers = Readers::new(options.clone().pragma("query_only", "ON"));
         let options = Arc::new(options);
         let checkpointer = Arc::new(Checkpointer::start(Arc::clone(&options)));
         Ok(Self {
@@ -244,7 +251,7 @@ impl Database {
 
     /// A reader.
     pub(super) async fn reader(&self) -> Result<Held, Error> {
-        self.readers.acquire().await.map(Held::Reader).map_err(Error::from_driver)
+        self.readers.take().await.map(Held::Reader)
     }
 
     pub(crate) async fn ping(&self) -> Result<(), Error> {

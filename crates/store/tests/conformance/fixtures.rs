@@ -292,6 +292,7 @@ pub(crate) fn certificate_version(
         reason: VersionReason::Created,
         created_at: now(),
         revocation: None,
+        moved: None,
     }
 }
 

@@ -1,6 +1,7 @@
 //! Certificate authorities.
 
 mod crl;
+mod early_renewals;
 mod export;
 mod import;
 mod parse;
@@ -33,6 +34,7 @@ pub(crate) fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(schedule_deletion))
         .routes(routes!(cancel_deletion))
         .merge(crl::routes())
+        .merge(early_renewals::routes())
         .merge(export::routes())
         .merge(versions::routes())
 }

@@ -2,7 +2,7 @@
 
 use super::{
     AcmeDirectoryId, Directory, Error, Page, PageRequest, Reading, Reference, Result, Row, SealedBlob, Session,
-    Timestamp, by_name, clamp, name_after, one_more, sql, swapped,
+    by_name, clamp, name_after, one_more, sql, swapped,
 };
 use crate::documents::{read_directory, write_directory};
 use certwright_domain::id::{CaId, looks_like_id};
@@ -101,9 +101,4 @@ pub(super) async fn update(session: &mut Session, directory: &Directory) -> Resu
 pub(super) async fn delete(session: &mut Session, id: &AcmeDirectoryId, revision: i64) -> Result<()> {
     let statement = sql("DELETE FROM acme_directories WHERE id = $1 AND revision = $2");
     swapped(session.execute(statement.bind(id.as_str()).bind(revision)).await?, DIRECTORIES)
-}
-
-pub(super) async fn use_nonce(session: &mut Session, nonce: &[u8], expires_at: Timestamp) -> Result<bool> {
-    let statement = sql("INSERT INTO acme_nonces (nonce, expires_at) VALUES ($1, $2) ON CONFLICT (nonce) DO NOTHING");
-    Ok(session.execute(statement.bind(nonce).bind(expires_at.unix_ms())).await? > 0)
 }

@@ -146,9 +146,6 @@ impl AcmeQueries for Session {
         orders::update(self, order).await
     }
 
-    async fn use_acme_nonce(&mut self, nonce: &[u8], expires_at: Timestamp) -> Result<bool> {
-        directories::use_nonce(self, nonce, expires_at).await
-    }
     async fn purge_acme(&mut self, nonces_before: Timestamp, before: Timestamp, limit: u32) -> Result<u64> {
         orders::purge(self, nonces_before, before, limit).await
     }

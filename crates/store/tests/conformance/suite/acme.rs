@@ -1,4 +1,4 @@
-use super::{conflict, fresh, stale};
+use super::{conflict, fresh, fresh_with, stale};
 use crate::fixtures::*;
 use certwright_domain::acme::{
     Account, AccountState, Authorization, AuthorizationState, Challenge, ChallengeState, Contact, Directory,
@@ -10,7 +10,9 @@ use certwright_domain::id::{
 };
 use certwright_domain::identity::AllowedNames;
 use certwright_domain::key::SealedBlob;
-use certwright_store::AcmeFilter;
+use certwright_store::{AcmeFilter, AcmeNonce, Error};
+use certwright_testkit::faults::{Faults, When};
+use std::sync::Arc;
 
 fn grant() -> NameGrant {
     NameGrant { names: AllowedNames::parse(&["*.corp.example".to_owned()]).ok() }
@@ -266,14 +268,29 @@ async fn authorizations_are_due_reused_and_forgotten() {
 #[tokio::test]
 async fn n3_n4_a_nonce_is_used_once() {
     let store = fresh().await;
+    let nonce = |body: u8, expires_at| AcmeNonce { body: vec![body; 24], expires_at };
+    let (soon, later) = (now(), now().plus(days(1)));
+    let take = async |nonces: &[AcmeNonce]| store.take_acme_nonces("t", nonces).await.unwrap();
+    // One that stands twice is taken once.
+    assert_eq!(take(&[nonce(1, soon), nonce(1, soon), nonce(2, later)]).await, [true, false, true]);
+    assert_eq!(take(&[nonce(3, soon), nonce(1, soon)]).await, [true, false]);
     let mut tx = store.begin("t").await.unwrap();
-    assert!(tx.use_acme_nonce(&[1; 24], now()).await.unwrap());
-    assert!(!tx.use_acme_nonce(&[1; 24], now()).await.unwrap());
-    assert!(tx.use_acme_nonce(&[2; 24], now().plus(days(1))).await.unwrap());
+    assert_eq!(tx.purge_acme(now().plus(days(1)), now(), 10).await.unwrap(), 2);
     tx.commit().await.unwrap();
-    let mut tx = store.begin("t").await.unwrap();
-    assert!(!tx.use_acme_nonce(&[1; 24], now()).await.unwrap());
-    assert_eq!(tx.purge_acme(now().plus(days(1)), now(), 10).await.unwrap(), 1);
-    assert!(!tx.use_acme_nonce(&[2; 24], now()).await.unwrap());
-    tx.commit().await.unwrap();
+    assert_eq!(take(&[nonce(2, later), nonce(1, soon)]).await, [false, true]);
+    // As many as a turn may take, and no row of them when the commit fails.
+    let most: Vec<AcmeNonce> = (0..AcmeNonce::MOST).map(|number| nonce(u8::try_from(number).unwrap(), later)).collect();
+    assert_eq!(take(&most).await.iter().filter(|taken| **taken).count(), AcmeNonce::MOST - 2);
+    assert!(take(&most).await.iter().all(|taken| !taken));
+}
+
+#[tokio::test]
+async fn n3_a_nonce_whose_commit_failed_was_not_taken() {
+    let faults = Arc::new(Faults::default());
+    let store = fresh_with(faults.clone()).await;
+    let nonce = [AcmeNonce { body: vec![7; 24], expires_at: now().plus(days(1)) }];
+    faults.arm("acme.use-nonces", When::Before);
+    assert!(matches!(store.take_acme_nonces("acme.use-nonces", &nonce).await, Err(Error::Unavailable(_))));
+    assert!(faults.is_spent());
+    assert_eq!(store.take_acme_nonces("acme.use-nonces", &nonce).await.unwrap(), [true]);
 }

@@ -8,6 +8,7 @@ mod cas;
 mod certificates;
 mod compartments;
 mod crls;
+mod early_renewals;
 mod enrollment;
 mod events;
 mod identity;

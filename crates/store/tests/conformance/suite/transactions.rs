@@ -49,6 +49,31 @@ async fn a_reader_sees_one_snapshot_and_cannot_write() {
 }
 
 #[tokio::test]
+async fn a_glance_sees_what_is_committed_and_cannot_write() {
+    let store = fresh().await;
+    // More than there are connections: each is given back.
+    for number in 0..40_u32 {
+        let mut glance = store.glance().await.unwrap();
+        let before = glance.vaults(&first(100), true).await.unwrap().items.len();
+        let mut tx = store.begin("t").await.unwrap();
+        tx.insert_vault(&vault(number, &format!("v{number}"))).await.unwrap();
+        assert_eq!(glance.vaults(&first(100), true).await.unwrap().items.len(), before, "not committed");
+        tx.commit().await.unwrap();
+        assert_eq!(glance.vaults(&first(100), true).await.unwrap().items.len(), before + 1);
+        assert!(glance.insert_vault(&vault(100, "no")).await.is_err());
+        assert!(glance.vaults(&first(100), true).await.is_ok(), "and is of use still");
+    }
+    let mut open = Vec::new();
+    for _ in 0..8 {
+        open.push(store.glance().await.unwrap());
+    }
+    drop(open);
+    assert_eq!(store.read().await.unwrap().vaults(&first(100), true).await.unwrap().items.len(), 40);
+    store.close().await;
+    assert!(matches!(store.glance().await.err(), Some(Error::Unavailable(_))));
+}
+
+#[tokio::test]
 async fn commits_fail_on_command_before_and_after_they_took_effect() {
     let faults = Arc::new(Faults::default());
     let store = fresh_with(faults.clone()).await;
