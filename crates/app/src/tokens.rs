@@ -184,6 +184,9 @@ impl App {
         if let Some(entry) = context.tokens.get(id, context.epoch(), now, FRESH) {
             return Ok(Some(entry));
         }
+        if context.tokens.is_absent(id, context.epoch(), now, FRESH) {
+            return Ok(None);
+        }
         let mut read = self.inner.store.read().await?;
         // The epoch is read first: the token that is read after it is at least as new.
         let epoch = read.epoch().await?;
@@ -193,7 +196,10 @@ impl App {
             Some(Err(_)) | None => None,
         };
         context.note_epoch(epoch);
-        let Some(token) = token else { return Ok(None) };
+        let Some(token) = token else {
+            context.tokens.keep_absent(id, epoch, now);
+            return Ok(None);
+        };
         let scopes = read_scopes(&token.scopes)?.into();
         Ok(Some(context.tokens.keep(Entry { epoch, read_at: now, token, user, scopes })))
     }

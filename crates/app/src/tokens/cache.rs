@@ -36,6 +36,9 @@ impl Entry {
 /// Tokens in memory. An entry counts only under the epoch it was read in and while it is fresh.
 pub(crate) struct TokenCache {
     entries: Cache<TokenId, Arc<Entry>>,
+    /// Ids that nobody has, and the epoch and the time at which that was so: asking again costs what a known id costs. Apart from the
+    /// others, so that guesses push out no token in use.
+    absent: Cache<TokenId, (i64, Timestamp)>,
     uses: Arc<Uses>,
 }
 
@@ -49,6 +52,7 @@ impl TokenCache {
     pub(crate) fn new() -> Self {
         Self {
             entries: Cache::new(10_000),
+            absent: Cache::new(10_000),
             uses: Arc::new(Uses { waiting: Mutex::default(), writer: Arc::new(Semaphore::new(1)) }),
         }
     }
@@ -59,6 +63,17 @@ impl TokenCache {
             .get(id)
             .filter(|entry| epoch != 0 && entry.epoch == epoch)
             .filter(|entry| (0..=fresh.ms()).contains(&now.ms_since(entry.read_at)))
+    }
+
+    /// Is it known, as [`TokenCache::get`] knows tokens, that there is no such token?
+    pub(super) fn is_absent(&self, id: &TokenId, epoch: i64, now: Timestamp, fresh: Span) -> bool {
+        let known = self.absent.get(id).filter(|(read, _)| epoch != 0 && *read == epoch);
+        known.is_some_and(|(_, read_at)| (0..=fresh.ms()).contains(&now.ms_since(read_at)))
+    }
+
+    /// Keeps in mind that there was no such token at `now` under `epoch`.
+    pub(super) fn keep_absent(&self, id: &TokenId, epoch: i64, now: Timestamp) {
+        self.absent.insert(id.clone(), (epoch, now));
     }
 
     /// Keeps a token.
@@ -117,4 +132,24 @@ async fn write_uses(store: &Store, uses: &BTreeMap<TokenId, Timestamp>) -> Resul
         tx.touch_token(id, *at).await?;
     }
     tx.commit().await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_absent_is_so_for_a_moment_and_under_one_epoch() {
+        let (cache, id) = (TokenCache::new(), TokenId::new(Timestamp::from_unix_s(1), [1; 10]));
+        let (now, fresh) = (Timestamp::from_unix_s(100), Span::from_s(1));
+        assert!(!cache.is_absent(&id, 7, now, fresh));
+        cache.keep_absent(&id, 7, now);
+        assert!(cache.is_absent(&id, 7, now, fresh));
+        assert!(cache.is_absent(&id, 7, now.plus(fresh), fresh));
+        assert!(!cache.is_absent(&id, 7, now.plus(Span::from_ms(1_001)), fresh), "it may have been made elsewhere");
+        assert!(!cache.is_absent(&id, 8, now, fresh), "it may have been made here");
+        assert!(!cache.is_absent(&id, 7, now.minus(Span::from_s(5)), fresh), "the clock was set back");
+        cache.keep_absent(&id, 0, now);
+        assert!(!cache.is_absent(&id, 0, now, fresh), "no epoch is known");
+    }
 }
