@@ -223,6 +223,42 @@ class Dehydrated(AcmeCase):
         self.run_tool(*program, "--revoke", folder / "certs" / "d.test" / "cert.pem")
         self.assertEqual(self.issued("d.test")[0]["status"], "REVOKED")
 
+    def without_challenge(self, url: str, name: str, more: str, curl: str = "") -> None:
+        """A certificate with nobody on port 80."""
+        folder = self.scratch / f"dehydrated-{name}"
+        (folder / "www").mkdir(parents=True)
+        options = f"--cacert {self.server.ca_file} {curl}".strip()
+        config = folder / "config"
+        config.write_text(
+            f'CA="{url}"\nBASEDIR="{folder}"\nWELLKNOWN="{folder}/www"\nCURL_OPTS="{options}"\nKEY_ALGO=secp384r1\n{more}\n'
+        )
+        program = [tool("dehydrated"), "--config", config]
+        self.run_tool(*program, "--register", "--accept-terms")
+        self.run_tool(*program, "--cron", "--domain", name)
+        self.assert_chain(folder / "certs" / name / "fullchain.pem", name)
+
+    def test_bound_account_needs_no_challenge(self) -> None:
+        kid, mac = self.binding("dehydrated", ["*.bound.test"])
+        self.without_challenge(self.bound_url, "y.bound.test", f'EAB_KID="{kid}"\nEAB_HMAC_KEY="{mac}"')
+
+    def test_a_machine_with_a_certificate_needs_no_challenge(self) -> None:
+        url = self.directory("machines", clientCertificates=True)
+        trust = {
+            "name": "machines",
+            "ca": "issuing-1",
+            "certificateNames": ["*.machines.test"],
+            "names": ["${claim.name:dots}"],
+        }
+        self.house.made(self.curl.post("/v1/certificate-trusts", trust))
+        made = self.house.issue("issuing-1", "m", ["m.machines.test"], profile="tls-client")
+        chain, key = self.scratch / "machine.pem", self.scratch / "machine.key"
+        chain.write_text(made["chain"])
+        key.write_text(made["privateKey"])
+        self.without_challenge(url, "m.machines.test", "", f"--cert {chain} --key {key}")
+        # Without the certificate somebody must answer on port 80, and nobody does.
+        with self.assertRaises(AssertionError):
+            self.without_challenge(url, "n.machines.test", "")
+
 
 @on_both
 class Uacme(AcmeCase):

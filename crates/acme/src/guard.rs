@@ -9,7 +9,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
 use axum::http::{Extensions, HeaderMap};
 use certwright_app::jose::Jwk;
-use certwright_app::{AcmeCall, AcmeDoor, AcmeError, Problem, ProblemKind};
+use certwright_app::{AcmeCall, AcmeDoor, AcmeError, ClientCertificate, Problem, ProblemKind};
 use certwright_domain::acme::{Account, AccountState};
 use std::net::SocketAddr;
 
@@ -62,7 +62,9 @@ pub(crate) async fn directory(door: &Door, name: &str, extensions: &Extensions) 
     let directory = door.app().open_acme_directory(name).await?;
     let address = extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| peer.ip().to_canonical());
     let request_id = extensions.get::<RequestId>().map_or_else(String::new, |id| id.0.to_string());
-    Ok(AcmeDoor { directory, request_id, address })
+    let certificate = extensions.get::<ClientCertificate>().map(|ClientCertificate(it)| it);
+    let vouched = door.app().acme_vouched(&directory, certificate).await?;
+    Ok(AcmeDoor { directory, request_id, address, vouched })
 }
 
 /// Verifies a request. `path` is what stands behind the directory in its URL.

@@ -14,7 +14,9 @@ use axum::http::header::{
 use axum::http::{HeaderMap, Method, Response, StatusCode};
 use axum::middleware::Next;
 use axum::response::IntoResponse;
-use certwright_app::{App, Call, Caller, Door, IdempotencyStart, Needs, Operation, StoredResponse, sha256};
+use certwright_app::{
+    App, Call, Caller, ClientCertificate, Door, IdempotencyStart, Needs, Operation, StoredResponse, sha256,
+};
 use certwright_domain::identity::MAX_TOKEN;
 use certwright_domain::rate::client_of;
 use certwright_domain::secret::SecretBytes;
@@ -30,11 +32,6 @@ pub(crate) const IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("ide
 
 /// Headers that belong to an answer and are repeated with it.
 const KEPT: [HeaderName; 6] = [CONTENT_TYPE, LOCATION, ETAG, CACHE_CONTROL, CONTENT_DISPOSITION, VARY];
-
-/// In a request's extensions, as the listener says: the SHA-256 of the client certificate (its DER) whose key this very
-/// connection has proven. It says nothing yet about whether anybody should care.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ClientCertificate(pub Sha256);
 
 /// Who calls, in the request's extensions.
 #[derive(Clone)]

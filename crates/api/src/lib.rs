@@ -24,7 +24,6 @@ mod settings;
 mod table;
 mod view;
 
-pub use guard::ClientCertificate;
 pub use openapi::openapi_yaml;
 pub use settings::ApiSettings;
 pub use table::UnlistedRoute;

@@ -27,6 +27,9 @@ pub struct NewAcmeDirectory {
     /// Do accounts need no challenge for the names that their key for external account bindings names? Default `false`; needs
     /// `externalAccountRequired`.
     pub without_challenge: Option<bool>,
+    /// Do requests over a connection with a client certificate that a trust (`/v1/certificate-trusts`) means need no external
+    /// account, and no challenge for the `names` of that trust? Default `false`.
+    pub client_certificates: Option<bool>,
     /// Patterns of names that may be ordered: `a.example.com`, `*.example.com` (everything below), `10.0.0.0/8`. Missing: the
     /// profile alone decides.
     pub names: Option<Vec<String>>,
@@ -66,6 +69,9 @@ pub struct ReplaceAcmeDirectory {
     pub external_account_required: Option<bool>,
     /// Do accounts need no challenge for the names that their key for external account bindings names?
     pub without_challenge: Option<bool>,
+    /// Do requests over a connection with a client certificate that a trust (`/v1/certificate-trusts`) means need no external
+    /// account, and no challenge for the `names` of that trust?
+    pub client_certificates: Option<bool>,
     /// Patterns of names that may be ordered.
     pub names: Option<Vec<String>>,
     /// Special-purpose ranges that validation may connect to.
@@ -112,6 +118,9 @@ pub struct AcmeDirectory {
     pub external_account_required: bool,
     /// Do accounts need no challenge for the names that their key for external account bindings names?
     pub without_challenge: bool,
+    /// Do requests over a connection with a client certificate that a trust (`/v1/certificate-trusts`) means need no external
+    /// account, and no challenge for the `names` of that trust?
+    pub client_certificates: bool,
     /// Patterns of names that may be ordered; `null`: the profile alone decides.
     pub names: Option<Vec<String>>,
     /// Special-purpose ranges that validation may connect to.

@@ -13,7 +13,8 @@ use axum::extract::ConnectInfo;
 use axum::http::{HeaderMap, Request, StatusCode};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use certwright_app::sha256;
+use certwright_app::{ClientCertificate, sha256};
+use certwright_domain::serial::Sha256;
 use certwright_domain::time::Timestamp;
 use serde_json::{Value, json};
 use std::net::SocketAddr;
@@ -160,12 +161,21 @@ pub(crate) struct Client<'s> {
     /// URL of the account.
     pub(crate) kid: String,
     pub(crate) nonces: Mutex<Vec<(String, Timestamp)>>,
+    /// SHA-256 of the client certificate that its connection has proven.
+    pub(crate) shown: Mutex<Option<Sha256>>,
 }
 
 impl<'s> Client<'s> {
     /// With a key and no account.
     pub(crate) fn stranger(server: &'s Server, directory: &str, key: Signer) -> Self {
-        Self { server, directory: directory.to_owned(), key, kid: String::new(), nonces: Mutex::default() }
+        Self {
+            server,
+            directory: directory.to_owned(),
+            key,
+            kid: String::new(),
+            nonces: Mutex::default(),
+            shown: Mutex::default(),
+        }
     }
 
     /// With an account in `default`.
@@ -181,6 +191,11 @@ impl<'s> Client<'s> {
         client
     }
 
+    /// From now on its connections show this certificate.
+    pub(crate) fn show(&self, certificate: Option<Sha256>) {
+        *self.shown.lock().unwrap() = certificate;
+    }
+
     pub(crate) fn url(&self, path: &str) -> String {
         format!("{PUBLIC}/acme/{}/{path}", self.directory)
     }
@@ -190,6 +205,9 @@ impl<'s> Client<'s> {
         let mut request = request;
         let peer: SocketAddr = "192.0.2.1:50000".parse().unwrap();
         request.extensions_mut().insert(ConnectInfo(peer));
+        if let Some(shown) = *self.shown.lock().unwrap() {
+            request.extensions_mut().insert(ClientCertificate(shown));
+        }
         let answer = self.server.router.clone().oneshot(request).await.unwrap();
         let (head, body) = answer.into_parts();
         let body = to_bytes(body, usize::MAX).await.unwrap().to_vec();

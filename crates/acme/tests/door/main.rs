@@ -8,6 +8,7 @@ mod accounts;
 mod bindings;
 mod certificates;
 mod client;
+mod client_certificates;
 mod confusion;
 mod csr;
 mod first_look;

@@ -261,7 +261,7 @@ impl Ask<'_> {
     /// Over a connection that has proven the key of this certificate (SHA-256 of its DER in hex), and without a token.
     pub(crate) fn showing(mut self, fingerprint: &str) -> Self {
         let fingerprint = certwright_domain::serial::Sha256::parse(fingerprint).unwrap();
-        self.request = self.request.extension(certwright_api::ClientCertificate(fingerprint));
+        self.request = self.request.extension(certwright_app::ClientCertificate(fingerprint));
         self.authorization(None)
     }
 

@@ -140,7 +140,7 @@ impl World {
     /// An ACME client of a side's directory.
     async fn client(app: &TestApp, side: &str) -> Acme {
         let directory = app.app.open_acme_directory(&format!("{side}-directory")).await.unwrap();
-        let door = AcmeDoor { directory, request_id: "client".to_owned(), address: None };
+        let door = AcmeDoor { directory, request_id: "client".to_owned(), address: None, vouched: None };
         // The key of RFC 7517 appendix A.1.
         let key = r#"{"kty":"EC","crv":"P-256","x":"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4","y":"4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM"}"#;
         let key = Jwk::from_canonical(key).unwrap();

@@ -6,9 +6,11 @@ use crate::access::AcmeGrant;
 use crate::audit::Target;
 use crate::jose::Jwk;
 use crate::{App, Call, Caller};
-use certwright_domain::acme::{Account, AccountState, Authorization, Contact, Identifier, NameGrant};
+use certwright_domain::acme::{Account, AccountState, Authorization, Contact, Directory, Identifier, NameGrant};
 use certwright_domain::audit::AuditEvent;
 use certwright_domain::id::{AcmeAccountId, IssuedId};
+use certwright_domain::identity::AllowedNames;
+use certwright_domain::serial::Sha256;
 
 impl AcmeDoor {
     /// A caller that has no account, or whose account is about to be made.
@@ -30,9 +32,12 @@ impl AcmeCall {
         self.door.call(Some(&self.account.id), None)
     }
 
-    /// Does the directory let the account do without a challenge for this name, now?
+    /// Does the directory let the account do without a challenge for this name, now: by its binding, or by the certificate
+    /// that it shows with this request?
     pub(super) fn needs_no_challenge(&self, identifier: &Identifier) -> bool {
-        self.door.directory.settings.without_challenge() && self.account.grant.vouches_for(identifier.san())
+        let settings = &self.door.directory.settings;
+        let bound = settings.without_challenge() && self.account.grant.vouches_for(identifier.san());
+        bound || self.door.vouched.as_ref().is_some_and(|names| names.allows(identifier.san()))
     }
 
     /// A proof stays one; leave to do without is gone when the directory does not give it any more.
@@ -47,6 +52,26 @@ impl AcmeCall {
 }
 
 impl App {
+    /// The names that a client certificate (SHA-256 of its DER) vouches for in this directory, as things stand now. `None`: the
+    /// directory heeds none, or no trust means this one. A trust that gives no names vouches for none.
+    pub async fn acme_vouched(
+        &self,
+        directory: &Directory,
+        certificate: Option<&Sha256>,
+    ) -> Result<Option<AllowedNames>, AcmeError> {
+        let Some(certificate) = certificate.filter(|_| directory.settings.client_certificates()) else {
+            return Ok(None);
+        };
+        match self.admit_certificate(certificate).await {
+            Ok((workload, _, _)) => {
+                let names = AllowedNames::parse(&workload.names.unwrap_or_default());
+                names.map(Some).map_err(|fault| crate::Error::Internal(fault.to_string()).into())
+            }
+            Err(crate::Error::Unauthenticated { .. }) => Ok(None),
+            Err(other) => Err(other.into()),
+        }
+    }
+
     /// The account that a `kid` names, in use or not. Accounts of other directories are as absent as unknown ones.
     pub async fn acme_account(&self, door: &AcmeDoor, id: &str) -> Result<Account, AcmeError> {
         let unknown = || Problem::new(ProblemKind::AccountDoesNotExist, "There is no such account in this directory.");
@@ -80,7 +105,7 @@ impl App {
                 "The terms of service must be agreed to: send `termsOfServiceAgreed`.",
             );
         }
-        if settings.external_account_required() && new.binding.is_none() {
+        if settings.external_account_required() && new.binding.is_none() && door.vouched.is_none() {
             return refuse(
                 ProblemKind::ExternalAccountRequired,
                 "Accounts of this directory are bound to an external account: ask its operator for a key identifier and a MAC \

@@ -210,6 +210,7 @@ impl App {
             ("allowedPrivateRanges", &ranges),
             ("externalAccountRequired", flag(raw.external_account_required)),
             ("withoutChallenge", flag(raw.without_challenge)),
+            ("clientCertificates", flag(raw.client_certificates)),
             ("enabled", flag(raw.enabled)),
         ];
         let name = directory.settings.name().as_str();

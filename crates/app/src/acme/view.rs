@@ -1,6 +1,7 @@
 //! What the use cases give to the door, and what they get from it.
 
 use certwright_domain::acme::{Account, Authorization, Directory, Order, OrderError, OrderState};
+use certwright_domain::identity::AllowedNames;
 use certwright_domain::time::Timestamp;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -14,6 +15,9 @@ pub struct AcmeDoor {
     pub request_id: String,
     /// Where it came from.
     pub address: Option<IpAddr>,
+    /// The names that the client certificate of this very connection vouches for, where the directory heeds one. `None`: there is
+    /// none that a trust means.
+    pub vouched: Option<AllowedNames>,
 }
 
 /// A request of an account that has proven itself by its key.

@@ -13,6 +13,11 @@ use certwright_domain::token::Voucher;
 use certwright_pki::read_certificate;
 use std::sync::Arc;
 
+/// In a request's extensions, as the listener says: the SHA-256 of the client certificate (its DER) whose key this very
+/// connection has proven. It says nothing yet about whether anybody should care.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClientCertificate(pub Sha256);
+
 impl App {
     /// Which machine holds the key of the certificate with this fingerprint (SHA-256 of its DER), as the connection has proven?
     /// The certificate must stand, and a trust must mean it; the first by name counts. All others get the same answer.
@@ -25,7 +30,7 @@ impl App {
     }
 
     /// The machine, the name of the trust that means it, and an epoch under which it does.
-    pub(super) async fn admit_certificate(&self, fingerprint: &Sha256) -> Result<(Workload, String, i64), Error> {
+    pub(crate) async fn admit_certificate(&self, fingerprint: &Sha256) -> Result<(Workload, String, i64), Error> {
         let known = self.ways_in().await?;
         if known.trusts.is_empty() {
             return Err(untrusted());

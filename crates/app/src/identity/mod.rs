@@ -10,6 +10,7 @@ mod source;
 mod trial;
 mod trusts;
 
+pub use certificate::ClientCertificate;
 pub use login::Exchange;
 pub use providers::NewIdentityProvider;
 pub use trial::{RuleOutcome, TokenTrial};

@@ -100,7 +100,7 @@ async fn account(app: &TestApp) -> AcmeCall {
     };
     app.app.create_acme_directory(&call(), NewAcmeDirectory { ca: to("root"), settings }).await.unwrap();
     let directory = app.app.open_acme_directory("default").await.unwrap();
-    let door = AcmeDoor { directory, request_id: "client".to_owned(), address: None };
+    let door = AcmeDoor { directory, request_id: "client".to_owned(), address: None, vouched: None };
     // The key of RFC 7517 appendix A.1.
     let key = r#"{"kty":"EC","crv":"P-256","x":"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4","y":"4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM"}"#;
     let (account, _) =

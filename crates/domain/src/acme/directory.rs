@@ -32,6 +32,7 @@ pub struct DirectorySettings {
     challenges: Vec<Method>,
     external_account_required: bool,
     without_challenge: bool,
+    client_certificates: bool,
     names: Option<AllowedNames>,
     allowed_private_ranges: Vec<IpNet>,
     terms_of_service: Option<HttpUrl>,
@@ -74,6 +75,9 @@ pub struct RawDirectory {
     pub external_account_required: bool,
     /// Do accounts need no challenge for the names that their key for external account bindings names?
     pub without_challenge: bool,
+    /// Do requests with a client certificate that a trust means need no external account, and no challenge for the names of
+    /// that trust?
+    pub client_certificates: bool,
     /// Patterns of names that may be ordered; `None`: the profile alone decides.
     pub names: Option<Vec<String>>,
     /// CIDR ranges that may be connected to for a validation though they are not public.
@@ -155,6 +159,7 @@ impl DirectorySettings {
                 challenges,
                 external_account_required: raw.external_account_required,
                 without_challenge: raw.without_challenge,
+                client_certificates: raw.client_certificates,
                 names,
                 allowed_private_ranges,
                 terms_of_service,
@@ -185,6 +190,7 @@ impl DirectorySettings {
             challenges: texts(&self.challenges),
             external_account_required: self.external_account_required,
             without_challenge: self.without_challenge,
+            client_certificates: self.client_certificates,
             names: self.names.as_ref().map(|names| names.texts().to_vec()),
             allowed_private_ranges: texts(&self.allowed_private_ranges),
             terms_of_service: self.terms_of_service.as_ref().map(HttpUrl::to_string),
@@ -221,6 +227,11 @@ impl DirectorySettings {
     /// Do accounts need no challenge for the names that their key for external account bindings names?
     pub fn without_challenge(&self) -> bool {
         self.without_challenge
+    }
+    /// Do requests with a client certificate that a trust means need no external account, and no challenge for the names of
+    /// that trust?
+    pub fn client_certificates(&self) -> bool {
+        self.client_certificates
     }
     /// Names that may be ordered; `None`: the profile alone decides.
     pub fn names(&self) -> Option<&AllowedNames> {

@@ -5,7 +5,7 @@ use super::guard::{Activity, Guarded, Patience};
 use crate::config::Limits;
 use axum::Router;
 use axum::extract::ConnectInfo;
-use certwright_api::ClientCertificate;
+use certwright_app::ClientCertificate;
 use certwright_app::sha256;
 use http::Request;
 use hyper::body::Incoming;

@@ -4,7 +4,7 @@ use super::*;
 use crate::tls::{self, HotCertificate};
 use axum::Router;
 use axum::routing::{get, post};
-use certwright_api::ClientCertificate;
+use certwright_app::ClientCertificate;
 use certwright_app::sha256;
 use http::{Request, StatusCode, Version};
 use hyper::client::conn::{http1, http2};
