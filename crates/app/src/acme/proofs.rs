@@ -16,8 +16,8 @@ impl App {
     }
 
     /// The account is ready for a challenge: somebody looks, on this node at once, and where that takes no time before the
-    /// answer. Nothing is promised before it is written: a request that is cut off in the middle is asked again. An authorization that has come to an end,
-    /// or that is being looked at, is answered as it is.
+    /// answer. Nothing is promised before it is written: a request that is cut off in the middle is asked again. An
+    /// authorization that has come to an end, or that is being looked at, is answered as it is.
     pub async fn answer_acme_challenge(
         &self,
         call: &AcmeCall,

@@ -38,7 +38,9 @@ fn violation(call: &Call, pointer: String, name: String, patterns: &[String]) ->
         owner: format!("identity {}", call.caller.name()),
         pointer,
         detail: format!("The name `{name}` is not one that this identity may ask for: {limit}."),
-        hint: format!("Ask for names among: {limit}; or have the rule of the identity provider changed."),
+        hint: format!(
+            "Ask for names among: {limit}; or have the rule of the identity provider, or the certificate trust, changed."
+        ),
         allowed: limit.clone(),
         limit,
         value: name,

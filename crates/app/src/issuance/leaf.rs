@@ -366,7 +366,9 @@ impl App {
             && call.caller.epoch() != epoch
             && !self.is_vouched_for(workload).await?
         {
-            return Err(Error::Unauthenticated { detail: "The identity provider is gone or disabled.".into() });
+            return Err(Error::Unauthenticated {
+                detail: "Whoever vouched for this identity does so no longer.".into(),
+            });
         }
         let Some(id) = call.caller.token_id().filter(|_| call.caller.epoch() != epoch) else { return Ok(()) };
         let token = self.inner.store.read().await?.token(id).await?;
