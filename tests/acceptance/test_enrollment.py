@@ -4,8 +4,6 @@ import concurrent.futures
 import http.client
 import json
 import re
-import socket
-import ssl
 import time
 from pathlib import Path
 
@@ -150,39 +148,13 @@ class Enrollment(ServerCase):
     def test_5_neither_an_open_connection_nor_a_resumed_session_outlives_a_revocation(self):
         name = "resumed.example.com"
         chain, key, serial = self.enrolled(name)
-        port = int(self.server.url.rsplit(":", 1)[1])
-        context = self.server.tls()
-        # Sessions can be resumed by hand with TLS 1.2 alone.
-        context.maximum_version = ssl.TLSVersion.TLSv1_2
-        context.load_cert_chain(chain, key)
-
-        def renew(connection) -> int:
+        def renewal(port: int) -> bytes:
             body = json.dumps({"csr": csr(name)}).encode()
             head = f"POST /v1/certificate-authorities/issuing-1/renew-certificate HTTP/1.1\r\nHost: localhost:{port}\r\n"
             head += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
-            connection.sendall(head.encode() + body)
-            answer = http.client.HTTPResponse(connection)
-            answer.begin()
-            answer.read()
-            return answer.status
+            return head.encode() + body
 
-        def connect(session=None):
-            raw = socket.create_connection(("localhost", port), timeout=60)
-            return context.wrap_socket(raw, server_hostname="localhost", session=session)
-
-        with connect() as first:
-            self.assertEqual(renew(first), 201)
-            session = first.session
-            with connect(session) as second:
-                self.assertTrue(second.session_reused)
-                self.assertEqual(renew(second), 201)
-                revoked = self.curl.post(f"/v1/issued-certificates/{serial}/revoke", {"reason": "superseded"})
-                self.assert_status(revoked, 200)
-                self.assertEqual(renew(second), 401)
-            self.assertEqual(renew(first), 401)
-        with connect(session) as third:
-            self.assertTrue(third.session_reused)
-            self.assertEqual(renew(third), 401)
+        self.assert_nothing_outlives_a_revocation(chain, key, serial, renewal, 201)
 
     def test_6_no_token_stands_in_the_log(self):
         self.assertNotIn("cwe_", self.server.log())

@@ -1,10 +1,14 @@
 """The base of the tests and the few assertions that they share."""
 
+import http.client
 import re
 import shutil
+import socket
+import ssl
 import sys
 import tempfile
 import unittest
+from collections.abc import Callable
 from pathlib import Path
 
 from harness.curl import Curl, Response
@@ -61,6 +65,42 @@ class ServerCase(Case):
         cls.server.start()
         cls.curl = Curl(cls.server)
         cls.house = House(cls.curl)
+
+    def assert_nothing_outlives_a_revocation(
+        self, chain: Path, key: Path, serial: str, request: Callable[[int], bytes], status: int
+    ) -> None:
+        """With this client certificate the request (its bytes, for a port) is answered so; once the certificate is revoked, with
+        401: over an open connection, a resumed session, and a connection of a session that was resumed before."""
+        port = int(self.server.url.rsplit(":", 1)[1])
+        context = self.server.tls()
+        # Sessions can be resumed by hand with TLS 1.2 alone.
+        context.maximum_version = ssl.TLSVersion.TLSv1_2
+        context.load_cert_chain(chain, key)
+
+        def ask(connection: ssl.SSLSocket) -> int:
+            connection.sendall(request(port))
+            answer = http.client.HTTPResponse(connection)
+            answer.begin()
+            answer.read()
+            return answer.status
+
+        def connect(session: ssl.SSLSession | None = None) -> ssl.SSLSocket:
+            raw = socket.create_connection(("localhost", port), timeout=60)
+            return context.wrap_socket(raw, server_hostname="localhost", session=session)
+
+        with connect() as first:
+            self.assertEqual(ask(first), status)
+            session = first.session
+            with connect(session) as second:
+                self.assertTrue(second.session_reused)
+                self.assertEqual(ask(second), status)
+                revoked = self.curl.post(f"/v1/issued-certificates/{serial}/revoke", {"reason": "superseded"})
+                self.assert_status(revoked, 200)
+                self.assertEqual(ask(second), 401)
+            self.assertEqual(ask(first), 401)
+        with connect(session) as third:
+            self.assertTrue(third.session_reused)
+            self.assertEqual(ask(third), 401)
 
 
 def on_both(cls):
