@@ -12,6 +12,7 @@ use certwright_app::jose::Jwk;
 use certwright_app::{AcmeCall, AcmeDoor, AcmeError, ClientCertificate, Problem, ProblemKind};
 use certwright_domain::acme::{Account, AccountState};
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 /// The content type of requests (RFC 8555 section 6.2).
 const JOSE: &str = "application/jose+json";
@@ -31,7 +32,7 @@ pub(crate) enum Signer {
 pub(crate) struct Verified {
     pub(crate) door: AcmeDoor,
     /// The account, where one signed.
-    account: Option<Account>,
+    account: Option<Arc<Account>>,
     /// The key, where it came with the request.
     key: Option<Box<Jwk>>,
     /// `url` of the JWS: the request's own.
@@ -67,6 +68,30 @@ pub(crate) async fn directory(door: &Door, name: &str, extensions: &Extensions) 
     Ok(AcmeDoor { directory, request_id, address, vouched })
 }
 
+/// A request whose signature holds, and whose nonce is not taken yet.
+struct Signed {
+    verified: Verified,
+    nonce: String,
+}
+
+impl Signed {
+    /// Takes the nonce: the request is used up, whatever becomes of it.
+    async fn take_nonce(&self, door: &Door) -> Result<(), AcmeError> {
+        door.app().use_acme_nonce(&self.nonce).await
+    }
+
+    /// An account that has ended can do nothing.
+    fn refuse_ended(&self) -> Result<(), AcmeError> {
+        match self.verified.account.as_ref().filter(|account| account.state != AccountState::Valid) {
+            None => Ok(()),
+            Some(account) => {
+                let detail = format!("The account is {}.", account.state);
+                Err(Problem::new(ProblemKind::Unauthorized, detail).with_status(401).into())
+            }
+        }
+    }
+}
+
 /// Verifies a request. `path` is what stands behind the directory in its URL.
 pub(crate) async fn verify(
     door: &Door,
@@ -76,6 +101,42 @@ pub(crate) async fn verify(
     body: &Bytes,
     signer: Signer,
 ) -> Result<Verified, AcmeError> {
+    let signed = signature(door, name, path, parts, body, signer).await?;
+    signed.take_nonce(door).await?;
+    signed.refuse_ended()?;
+    Ok(signed.verified)
+}
+
+/// Verifies a request of an account that begins with reading something, and reads it while the nonce is taken: they are turns
+/// of different connections. What was read comes out only when the nonce was good.
+pub(crate) async fn verify_and_read<T>(
+    door: &Door,
+    name: &str,
+    path: &str,
+    parts: &Parts,
+    body: &Bytes,
+    read: impl AsyncFnOnce(&AcmeCall) -> Result<T, AcmeError>,
+) -> Result<(AcmeCall, Vec<u8>, Result<T, AcmeError>), AcmeError> {
+    let signed = signature(door, name, path, parts, body, Signer::Account).await?;
+    if signed.refuse_ended().is_err() {
+        signed.take_nonce(door).await?;
+        signed.refuse_ended()?;
+    }
+    let Signed { verified, nonce } = signed;
+    let (call, payload) = verified.call()?;
+    let (taken, found) = tokio::join!(door.app().use_acme_nonce(&nonce), read(&call));
+    taken?;
+    Ok((call, payload, found))
+}
+
+async fn signature(
+    door: &Door,
+    name: &str,
+    path: &str,
+    parts: &Parts,
+    body: &Bytes,
+    signer: Signer,
+) -> Result<Signed, AcmeError> {
     let at = directory(door, name, &parts.extensions).await?;
     content_type(&parts.headers)?;
     if parts.headers.contains_key("replay-nonce") {
@@ -110,17 +171,13 @@ pub(crate) async fn verify(
         let detail = format!("`url` of the protected header is not the URL of the request, {base}/{path}{query}.");
         return Err(Problem::new(ProblemKind::Unauthorized, detail).into());
     }
-    let nonce = jws.nonce.as_deref().ok_or_else(|| Problem::new(ProblemKind::BadNonce, "The JWS has no nonce."))?;
-    door.app().use_acme_nonce(nonce).await?;
-    if let Some(account) = account.as_ref().filter(|account| account.state != AccountState::Valid) {
-        let detail = format!("The account is {}.", account.state);
-        return Err(Problem::new(ProblemKind::Unauthorized, detail).with_status(401).into());
-    }
+    let nonce = jws.nonce.ok_or_else(|| Problem::new(ProblemKind::BadNonce, "The JWS has no nonce."))?;
     let key = match jws.key {
         KeyOf::Key(key) => Some(key),
         KeyOf::Account(_) => None,
     };
-    Ok(Verified { door: at, account, key, url: jws.url, payload: jws.payload })
+    let verified = Verified { door: at, account, key, url: jws.url, payload: jws.payload };
+    Ok(Signed { verified, nonce })
 }
 
 fn content_type(headers: &HeaderMap) -> Result<(), AcmeError> {

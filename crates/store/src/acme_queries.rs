@@ -106,6 +106,8 @@ pub trait AcmeQueries: Send {
     async fn insert_acme_order(&mut self, order: &Order) -> Result<()>;
     /// By id.
     async fn acme_order(&mut self, id: &AcmeOrderId) -> Result<Option<Order>>;
+    /// By id, with its authorizations.
+    async fn acme_order_with_proofs(&mut self, id: &AcmeOrderId) -> Result<Option<(Order, Vec<Authorization>)>>;
     /// Orders, newest first.
     async fn acme_orders(&mut self, filter: &AcmeFilter, page: &PageRequest) -> Result<Page<Order>>;
     /// The order whose certificate replaces this one.

@@ -29,6 +29,7 @@ mod migrations;
 mod model;
 #[cfg(test)]
 mod plans;
+mod pool;
 mod postgres;
 mod publication_queries;
 mod queries_trait;
@@ -54,6 +55,7 @@ pub use recorder::Recorder;
 pub use session::{Reader, Tx};
 pub use shipping_queries::{Shipped, ShippingLag, ShippingQueries};
 
+use certwright_domain::acme::{Authorization, Order};
 use session::Session;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -180,6 +182,42 @@ impl Store {
         };
         self.shared.faults.after(name)?;
         Ok(taken)
+    }
+
+    /// Stores an ACME order with those of its authorizations that are new, durably; `name` labels faults.
+    pub async fn place_acme_order(
+        &self,
+        name: &'static str,
+        order: &Order,
+        authorizations: &[&Authorization],
+    ) -> Result<(), Error> {
+        self.shared.faults.before(name)?;
+        match &self.shared.engine {
+            Engine::Sqlite(database) => sqlite::queries::acme::at_once::place(database, order, authorizations).await?,
+            Engine::Postgres(database) => {
+                postgres::queries::acme::at_once::place(database, order, authorizations).await?;
+            }
+        }
+        self.shared.faults.after(name)
+    }
+
+    /// Writes what changes of the authorization that still has `authorization.revision`, durably, and raises the revision;
+    /// [`Error::Stale`]: it has another one.
+    pub async fn write_acme_authorization(
+        &self,
+        name: &'static str,
+        authorization: &Authorization,
+    ) -> Result<(), Error> {
+        self.shared.faults.before(name)?;
+        match &self.shared.engine {
+            Engine::Sqlite(database) => {
+                sqlite::queries::acme::at_once::write_authorization(database, authorization).await?;
+            }
+            Engine::Postgres(database) => {
+                postgres::queries::acme::at_once::write_authorization(database, authorization).await?;
+            }
+        }
+        self.shared.faults.after(name)
     }
 
     /// Waits until a transaction of this node has stored a delivery that waits to be sent; what was stored since the last

@@ -4,7 +4,7 @@ use certwright_domain::algorithm::KeyAlgorithm;
 use certwright_domain::audit::AuditEvent;
 use certwright_domain::ca::{CaState, CaType};
 use certwright_domain::event::EventKind;
-use certwright_domain::id::{CaId, IntentId, VaultId};
+use certwright_domain::id::{AcmeAccountId, AcmeAuthorizationId, AcmeOrderId, CaId, IntentId, VaultId};
 use certwright_domain::issued::{IssuedCertificate, IssuedKind, IssuedStatus};
 use certwright_domain::key::{KeyState, SealedBlob};
 use certwright_domain::managed::{CertificateKind, CertificateState};
@@ -162,7 +162,26 @@ pub struct Recording {
     pub audit: AuditEvent,
     /// The configuration epoch that the decision was made under; recording under another one is [`crate::Error::Stale`].
     pub epoch: i64,
+    /// The ACME order that ends with this certificate.
+    pub ending: Option<OrderEnding>,
 }
+
+/// An ACME order that ends with a certificate, if it and what it rests on are still as they were judged: otherwise the recording
+/// is [`crate::Error::Stale`] (`acme_orders`). [`crate::Error::Conflict`] ([`REPLACED`]): another order has replaced the same certificate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OrderEnding {
+    /// The order.
+    pub order: AcmeOrderId,
+    /// Its revision.
+    pub revision: i64,
+    /// Its account, with its revision.
+    pub account: (AcmeAccountId, i64),
+    /// Its proofs, with their revisions.
+    pub authorizations: Vec<(AcmeAuthorizationId, i64)>,
+}
+
+/// What [`crate::Error::Conflict`] names when another order has replaced the same certificate.
+pub const REPLACED: &str = "acme_orders.replaces";
 
 /// The intent to sign a CA certificate, stored before the signature.
 #[derive(Debug, Clone, PartialEq, Eq)]

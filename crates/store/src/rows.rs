@@ -114,3 +114,12 @@ pub(crate) fn issued_rows<'c>(
         .collect();
     (rows, names)
 }
+
+/// What follows the batched insert, in the same turn where the driver allows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Then {
+    /// The transaction goes on.
+    Nothing,
+    /// It ends.
+    Commit,
+}

@@ -203,7 +203,7 @@ fn stale_recording(epoch: i64) -> certwright_store::Recording {
         outcome: Outcome::Succeeded,
         details: "{}".to_owned(),
     };
-    certwright_store::Recording { issued, audit, epoch }
+    certwright_store::Recording { issued, audit, epoch, ending: None }
 }
 
 /// The role that docs/audit.md recommends serves, and cannot change what was written.

@@ -92,7 +92,7 @@ pub(crate) async fn account(
 ) -> Answer {
     let (call, payload) = own(&door, &name, &id, &format!("account/{id}"), &parts, &body).await?;
     let account = match payload.is_empty() {
-        true => call.account.clone(),
+        true => (*call.account).clone(),
         false => change(&door, &call, &Payload::parse(&payload)?).await?,
     };
     let urls = door.urls(&name);

@@ -9,7 +9,7 @@ use axum::extract::{Path, State};
 use axum::http::header::{ACCEPT, CONTENT_TYPE, LINK, RETRY_AFTER};
 use axum::http::request::Parts;
 use axum::http::{Response, StatusCode};
-use certwright_app::{AcmeError, Problem, ProblemKind, to_pem};
+use certwright_app::{AcmeCall, AcmeError, Problem, ProblemKind, to_pem};
 use serde_json::json;
 
 /// Seconds after which a client asks for renewal information again (RFC 9773 section 4.3).
@@ -44,9 +44,10 @@ fn absent() -> AcmeError {
 }
 
 async fn chain(door: &Door, name: &str, id: &str, number: usize, path: &str, parts: &Parts, body: &Bytes) -> Answer {
-    let (call, payload) = guard::verify(door, name, path, parts, body, Signer::Account).await?.call()?;
+    let read = async |call: &AcmeCall| door.app().acme_certificate(call, id).await;
+    let (_, payload, found) = guard::verify_and_read(door, name, path, parts, body, read).await?;
     Payload::none(&payload)?;
-    let found = door.app().acme_certificate(&call, id).await?;
+    let found = found?;
     let chosen = found.chains.get(number).ok_or_else(absent)?;
     let wanted = parts.headers.get(ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let mut response = bare(StatusCode::OK);

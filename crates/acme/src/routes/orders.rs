@@ -10,7 +10,7 @@ use axum::extract::{Path, State};
 use axum::http::header::{LOCATION, RETRY_AFTER};
 use axum::http::request::Parts;
 use axum::http::{Response, StatusCode};
-use certwright_app::{AcmeError, NewOrder, OrderView};
+use certwright_app::{AcmeCall, AcmeError, NewOrder, OrderView};
 use certwright_domain::acme::OrderState;
 
 /// Seconds after which it is worth looking again.
@@ -41,10 +41,10 @@ pub(crate) async fn order(
     body: Bytes,
 ) -> Answer {
     let path = format!("order/{id}");
-    let (call, payload) = guard::verify(&door, &name, &path, &parts, &body, Signer::Account).await?.call()?;
+    let read = async |call: &AcmeCall| door.app().acme_order(call, &id).await;
+    let (_, payload, found) = guard::verify_and_read(&door, &name, &path, &parts, &body, read).await?;
     Payload::none(&payload)?;
-    let view = door.app().acme_order(&call, &id).await?;
-    Ok(answer(&door, &name, StatusCode::OK, &view))
+    Ok(answer(&door, &name, StatusCode::OK, &found?))
 }
 
 pub(crate) async fn finalize(
@@ -54,9 +54,10 @@ pub(crate) async fn finalize(
     body: Bytes,
 ) -> Answer {
     let path = format!("order/{id}/finalize");
-    let (call, payload) = guard::verify(&door, &name, &path, &parts, &body, Signer::Account).await?.call()?;
+    let read = async |call: &AcmeCall| door.app().acme_order(call, &id).await;
+    let (call, payload, found) = guard::verify_and_read(&door, &name, &path, &parts, &body, read).await?;
     let csr = Payload::parse(&payload)?.bytes("csr")?;
-    let view = door.app().finalize_acme_order(&call, &id, &csr).await?;
+    let view = door.app().finalize_acme_order(&call, found?, &csr).await?;
     Ok(answer(&door, &name, StatusCode::OK, &view))
 }
 

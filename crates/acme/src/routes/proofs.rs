@@ -12,7 +12,7 @@ use axum::extract::{Path, State};
 use axum::http::header::{LINK, LOCATION, RETRY_AFTER};
 use axum::http::request::Parts;
 use axum::http::{Response, StatusCode};
-use certwright_app::{AcmeError, Problem, ProblemKind};
+use certwright_app::{AcmeCall, AcmeError, Problem, ProblemKind};
 use certwright_domain::acme::{Authorization, Method};
 
 pub(crate) async fn new_authorization(
@@ -39,11 +39,12 @@ pub(crate) async fn authorization(
     body: Bytes,
 ) -> Answer {
     let path = format!("authorization/{id}");
-    let (call, payload) = guard::verify(&door, &name, &path, &parts, &body, Signer::Account).await?.call()?;
+    let read = async |call: &AcmeCall| door.app().acme_authorization(call, &id).await;
+    let (call, payload, found) = guard::verify_and_read(&door, &name, &path, &parts, &body, read).await?;
     let authorization = match payload.is_empty() {
-        true => door.app().acme_authorization(&call, &id).await?,
+        true => found?,
         false => match Payload::parse(&payload)?.text("status")? {
-            Some("deactivated") => door.app().deactivate_acme_authorization(&call, &id).await?,
+            Some("deactivated") => door.app().deactivate_acme_authorization(&call, found?).await?,
             _ => return Err(malformed("The status of an authorization can be set to `deactivated` alone.").into()),
         },
     };
@@ -66,14 +67,19 @@ pub(crate) async fn challenge(
     body: Bytes,
 ) -> Answer {
     let path = format!("challenge/{id}/{method}");
-    let (call, payload) = guard::verify(&door, &name, &path, &parts, &body, Signer::Account).await?.call()?;
-    let method = Method::parse(&method).map_err(|_| no_challenge())?;
+    let method = Method::parse(&method).map_err(|_| no_challenge());
+    let read = async |call: &AcmeCall| match &method {
+        Ok(method) => door.app().acme_challenge(call, &id, *method).await,
+        Err(_) => Err(no_challenge()),
+    };
+    let (call, payload, found) = guard::verify_and_read(&door, &name, &path, &parts, &body, read).await?;
+    let method = method?;
     let authorization = match payload.is_empty() {
-        true => door.app().acme_challenge(&call, &id, method).await?,
+        true => found?,
         false => {
             // An object, whatever is in it: what is not known is not looked at.
             Payload::parse(&payload)?;
-            door.app().answer_acme_challenge(&call, &id, method).await?
+            door.app().answer_acme_challenge(&call, found?, method).await?
         }
     };
     let urls = door.urls(&name);

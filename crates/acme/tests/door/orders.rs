@@ -253,7 +253,7 @@ async fn f9_a_commit_that_fails_leaves_no_order_in_between() {
         let order = client.ready(&[&name]).await;
         let csr = Csr::new(&[&name]).der();
         let when = if outcome == "before" { When::Before } else { When::After };
-        server.faults.arm("acme.finalize", when);
+        server.faults.arm("record", when);
         let failed = client.finalize(&order, &csr).await;
         assert!(failed.status.is_server_error(), "{failed:?}");
         // The node dies; another takes over.

@@ -145,7 +145,7 @@ impl World {
         let key = r#"{"kty":"EC","crv":"P-256","x":"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4","y":"4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM"}"#;
         let key = Jwk::from_canonical(key).unwrap();
         let (account, _) = app.app.new_acme_account(&door, &key, NewAccount::default()).await.unwrap();
-        let call = AcmeCall { door, account };
+        let call = AcmeCall { door, account: account.into() };
         let identifiers = vec![("dns".to_owned(), "acme.example.com".to_owned())];
         let order = app.app.new_acme_order(&call, NewOrder { identifiers, ..NewOrder::default() }).await.unwrap();
         let wish = json!({"name": "key", "directory": format!("{side}-directory")});

@@ -11,6 +11,7 @@ use certwright_domain::audit::AuditEvent;
 use certwright_domain::id::{AcmeAccountId, IssuedId};
 use certwright_domain::identity::AllowedNames;
 use certwright_domain::serial::Sha256;
+use std::sync::Arc;
 
 impl AcmeDoor {
     /// A caller that has no account, or whose account is about to be made.
@@ -73,11 +74,24 @@ impl App {
     }
 
     /// The account that a `kid` names, in use or not. Accounts of other directories are as absent as unknown ones.
-    pub async fn acme_account(&self, door: &AcmeDoor, id: &str) -> Result<Account, AcmeError> {
+    pub async fn acme_account(&self, door: &AcmeDoor, id: &str) -> Result<Arc<Account>, AcmeError> {
         let unknown = || Problem::new(ProblemKind::AccountDoesNotExist, "There is no such account in this directory.");
         let id = AcmeAccountId::parse(id).map_err(|_| unknown())?;
-        let found = self.inner.store.glance().await?.acme_account(&id).await?;
-        Ok(found.filter(|account| account.directory == door.directory.id).ok_or_else(unknown)?)
+        let (memory, now) = (&self.inner.acme.accounts, self.now());
+        let found = match memory.get(&id, now) {
+            Some(known) => known,
+            None => {
+                let before = memory.before();
+                let found = self.inner.store.glance().await?.acme_account(&id).await?;
+                let found = Arc::new(found.ok_or_else(unknown)?);
+                memory.keep(before, now, &found);
+                found
+            }
+        };
+        match found.directory == door.directory.id {
+            true => Ok(found),
+            false => Err(unknown().into()),
+        }
     }
 
     /// The account of a key, in use or not.
@@ -155,9 +169,9 @@ impl App {
         call: &AcmeCall,
         new_contacts: Option<&[String]>,
     ) -> Result<Account, AcmeError> {
-        let Some(new_contacts) = new_contacts else { return Ok(call.account.clone()) };
-        let after = Account { contacts: contacts(new_contacts)?, ..call.account.clone() };
-        if after == call.account {
+        let Some(new_contacts) = new_contacts else { return Ok((*call.account).clone()) };
+        let after = Account { contacts: contacts(new_contacts)?, ..(*call.account).clone() };
+        if after == *call.account {
             return Ok(after);
         }
         self.write_account(&call.door, "acme-account.update", after).await
@@ -165,7 +179,7 @@ impl App {
 
     /// Ends the account; nothing can be done with it any more (RFC 8555 section 7.3.6).
     pub async fn deactivate_acme_account(&self, call: &AcmeCall) -> Result<Account, AcmeError> {
-        let after = Account { state: AccountState::Deactivated, ..call.account.clone() };
+        let after = Account { state: AccountState::Deactivated, ..(*call.account).clone() };
         self.write_account(&call.door, "acme-account.deactivate", after).await
     }
 
@@ -178,7 +192,7 @@ impl App {
         if let Some(other) = self.acme_account_of(&call.door, new).await? {
             return Err(taken(other.id));
         }
-        let after = Account { key: new.canonical(), thumbprint: new.thumbprint(), ..call.account.clone() };
+        let after = Account { key: new.canonical(), thumbprint: new.thumbprint(), ..(*call.account).clone() };
         match self.write_account(&call.door, "acme-account.change-key", after).await {
             Err(AcmeError::Internal(crate::Error::Conflict { code: "exists_already", .. })) => {
                 let other = self.acme_account_of(&call.door, new).await?;
@@ -192,7 +206,10 @@ impl App {
         let mut tx = self.inner.store.begin("acme.account").await?;
         tx.update_acme_account(&after).await?;
         tx.insert_audit(&self.account_event(door, action, &after)).await?;
-        tx.commit().await?;
+        let committed = tx.commit().await;
+        // Also when it is not known what became of it.
+        self.inner.acme.accounts.forget(&after.id);
+        committed?;
         Ok(Account { revision: after.revision.saturating_add(1), ..after })
     }
 

@@ -169,7 +169,9 @@ impl App {
         let details = [("directory", directory.settings.name().as_str())];
         let target = Target { kind: "acme-account", id: after.id.as_str(), name: "" };
         change.insert_audit(&self.inner.audit(call, "acme-account.revoke", target, &details)).await?;
-        change.commit().await?;
+        let committed = change.commit().await;
+        self.inner.acme.accounts.forget(&after.id);
+        committed?;
         after.revision = after.revision.saturating_add(1);
         Ok((after, directory))
     }

@@ -1,5 +1,6 @@
 //! Directories: making and changing them, and finding the one that a request came to.
 
+use super::memory::MOST_DIRECTORIES;
 use super::problem::{AcmeError, absent};
 use crate::audit::Target;
 use crate::change::{Change, by_id, check_if_match, name_conflict, require_if_match, too_many};
@@ -9,11 +10,7 @@ use certwright_domain::id::AcmeDirectoryId;
 use certwright_domain::name::Reference;
 use certwright_domain::violation::Invalid;
 use certwright_store::{Page, PageRequest, Queries};
-use moka::sync::Cache;
 use std::sync::Arc;
-
-/// Most directories.
-const MOST: u64 = 500;
 
 /// A directory to be made, as text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,31 +21,27 @@ pub struct NewAcmeDirectory {
     pub settings: RawDirectory,
 }
 
-/// Directories by name, each with the epoch it was read under.
-pub(crate) struct DirectoryCache(Cache<String, (i64, Arc<Directory>)>);
-
-impl DirectoryCache {
-    pub(super) fn new() -> Self {
-        Self(Cache::new(MOST))
-    }
-}
-
 impl App {
     /// The directory that a request came to. Disabled ones are absent.
     pub async fn open_acme_directory(&self, name: &str) -> Result<Arc<Directory>, AcmeError> {
         let reference = Reference::parse(name).map_err(|_| absent("directory"))?;
+        let (memory, now) = (&self.inner.acme.directories, self.now());
+        if let Some(known) = memory.get(name, self.inner.context.epoch(), now) {
+            return Ok(known);
+        }
         // The epoch first: what is read behind it is no older.
         let mut read = self.inner.store.glance().await?;
         let epoch = read.epoch().await?;
         self.inner.context.note_epoch(epoch);
-        if let Some((_, known)) = self.inner.acme.directories.0.get(name).filter(|(known, _)| *known == epoch) {
+        if let Some(known) = memory.unchanged(name, epoch) {
+            memory.keep(name, epoch, now, &known);
             return Ok(known);
         }
         let found = read.acme_directory(&reference).await?;
         // By its name alone: URLs are names to clients, and there is one for each thing.
         let found = found.filter(|it| it.settings.enabled() && it.settings.name().as_str() == name);
         let found = Arc::new(found.ok_or_else(|| absent("directory"))?);
-        self.inner.acme.directories.0.insert(name.to_owned(), (epoch, Arc::clone(&found)));
+        memory.keep(name, epoch, now, &found);
         Ok(found)
     }
 
@@ -64,8 +57,8 @@ impl App {
         let directory = Directory { id, ca, settings, created_at: now, revision: 1 };
         self.may_directory_itself(call, Permission::AcmeDirectoryManage, &directory, None).await?;
         let mut change = self.inner.begin_change(call, "acme-directory.create").await?;
-        if change.count_acme_directories().await? >= MOST {
-            return Err(too_many("too_many_acme_directories", "ACME directories", MOST));
+        if change.count_acme_directories().await? >= MOST_DIRECTORIES {
+            return Err(too_many("too_many_acme_directories", "ACME directories", MOST_DIRECTORIES));
         }
         self.may_give(&mut change, call, &directory).await?;
         let inserted = change.insert_acme_directory(&directory).await;

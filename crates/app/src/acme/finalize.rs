@@ -1,5 +1,5 @@
 //! Finalizing an order (RFC 8555 section 7.4): CSR in, certificate signed and stored with the order's end in one
-//! transaction. Nothing lies in between: an order is ready until its certificate is on disk, and whoever comes second finds
+//! transaction of the group commit, if order, proofs, account and configuration are still those that were judged. Nothing lies in between: an order is ready until its certificate is on disk, and whoever comes second finds
 //! it there.
 
 use super::accounts::in_use;
@@ -18,6 +18,7 @@ use certwright_domain::rules::LeafRequest;
 use certwright_domain::san::San;
 use certwright_domain::validity::{RequestedEnd, RequestedValidity};
 use certwright_pki::Csr;
+use certwright_store::{OrderEnding, REPLACED};
 use std::collections::BTreeSet;
 
 /// How often it is begun anew because the configuration changed under it.
@@ -28,9 +29,17 @@ const SEQUENCE: u8 = 0x30;
 impl App {
     /// Finalizes an order with a CSR in DER. Whatever is wrong with the CSR, the order stays ready. An order that has its
     /// certificate already is answered as it is, to the same key.
-    pub async fn finalize_acme_order(&self, call: &AcmeCall, id: &str, csr: &[u8]) -> Result<OrderView, AcmeError> {
+    pub async fn finalize_acme_order(
+        &self,
+        call: &AcmeCall,
+        found: OrderView,
+        csr: &[u8],
+    ) -> Result<OrderView, AcmeError> {
+        if found.order.account != call.account.id {
+            return Err(absent("order"));
+        }
+        let mut view = found;
         for _ in 0..MAX_ATTEMPTS {
-            let view = self.acme_order(call, id).await?;
             let csr = read(csr)?;
             if let Some(issued) = view.order.certificate() {
                 let row = self.inner.store.glance().await?.issued(issued).await?;
@@ -65,6 +74,7 @@ impl App {
             if let Some(done) = self.sign_order(call, &view, csr).await? {
                 return Ok(done);
             }
+            view = self.acme_order(call, view.order.id.as_str()).await?;
         }
         Err(Error::Unavailable { detail: "the configuration kept changing".into(), retry_after_s: 1 }.into())
     }
@@ -91,42 +101,43 @@ impl App {
             Err(Error::NotFound { kind: "profile", .. }) => return Err(gone_profile(order.profile.as_str())),
             Err(error) => return Err(issuing_error(error)),
         };
-        let mut tx = self.inner.store.begin("acme.finalize").await?;
-        match signed.record(self, &as_caller, &mut tx).await {
+        let issued = signed.row().id.clone();
+        let ending = OrderEnding {
+            order: order.id.clone(),
+            revision: order.revision,
+            account: (call.account.id.clone(), call.account.revision),
+            authorizations: view.authorizations.iter().map(|it| (it.id.clone(), it.revision)).collect(),
+        };
+        match signed.record_ending(self, &as_caller, ending).await {
             Ok(()) => {}
-            Err(certwright_store::Error::Stale { what: STALE_EPOCH }) => {
-                drop(tx);
-                self.refresh_epoch().await?;
+            Err(certwright_store::Error::Stale { what }) => {
+                if what == STALE_EPOCH {
+                    self.refresh_epoch().await?;
+                }
+                // Is it the account that has changed?
+                self.inner.acme.accounts.forget(&call.account.id);
+                let account = self.acme_account(&call.door, call.account.id.as_str()).await?;
+                if account.revision != call.account.revision {
+                    in_use((*account).clone())?;
+                    let detail = "the account was changed".to_owned();
+                    return Err(Error::Unavailable { detail, retry_after_s: 1 }.into());
+                }
+                let directory = self.open_acme_directory(call.door.directory.settings.name().as_str()).await?;
+                if directory.revision != call.door.directory.revision {
+                    let detail = "the directory was changed".to_owned();
+                    return Err(Error::Unavailable { detail, retry_after_s: 1 }.into());
+                }
                 return Ok(None);
             }
-            Err(error) => return Err(error.into()),
-        }
-        // Under the same epoch: account, directory and proofs as they are now.
-        let account = tx.acme_account(&call.account.id).await?.ok_or_else(|| absent("account"))?;
-        in_use(account)?;
-        let directory = tx.acme_directory(&by_id(call.door.directory.id.as_str())?).await?;
-        if directory.is_none_or(|now| now.revision != call.door.directory.revision) {
-            return Err(Error::Unavailable { detail: "the directory was changed".into(), retry_after_s: 1 }.into());
-        }
-        let current = tx.acme_order(&order.id).await?.ok_or_else(|| absent("order"))?;
-        let now = self.view_order(&mut *tx, current).await?;
-        if now.state != OrderState::Ready || now.order.revision != order.revision {
-            return Ok(None);
-        }
-        let done = Order { end: Some(OrderEnd::Valid(signed.row().id.clone())), ..now.order.clone() };
-        match tx.update_acme_order(&done).await {
-            Ok(()) => {}
-            Err(certwright_store::Error::Stale { .. }) => return Ok(None),
-            Err(certwright_store::Error::Conflict { .. }) => {
+            Err(certwright_store::Error::Conflict { what }) if what == REPLACED => {
                 let detail = "The certificate that the order is to replace was replaced already.";
                 return refuse(ProblemKind::AlreadyReplaced, detail);
             }
             Err(error) => return Err(error.into()),
         }
-        tx.commit().await?;
-        metrics::counter!("certwright_certificates_issued_total").increment(1);
-        let order = Order { revision: done.revision.saturating_add(1), ..done };
-        Ok(Some(OrderView { order, state: OrderState::Valid, error: None, ..now }))
+        let order =
+            Order { end: Some(OrderEnd::Valid(issued)), revision: order.revision.saturating_add(1), ..order.clone() };
+        Ok(Some(OrderView { order, state: OrderState::Valid, error: None, ..view.clone() }))
     }
 }
 

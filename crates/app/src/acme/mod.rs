@@ -10,6 +10,7 @@ mod certificates;
 mod directories;
 mod finalize;
 mod limits;
+mod memory;
 mod nonces;
 mod orders;
 mod problem;
@@ -37,7 +38,8 @@ use tokio::sync::OnceCell;
 pub(crate) struct Acme {
     keys: OnceCell<secret::AcmeKeys>,
     nonces: nonces::Nonces,
-    directories: directories::DirectoryCache,
+    directories: memory::DirectoryMemory,
+    accounts: memory::AccountMemory,
     pub(crate) paces: limits::Paces,
     queue: validation::Queue,
 }
@@ -68,7 +70,8 @@ impl Acme {
         Self {
             keys: OnceCell::new(),
             nonces: nonces::Nonces::default(),
-            directories: directories::DirectoryCache::new(),
+            directories: memory::DirectoryMemory::new(),
+            accounts: memory::AccountMemory::new(),
             paces: limits::Paces::new(),
             queue: validation::Queue::default(),
         }

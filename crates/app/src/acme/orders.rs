@@ -70,12 +70,7 @@ impl App {
             created_at: now,
             revision: 1,
         };
-        let mut tx = self.inner.store.begin("acme.new-order").await?;
-        for authorization in made {
-            tx.insert_acme_authorization(authorization).await?;
-        }
-        tx.insert_acme_order(&order).await?;
-        tx.commit().await?;
+        self.inner.store.place_acme_order("acme.new-order", &order, &made).await?;
         spent.into_iter().for_each(Spent::keep);
         let authorizations = authorizations.into_iter().map(|(authorization, _)| authorization).collect();
         Ok(self.order_view(order, authorizations))
@@ -111,10 +106,10 @@ impl App {
     /// An order of the account.
     pub async fn acme_order(&self, call: &AcmeCall, id: &str) -> Result<OrderView, AcmeError> {
         let id = AcmeOrderId::parse(id).map_err(|_| absent("order"))?;
-        let mut read = self.inner.store.glance().await?;
-        let order = read.acme_order(&id).await?;
-        let order = order.filter(|order| order.account == call.account.id).ok_or_else(|| absent("order"))?;
-        self.view_order(&mut *read, order).await
+        let found = self.inner.store.glance().await?.acme_order_with_proofs(&id).await?;
+        let found = found.filter(|(order, _)| order.account == call.account.id);
+        let (order, authorizations) = found.ok_or_else(|| absent("order"))?;
+        Ok(self.order_view(order, authorizations))
     }
 
     /// Orders of the account, newest first.

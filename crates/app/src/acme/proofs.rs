@@ -21,23 +21,23 @@ impl App {
     pub async fn answer_acme_challenge(
         &self,
         call: &AcmeCall,
-        id: &str,
+        found: Authorization,
         method: Method,
     ) -> Result<Authorization, AcmeError> {
-        let found = self.acme_challenge(call, id, method).await?;
+        if found.account != call.account.id {
+            return Err(absent("challenge"));
+        }
         let now = self.now();
         // Claimed by this node: others look when it has not come back by then.
         let Some(answered) = found.answered(method, now.plus(LOOKING), now) else { return Ok(found) };
         self.may_try_again(call.account.id.as_str(), &found.identifier.to_string())?;
         let looked = self.look_first(call, &answered).await;
         let after = looked.as_ref().map_or(&answered, |(_, after)| after);
-        let mut tx = self.inner.store.begin("acme.answer-challenge").await?;
-        match tx.update_acme_authorization(after).await {
-            Ok(()) => tx.commit().await?,
+        match self.inner.store.write_acme_authorization("acme.answer-challenge", after).await {
+            Ok(()) => {}
             // Another request was faster.
             Err(certwright_store::Error::Stale { .. }) => {
-                drop(tx);
-                return self.acme_authorization(call, id).await;
+                return self.acme_authorization(call, answered.id.as_str()).await;
             }
             Err(error) => return Err(error.into()),
         }
@@ -62,17 +62,21 @@ impl App {
     }
 
     /// The account gives an authorization up; orders that need it come to nothing.
-    pub async fn deactivate_acme_authorization(&self, call: &AcmeCall, id: &str) -> Result<Authorization, AcmeError> {
-        let found = self.acme_authorization(call, id).await?;
+    pub async fn deactivate_acme_authorization(
+        &self,
+        call: &AcmeCall,
+        found: Authorization,
+    ) -> Result<Authorization, AcmeError> {
+        if found.account != call.account.id {
+            return Err(absent("authorization"));
+        }
         let Some(after) = found.deactivated(self.now()) else {
             if found.state == certwright_domain::acme::AuthorizationState::Deactivated {
                 return Ok(found);
             }
             return refuse(ProblemKind::Malformed, "The authorization has come to an end already.");
         };
-        let mut tx = self.inner.store.begin("acme.deactivate-authz").await?;
-        tx.update_acme_authorization(&after).await?;
-        tx.commit().await?;
+        self.inner.store.write_acme_authorization("acme.deactivate-authz", &after).await?;
         Ok(Authorization { revision: after.revision.saturating_add(1), ..after })
     }
 }

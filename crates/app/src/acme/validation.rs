@@ -95,12 +95,9 @@ impl App {
             if authorization.is_seen_by(&self.inner.settings.node) && !waited {
                 continue;
             }
-            let mut tx = self.inner.store.begin("acme.claim-proof").await?;
-            match tx.update_acme_authorization(&authorization.claimed(now.plus(LOOKING))).await {
-                Ok(()) => {
-                    tx.commit().await?;
-                    claimed.push(authorization.id);
-                }
+            let claim = authorization.claimed(now.plus(LOOKING));
+            match self.inner.store.write_acme_authorization("acme.claim-proof", &claim).await {
+                Ok(()) => claimed.push(authorization.id),
                 // Another node was faster.
                 Err(certwright_store::Error::Stale { .. }) => {}
                 Err(error) => return Err(error.into()),
@@ -122,9 +119,8 @@ impl App {
         let valid_until = now.plus(directory.settings.authorization_lifetime());
         let nodes = directory.settings.vantage_points();
         let Some(after) = authorization.attempted(&outcome, nodes, valid_until, now) else { return Ok(()) };
-        let mut tx = self.inner.store.begin("acme.proof").await?;
-        match tx.update_acme_authorization(&after).await {
-            Ok(()) => tx.commit().await?,
+        match self.inner.store.write_acme_authorization("acme.proof", &after).await {
+            Ok(()) => {}
             // Given up meanwhile, or looked at by another node.
             Err(certwright_store::Error::Stale { .. }) => return Ok(()),
             Err(error) => return Err(error.into()),

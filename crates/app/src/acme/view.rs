@@ -25,8 +25,8 @@ pub struct AcmeDoor {
 pub struct AcmeCall {
     /// Where it came in.
     pub door: AcmeDoor,
-    /// The account, as it was when its signature was verified.
-    pub account: Account,
+    /// The account, as it was when its signature was verified, or a moment before.
+    pub account: Arc<Account>,
 }
 
 /// An account to be made.

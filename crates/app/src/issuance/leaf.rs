@@ -20,7 +20,7 @@ use certwright_domain::san::San;
 use certwright_domain::validity::RequestedValidity;
 use certwright_domain::violation::{Invalid, Verdict, Violation};
 use certwright_pki::{Csr, Issuer, parse_csr, prepare, read_public_key};
-use certwright_store::{Recording, Tx};
+use certwright_store::{OrderEnding, Recording, Tx};
 use std::sync::Arc;
 
 /// How often a decision is made anew because the configuration changed under it.
@@ -276,7 +276,7 @@ impl App {
     async fn record(&self, call: &Call, work: &Work, signed: Signed) -> Result<Issued, certwright_store::Error> {
         let row = signed.row;
         let audit = self.issue_audit(call, &row, &work.leave.ground());
-        self.inner.recorder.record(Recording { issued: row.clone(), audit, epoch: work.epoch }).await?;
+        self.inner.recorder.record(Recording { issued: row.clone(), audit, epoch: work.epoch, ending: None }).await?;
         metrics::counter!("certwright_certificates_issued_total").increment(1);
         let above = Arc::clone(&work.issuer.ca_chain);
         Ok(Issued { row, above, private_key: None, ignored_extensions: Vec::new() })
@@ -395,6 +395,21 @@ impl SignedLeaf {
         tx.commit().await?;
         metrics::counter!("certwright_certificates_issued_total").increment(1);
         Ok(Issued { row: self.signed.row, above: self.above, private_key: None, ignored_extensions })
+    }
+
+    /// Stores the certificate by the group commit, together with the end of its order, if that is still as it was judged.
+    /// Once this returns, it is on disk.
+    pub(crate) async fn record_ending(
+        self,
+        app: &App,
+        call: &Call,
+        ending: OrderEnding,
+    ) -> Result<(), certwright_store::Error> {
+        let audit = app.issue_audit(call, &self.signed.row, &self.ground);
+        let recording = Recording { issued: self.signed.row, audit, epoch: self.epoch, ending: Some(ending) };
+        app.inner.recorder.record(recording).await?;
+        metrics::counter!("certwright_certificates_issued_total").increment(1);
+        Ok(())
     }
 
     /// Writes the inventory row and its audit event. Refuses as stale what was decided under another configuration than

@@ -105,7 +105,7 @@ async fn account(app: &TestApp) -> AcmeCall {
     let key = r#"{"kty":"EC","crv":"P-256","x":"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4","y":"4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM"}"#;
     let (account, _) =
         app.app.new_acme_account(&door, &Jwk::from_canonical(key).unwrap(), NewAccount::default()).await.unwrap();
-    AcmeCall { door, account }
+    AcmeCall { door, account: account.into() }
 }
 
 /// What an ACME client is told of a name, without the rule, which has no place in such a problem.

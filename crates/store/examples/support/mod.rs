@@ -133,5 +133,5 @@ pub(crate) fn recording(ca: &Ca, epoch: i64, number: u64) -> Result<Recording, S
         issued_at: at,
         revocation: None,
     };
-    Ok(Recording { issued, audit, epoch })
+    Ok(Recording { issued, audit, epoch, ending: None })
 }

@@ -2,7 +2,7 @@
 
 use super::{Connection, Driver};
 use crate::Error;
-use crate::rows::{AUDIT_COLUMNS, Appended, AuditRow, ISSUED_COLUMNS, IssuedRow, NameRow};
+use crate::rows::{AUDIT_COLUMNS, Appended, AuditRow, ISSUED_COLUMNS, IssuedRow, NameRow, Then};
 use certwright_domain::audit::AuditEvent;
 use certwright_domain::issued::IssuedCertificate;
 use sqlx::postgres::PgArguments;
@@ -165,9 +165,17 @@ pub(in super::super) async fn insert_issued(
     execute(connection, bind_names(bind_issued(sqlx::query(INSERT_ISSUED.clone()), rows), names)).await
 }
 
-/// Stores audit events at the end of their chain.
-pub(in super::super) async fn insert_audit(connection: &mut Connection, audit: &Appended<'_>) -> Result<(), Error> {
-    execute_appending(connection, bind_audit(sqlx::query(INSERT_AUDIT.clone()), audit), audit).await
+/// Stores audit events at the end of their chain, and commits.
+pub(in super::super) async fn insert_audit_and_commit(
+    connection: &mut Connection,
+    audit: &Appended<'_>,
+) -> Result<(), Error> {
+    execute_appending(connection, bind_audit(sqlx::query(INSERT_AUDIT.clone()), audit), audit).await?;
+    commit(connection).await
+}
+
+async fn commit(connection: &mut Connection) -> Result<(), Error> {
+    sqlx::raw_sql("COMMIT").execute(connection).await.map(drop).map_err(Error::from_driver)
 }
 
 /// Executes a statement that puts these events at the end of their chain.
@@ -181,13 +189,18 @@ async fn execute_appending(
     if done.rows_affected() == all { Ok(()) } else { Err(Error::Stale { what: "audit_chains" }) }
 }
 
-/// Stores recordings: rows of the inventory, their names, their audit events at the end of their chain.
+/// Stores recordings: rows of the inventory, their names, their audit events at the end of their chain. Then commits, if asked to.
 pub(in super::super) async fn insert_recordings(
     connection: &mut Connection,
     rows: &[IssuedRow<'_>],
     names: &[NameRow<'_>],
     audit: &Appended<'_>,
+    then: Then,
 ) -> Result<(), Error> {
     let statement = bind_issued(sqlx::query(INSERT_RECORDINGS.clone()), rows);
-    execute_appending(connection, bind_audit(bind_names(statement, names), audit), audit).await
+    execute_appending(connection, bind_audit(bind_names(statement, names), audit), audit).await?;
+    match then {
+        Then::Commit => commit(connection).await,
+        Then::Nothing => Ok(()),
+    }
 }

@@ -8,16 +8,18 @@ pub(crate) mod queries;
 #[cfg(test)]
 mod relaxed;
 
-pub(super) use insert::{insert_audit, insert_issued, insert_recordings};
+pub(super) use insert::{insert_audit_and_commit, insert_issued, insert_recordings};
 
 use crate::Error;
 use crate::migrations::Step;
+use crate::pool::{Plan, Pool, Taken};
 use crate::rows::Digest;
 use certwright_domain::serial::Sha256;
-use sqlx::pool::PoolConnection;
-use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, Connection as _, QueryBuilder};
+use std::future::Future;
 use std::ops::{Deref, DerefMut};
+use std::pin::Pin;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -37,6 +39,19 @@ pub(super) const RELAXED: &str = "WITH relaxed AS MATERIALIZED (SELECT set_confi
      INSERT INTO acme_nonces (nonce, expires_at) SELECT v.* FROM relaxed, (VALUES ";
 /// What comes behind them.
 pub(super) const RELAXED_ROWS: &str = ") AS v WHERE relaxed.level = 'off'";
+/// What a statement begins with that is a transaction of its own and durable when it returns.
+pub(super) const DURABLE: &str = "";
+/// How several inserts become one transaction in one turn: what stands before all, before the first, between them and behind all.
+pub(super) struct Together {
+    pub(super) begin: &'static str,
+    pub(super) first: &'static str,
+    pub(super) between: &'static str,
+    pub(super) end: &'static str,
+}
+pub(super) const TOGETHER: Together = Together { begin: "", first: "WITH made AS (", between: ") ", end: "" };
+/// The authorizations of an order `o`: `e`, with `value` and `key` (their place).
+pub(super) const EACH_PROOF: &str =
+    "json_array_elements_text(CAST(o.authorizations AS json)) WITH ORDINALITY AS e (value, key)";
 /// Begins a read transaction: one snapshot.
 pub(super) const BEGIN_READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 /// Begins a transaction of the group commit, takes a chain of the audit trail and reads the epoch, in one round trip. Its shared lock keeps the epoch from
@@ -139,12 +154,17 @@ pub(super) const MIGRATIONS: &[Step] = &[
         name: "0019_early_renewals",
         sql: include_str!("../../../../migrations/postgres/0019_early_renewals.sql"),
     },
+    Step {
+        number: 21,
+        name: "0021_acme_pending",
+        sql: include_str!("../../../../migrations/postgres/0021_acme_pending.sql"),
+    },
 ];
 
 /// Getting a connection longer than this is [`Error::Unavailable`].
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
 /// Connections of one node, the lanes' among them.
-const CONNECTIONS: u32 = 16;
+const CONNECTIONS: usize = 16;
 /// A connection that was idle for longer is tried before use: the server may have gone meanwhile.
 const TRY_AFTER: Duration = Duration::from_millis(500);
 /// Settings of every connection. Statements are planned for the values at hand and by index: a plan made for a common
@@ -156,16 +176,21 @@ const SETTINGS: &str = "SET synchronous_commit = on; SET statement_timeout = 500
 /// The pool. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Database {
-    pool: PgPool,
+    pool: Pool<Connection>,
 }
 
 /// A connection with a transaction on it.
-pub(crate) struct Held(PoolConnection<Driver>);
+pub(crate) struct Held(Taken<Connection>);
 
 impl Held {
     /// Not to be used again: what happened leaves its state unknown.
     pub(super) fn discard(&mut self) {
-        self.0.close_on_drop();
+        self.0.discard();
+    }
+
+    /// A turn of the connection begins, or has ended.
+    pub(super) fn settle(&mut self, is_settled: bool) {
+        self.0.settle(is_settled);
     }
 
     /// What a lane of the group commit keeps between two batches: its connection.
@@ -194,17 +219,16 @@ impl Database {
             .application_name("certwright")
             .statement_cache_capacity(256)
             .disable_statement_logging();
-        let pool = PgPoolOptions::new()
-            .max_connections(CONNECTIONS)
-            .acquire_timeout(ACQUIRE_TIMEOUT)
-            .test_before_acquire(false)
-            .after_connect(|connection, _| {
-                Box::pin(async move { sqlx::raw_sql(SETTINGS).execute(connection).await.map(drop) })
+        let connect = move || -> Pin<Box<dyn Future<Output = _> + Send>> {
+            let options = options.clone();
+            Box::pin(async move {
+                let mut connection = options.connect().await?;
+                sqlx::raw_sql(SETTINGS).execute(&mut connection).await?;
+                Ok(connection)
             })
-            .before_acquire(|connection, state| {
-                Box::pin(async move { Ok(state.idle_for < TRY_AFTER || connection.ping().await.is_ok()) })
-            })
-            .connect_lazy_with(options);
+        };
+        let (connect, patience) = (Box::new(connect), ACQUIRE_TIMEOUT);
+        let pool = Pool::new(Plan { connect, most: CONNECTIONS, patience, try_after: TRY_AFTER });
         let database = Self { pool };
         database.ping().await?;
         Ok(database)
@@ -212,7 +236,7 @@ impl Database {
 
     /// A connection for a write transaction.
     pub(super) async fn writer(&self) -> Result<Held, Error> {
-        self.pool.acquire().await.map(Held).map_err(Error::from_driver)
+        self.pool.take().await.map(Held)
     }
 
     /// A connection for a read transaction.

@@ -1,12 +1,13 @@
 //! A lane of the group commit: takes what has queued up, stores it in one transaction, answers.
 
 use super::super::{BEGIN_RECORD, LANES, STATEMENT_DEADLINE, insert_recordings};
+use super::acme::endings::end;
 use super::audit::{take_chain, taken_chain};
 use super::session::{roll_back, within};
 use super::system::read_epoch;
 use super::{Connection, Database, Error, Held, Result};
 use crate::recorder::{Intake, Job};
-use crate::rows::{append, issued_rows};
+use crate::rows::{Then, append, issued_rows};
 use crate::{CommitFaults, Recording};
 use certwright_domain::audit::chain::Head;
 use std::sync::Arc;
@@ -82,10 +83,8 @@ impl Lane {
         let (mut held, begun) = self.begin().await?;
         let faults = Arc::clone(&self.faults);
         let work = async {
-            let fates = write(&mut held, recordings, begun, way).await?;
             faults.before(NAME)?;
-            execute(&mut held, "COMMIT").await?;
-            Ok(fates)
+            write(&mut held, recordings, begun, way).await
         };
         let outcome = match tokio::time::timeout(STATEMENT_DEADLINE, work).await {
             Ok(outcome) => outcome,
@@ -157,42 +156,69 @@ async fn execute(connection: &mut Connection, statement: &'static str) -> Result
     sqlx::raw_sql(statement).execute(connection).await.map(drop).map_err(Error::from_driver)
 }
 
-/// Writes the recordings of the epoch that holds; the others are stale.
+/// Writes the recordings of the epoch that holds, whose orders can end; the others are stale. Then commits.
 async fn write(connection: &mut Connection, recordings: &[Recording], begun: Begun, way: Way) -> Result<Vec<Fate>> {
     let epoch = begun.epoch;
     let mut head = match begun.head {
         Some(head) => head,
         None => take_chain(connection).await?,
     };
-    let fresh = |recording: &&Recording| recording.epoch == epoch;
     match way {
         Way::Together => {
-            let all: Vec<&Recording> = recordings.iter().filter(fresh).collect();
-            insert(connection, &mut head, &all).await?;
-            Ok(recordings.iter().map(|r| if fresh(&r) { Ok(()) } else { Err(stale()) }).collect())
+            let fates = judge(connection, recordings, epoch).await?;
+            let all: Vec<&Recording> = recordings
+                .iter()
+                .zip(&fates)
+                .filter(|(_, fate)| fate.is_ok())
+                .map(|(recording, _)| recording)
+                .collect();
+            match all.is_empty() {
+                true => execute(connection, "COMMIT").await?,
+                false => insert(connection, &mut head, &all, Then::Commit).await?,
+            }
+            Ok(fates)
         }
         Way::OneByOne => {
             let mut fates = Vec::with_capacity(recordings.len());
             for recording in recordings {
-                fates.push(if fresh(&recording) {
-                    insert_guarded(connection, &mut head, recording).await?
-                } else {
-                    Err(stale())
-                });
+                fates.push(insert_guarded(connection, &mut head, recording, epoch).await?);
             }
+            execute(connection, "COMMIT").await?;
             Ok(fates)
         }
     }
 }
 
-fn stale() -> Error {
-    Error::Stale { what: "epoch" }
+/// Ends the orders of the recordings of this epoch; which recordings may be stored.
+async fn judge(connection: &mut Connection, recordings: &[Recording], epoch: i64) -> Result<Vec<Fate>> {
+    let fresh = |recording: &Recording| recording.epoch == epoch;
+    let endings: Vec<_> = recordings
+        .iter()
+        .filter(|recording| fresh(recording))
+        .filter_map(|recording| Some((recording.ending.as_ref()?, &recording.issued.id)))
+        .collect();
+    let ended = end(connection, &endings).await?;
+    let fate = |recording: &Recording| match recording.ending {
+        _ if !fresh(recording) => Err(Error::Stale { what: "epoch" }),
+        Some(_) if !ended.contains(recording.issued.id.as_str()) => Err(Error::Stale { what: "acme_orders" }),
+        _ => Ok(()),
+    };
+    Ok(recordings.iter().map(fate).collect())
 }
 
 /// Writes one recording in a savepoint. The outer error spoils the whole batch.
-async fn insert_guarded(connection: &mut Connection, head: &mut Head, recording: &Recording) -> Result<Fate> {
+async fn insert_guarded(
+    connection: &mut Connection,
+    head: &mut Head,
+    recording: &Recording,
+    epoch: i64,
+) -> Result<Fate> {
     execute(connection, "SAVEPOINT one").await?;
-    match insert(connection, head, &[recording]).await {
+    let stored = async {
+        judge(connection, std::slice::from_ref(recording), epoch).await?.into_iter().collect::<Fate>()?;
+        insert(connection, head, &[recording], Then::Nothing).await
+    };
+    match stored.await {
         Ok(()) => {
             execute(connection, "RELEASE SAVEPOINT one").await?;
             Ok(Ok(()))
@@ -207,13 +233,10 @@ async fn insert_guarded(connection: &mut Connection, head: &mut Head, recording:
 }
 
 /// Writes recordings; the head moves only when that worked.
-async fn insert(connection: &mut Connection, head: &mut Head, recordings: &[&Recording]) -> Result<()> {
-    if recordings.is_empty() {
-        return Ok(());
-    }
+async fn insert(connection: &mut Connection, head: &mut Head, recordings: &[&Recording], then: Then) -> Result<()> {
     let (rows, names) = issued_rows(recordings.iter().map(|recording| &recording.issued));
     let audit = append(head, recordings.iter().map(|recording| &recording.audit));
-    insert_recordings(connection, &rows, &names, &audit).await?;
+    insert_recordings(connection, &rows, &names, &audit, then).await?;
     *head = audit.head;
     Ok(())
 }

@@ -2,7 +2,7 @@
 //! brings the driver, its connection and the named constants in which the databases differ.
 
 mod access;
-mod acme;
+pub(crate) mod acme;
 mod attempts;
 mod audit;
 mod ca_bundles;

@@ -1,6 +1,6 @@
 //! A connection with an open transaction, and how statements run on it.
 
-use super::super::{BEGIN_READ, BEGIN_WRITE, STATEMENT_DEADLINE, insert_audit};
+use super::super::{BEGIN_READ, BEGIN_WRITE, STATEMENT_DEADLINE, insert_audit_and_commit};
 use super::audit::take_chain;
 use super::{Connection, Database, Driver, Error, Held, Result, Row, Statement};
 use crate::rows::append;
@@ -45,6 +45,18 @@ impl Session {
         Ok(session)
     }
 
+    /// Runs a statement that is a whole transaction. Whatever ends it early undoes it.
+    pub(super) async fn at_once(database: &Database, statement: sqlx::QueryBuilder<Driver>) -> Result<Vec<Row>> {
+        let held = Some(database.writer().await?);
+        let mut session = Self { held, is_glance: false, spoiled: None, owes: false, audit: Vec::new() };
+        let rows = session.built(statement).await;
+        match rows {
+            Ok(_) => session.held = None,
+            Err(_) => session.rollback().await?,
+        }
+        rows
+    }
+
     /// Notes that a delivery was stored that waits to be sent.
     pub(super) fn owes_deliveries(&mut self) {
         self.owes = true;
@@ -74,13 +86,16 @@ impl Session {
             let written = self
                 .bulk(async |connection| {
                     let head = take_chain(connection).await?;
-                    insert_audit(connection, &append(&head, &events)).await
+                    insert_audit_and_commit(connection, &append(&head, &events)).await
                 })
                 .await;
-            if let Err(error) = written {
-                self.rollback().await?;
-                return Err(error);
+            match written {
+                Ok(()) => self.held = None,
+                // Nobody waits for a server that may not answer: what is dropped rolls back.
+                Err(Error::Unavailable(_)) => {}
+                Err(_) => self.rollback_now().await,
             }
+            return written;
         }
         self.run(async |connection| sqlx::raw_sql("COMMIT").execute(connection).await.map(drop)).await?;
         self.held = None;
@@ -89,11 +104,15 @@ impl Session {
 
     /// Undoes it.
     pub(crate) async fn rollback(mut self) -> Result<()> {
+        self.rollback_now().await;
+        Ok(())
+    }
+
+    async fn rollback_now(&mut self) {
         // After a lost connection there is nothing left to undo.
         if let Some(held) = self.held.take() {
             roll_back(held).await;
         }
-        Ok(())
     }
 
     /// Runs something on the connection, within the deadline. Every failure spoils the transaction.
@@ -185,7 +204,9 @@ pub(super) async fn within<T>(
     held: &mut Held,
     work: impl AsyncFnOnce(&mut Connection) -> sqlx::Result<T>,
 ) -> Result<T> {
+    held.settle(false);
     let outcome = deadline(work(held)).await;
+    held.settle(true);
     if let Err(Error::Unavailable(_)) = &outcome {
         held.discard();
     }

@@ -8,6 +8,7 @@
 use super::{Connection, Error};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions as _, Connection as _, Row as _};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Notify, watch};
@@ -21,18 +22,29 @@ pub(super) const WRITER_PAGES: &str = "16000";
 /// The pause after a failure.
 const AFTER_FAILURE: Duration = Duration::from_secs(5);
 
-/// Wakes the checkpointer when it is dropped: the writer's connection was given back.
-pub(crate) struct Written(Arc<Notify>);
+/// Uses of the writer's connection between two looks at the log. A look is a turn of a thread, and no use writes so many pages
+/// that this many would make the log long.
+const LOOK_EVERY: u32 = 8;
+
+/// Wakes the checkpointer now and then when it is dropped: the writer's connection was given back.
+pub(crate) struct Written {
+    wake: Arc<Notify>,
+    uses: Arc<AtomicU32>,
+}
 
 impl Drop for Written {
     fn drop(&mut self) {
-        self.0.notify_one();
+        let uses = self.uses.fetch_add(1, Ordering::Relaxed);
+        if uses.is_multiple_of(LOOK_EVERY) {
+            self.wake.notify_one();
+        }
     }
 }
 
 /// The task and how to reach it.
 pub(super) struct Checkpointer {
     wake: Arc<Notify>,
+    uses: Arc<AtomicU32>,
     closing: watch::Sender<bool>,
     task: Mutex<Option<JoinHandle<()>>>,
 }
@@ -51,7 +63,7 @@ impl Checkpointer {
     pub(super) fn start(options: Arc<SqliteConnectOptions>) -> Self {
         let (wake, (closing, closed)) = (Arc::new(Notify::new()), watch::channel(false));
         let task = tokio::spawn(run(options, Arc::clone(&wake), closed));
-        Self { wake, closing, task: Mutex::new(Some(task)) }
+        Self { wake, uses: Arc::default(), closing, task: Mutex::new(Some(task)) }
     }
 
     fn take(&self) -> Option<JoinHandle<()>> {
@@ -60,7 +72,7 @@ impl Checkpointer {
 
     /// To be held while the writer's connection is in use.
     pub(super) fn written(&self) -> Written {
-        Written(Arc::clone(&self.wake))
+        Written { wake: Arc::clone(&self.wake), uses: Arc::clone(&self.uses) }
     }
 
     /// Ends it, and waits until its connection is closed.

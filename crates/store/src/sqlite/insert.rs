@@ -2,11 +2,11 @@
 //!
 //! Every statement is a trip to the connection's thread and back, which costs more than a row. So a batch is one trip, and
 //! the row counts are few, so that every text is prepared once: a batch is filled up with rows of NULLs, which the
-//! statement leaves out.
+//! statement leaves out. The end of the chain and the commit stand in the same statement.
 
 use super::{Connection, Driver};
 use crate::Error;
-use crate::rows::{AUDIT_COLUMNS, Appended, AuditRow, ISSUED_COLUMNS, IssuedRow, NameRow};
+use crate::rows::{AUDIT_COLUMNS, Appended, AuditRow, ISSUED_COLUMNS, IssuedRow, NameRow, Then};
 use sqlx::query::Query;
 use sqlx::sqlite::SqliteArguments;
 use sqlx::{AssertSqlSafe, SqlSafeStr as _, SqlStr};
@@ -58,8 +58,34 @@ impl Table {
     }
 }
 
-/// Row counts of the three tables of one statement.
-type Counts = (usize, usize, usize);
+/// Row counts of the three tables of one statement, and what stands behind them.
+type Shape = (usize, usize, usize, Tail);
+
+/// What stands behind the inserts of a statement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Tail {
+    /// There is more to come.
+    Nothing,
+    /// The end of the chain.
+    Head,
+    /// The end of the chain, and the commit.
+    HeadAndCommit,
+}
+
+impl Tail {
+    /// A chain that does not end where the events begin is a NULL where none may be: the statement fails before the commit.
+    fn text(self) -> &'static str {
+        match self {
+            Self::Nothing => "",
+            Self::Head => {
+                "UPDATE audit_chains SET sequence = CASE WHEN sequence = ? THEN ? END, hash = ? WHERE chain = ?;"
+            }
+            Self::HeadAndCommit => {
+                "UPDATE audit_chains SET sequence = CASE WHEN sequence = ? THEN ? END, hash = ? WHERE chain = ?; COMMIT;"
+            }
+        }
+    }
+}
 
 /// The smallest size that holds so many rows.
 fn size(rows: usize) -> usize {
@@ -67,20 +93,24 @@ fn size(rows: usize) -> usize {
 }
 
 /// Every statement that is ever run: certificates with names, events, and both together.
-static STATEMENTS: LazyLock<BTreeMap<Counts, SqlStr>> = LazyLock::new(|| {
+static STATEMENTS: LazyLock<BTreeMap<Shape, SqlStr>> = LazyLock::new(|| {
     let none_or_some = || [0].into_iter().chain(SIZES);
-    let mut counts: Vec<Counts> = Vec::new();
+    let ends = [Tail::Nothing, Tail::Head, Tail::HeadAndCommit];
+    let mut shapes: Vec<Shape> = Vec::new();
     for names in none_or_some() {
-        counts.push((0, names, 0));
-        counts.extend(SIZES.into_iter().flat_map(|rows| [(rows, names, 0), (rows, names, rows)]));
+        shapes.push((0, names, 0, Tail::Nothing));
+        shapes.extend(SIZES.map(|rows| (rows, names, 0, Tail::Nothing)));
+        shapes.extend(SIZES.into_iter().flat_map(|rows| ends.map(|end| (rows, names, rows, end))));
     }
-    counts.extend(SIZES.map(|events| (0, 0, events)));
-    counts
+    shapes.extend(SIZES.into_iter().flat_map(|events| ends.map(|end| (0, 0, events, end))));
+    // What is left over of a batch whose names are more than a statement takes.
+    shapes.extend(none_or_some().flat_map(|names| [Tail::Head, Tail::HeadAndCommit].map(|end| (0, names, 0, end))));
+    shapes
         .into_iter()
-        .map(|(rows, names, events)| {
-            let text = [ISSUED.insert(rows), NAMES.insert(names), AUDIT.insert(events)].concat();
+        .map(|(rows, names, events, end)| {
+            let text = [&ISSUED.insert(rows), &NAMES.insert(names), &AUDIT.insert(events), end.text()].concat();
             // Tables and columns are literals of this crate.
-            ((rows, names, events), AssertSqlSafe(Arc::<str>::from(text)).into_sql_str())
+            ((rows, names, events, end), AssertSqlSafe(Arc::<str>::from(text)).into_sql_str())
         })
         .collect()
 });
@@ -150,55 +180,54 @@ fn bind_audit<'q>(mut statement: Statement<'q>, chain: &'q str, rows: &'q [Audit
     statement
 }
 
-/// Stores recordings: rows of the inventory, their names, their audit events at the end of their chain.
+/// Stores recordings: rows of the inventory, their names, their audit events at the end of their chain. Then commits, if asked to.
 pub(in super::super) async fn insert_recordings(
     connection: &mut Connection,
     rows: &[IssuedRow<'_>],
     names: &[NameRow<'_>],
     audit: &Appended<'_>,
+    then: Then,
 ) -> Result<(), Error> {
-    insert_all(connection, rows, names, Some(audit)).await
+    insert_all(connection, rows, names, Some((audit, then))).await
 }
 
 async fn insert_all(
     connection: &mut Connection,
     mut rows: &[IssuedRow<'_>],
     mut names: &[NameRow<'_>],
-    audit: Option<&Appended<'_>>,
+    audit: Option<(&Appended<'_>, Then)>,
 ) -> Result<(), Error> {
-    let chain = audit.map_or("", |audit| audit.head.chain.as_str());
-    let mut events = audit.map_or(&[][..], |audit| audit.rows.as_slice());
+    let head = audit.map(|(audit, _)| &audit.head);
+    let chain = head.map_or("", |head| head.chain.as_str());
+    let mut events = audit.map_or(&[][..], |(audit, _)| audit.rows.as_slice());
     while !(rows.is_empty() && names.is_empty() && events.is_empty()) {
         let (rows_now, rows_later) = rows.split_at(rows.len().min(LARGEST));
         let (names_now, names_later) = names.split_at(names.len().min(LARGEST));
         let (events_now, events_later) = events.split_at(events.len().min(LARGEST));
-        let counts = (size(rows_now.len()), size(names_now.len()), size(events_now.len()));
-        let Some(text) = STATEMENTS.get(&counts) else {
-            return Err(Error::Driver(format!("no statement for {counts:?} rows")));
+        let is_last = rows_later.is_empty() && names_later.is_empty() && events_later.is_empty();
+        let tail = match audit.filter(|_| is_last) {
+            None => Tail::Nothing,
+            Some((_, Then::Nothing)) => Tail::Head,
+            Some((_, Then::Commit)) => Tail::HeadAndCommit,
         };
-        let statement = ISSUED.pad(bind_issued(sqlx::query(text.clone()), rows_now), rows_now.len(), counts.0);
-        let statement = NAMES.pad(bind_names(statement, names_now), names_now.len(), counts.1);
-        let statement = AUDIT.pad(bind_audit(statement, chain, events_now), events_now.len(), counts.2);
+        let shape = (size(rows_now.len()), size(names_now.len()), size(events_now.len()), tail);
+        let Some(text) = STATEMENTS.get(&shape) else {
+            return Err(Error::Driver(format!("no statement for {shape:?}")));
+        };
+        let statement = ISSUED.pad(bind_issued(sqlx::query(text.clone()), rows_now), rows_now.len(), shape.0);
+        let statement = NAMES.pad(bind_names(statement, names_now), names_now.len(), shape.1);
+        let mut statement = AUDIT.pad(bind_audit(statement, chain, events_now), events_now.len(), shape.2);
+        if let Some((audit, _)) = audit.filter(|_| is_last) {
+            statement = statement
+                .bind(audit.from)
+                .bind(audit.head.sequence)
+                .bind(audit.head.hash.0.as_slice())
+                .bind(audit.head.chain.as_str());
+        }
         statement.execute(&mut *connection).await.map_err(Error::from_driver)?;
         (rows, names, events) = (rows_later, names_later, events_later);
     }
-    match audit.filter(|audit| !audit.rows.is_empty()) {
-        Some(audit) => move_head(connection, audit).await,
-        None => Ok(()),
-    }
-}
-
-/// Says where the chain ends now.
-async fn move_head(connection: &mut Connection, audit: &Appended<'_>) -> Result<(), Error> {
-    let done = sqlx::query("UPDATE audit_chains SET sequence = ?, hash = ? WHERE chain = ? AND sequence = ?")
-        .bind(audit.head.sequence)
-        .bind(audit.head.hash.0.as_slice())
-        .bind(audit.head.chain.as_str())
-        .bind(audit.from)
-        .execute(connection)
-        .await
-        .map_err(Error::from_driver)?;
-    if done.rows_affected() == 1 { Ok(()) } else { Err(Error::Stale { what: "audit_chains" }) }
+    Ok(())
 }
 
 /// Stores rows of the inventory with their names.
@@ -210,7 +239,10 @@ pub(in super::super) async fn insert_issued(
     insert_all(connection, rows, names, None).await
 }
 
-/// Stores audit events at the end of their chain.
-pub(in super::super) async fn insert_audit(connection: &mut Connection, audit: &Appended<'_>) -> Result<(), Error> {
-    insert_all(connection, &[], &[], Some(audit)).await
+/// Stores audit events at the end of their chain, and commits.
+pub(in super::super) async fn insert_audit_and_commit(
+    connection: &mut Connection,
+    audit: &Appended<'_>,
+) -> Result<(), Error> {
+    insert_all(connection, &[], &[], Some((audit, Then::Commit))).await
 }

@@ -6,23 +6,24 @@ mod insert;
 mod plans;
 #[path = "../queries/mod.rs"]
 pub(crate) mod queries;
-mod reader;
 #[cfg(test)]
 mod relaxed;
 
-pub(super) use insert::{insert_audit, insert_issued, insert_recordings};
+pub(super) use insert::{insert_audit_and_commit, insert_issued, insert_recordings};
 
 use crate::Error;
 use crate::migrations::Step;
+use crate::pool::{Plan, Pool, Taken};
 use crate::rows::Digest;
 use certwright_domain::serial::Sha256;
 use checkpoint::{Checkpointer, WRITER_PAGES, Written};
-use reader::Readers;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection as _, QueryBuilder};
+use std::future::Future;
 use std::ops::{Deref, DerefMut};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -45,6 +46,19 @@ pub(super) const RELAXED: &str =
     "PRAGMA synchronous = NORMAL; INSERT INTO acme_nonces (nonce, expires_at) SELECT v.* FROM (VALUES ";
 /// What comes behind them.
 pub(super) const RELAXED_ROWS: &str = ") AS v WHERE true";
+/// What a statement begins with that is a transaction of its own and durable when it returns.
+pub(super) const DURABLE: &str = "PRAGMA synchronous = FULL; ";
+/// How several inserts become one transaction in one turn: what stands before all, before the first, between them and behind all.
+pub(super) struct Together {
+    pub(super) begin: &'static str,
+    pub(super) first: &'static str,
+    pub(super) between: &'static str,
+    pub(super) end: &'static str,
+}
+pub(super) const TOGETHER: Together =
+    Together { begin: "PRAGMA synchronous = FULL; BEGIN IMMEDIATE; ", first: "", between: "; ", end: "; COMMIT" };
+/// The authorizations of an order `o`: `e`, with `value` and `key` (their place).
+pub(super) const EACH_PROOF: &str = "json_each(o.authorizations) e";
 /// Begins a read transaction: one snapshot.
 pub(super) const BEGIN_READ: &str = "BEGIN";
 /// Begins a transaction of the group commit, reads the head of the audit chain and then the epoch, which the writer's lock keeps from moving until the end.
@@ -132,10 +146,17 @@ pub(super) const MIGRATIONS: &[Step] = &[
         name: "0019_early_renewals",
         sql: include_str!("../../../../migrations/sqlite/0019_early_renewals.sql"),
     },
+    Step {
+        number: 21,
+        name: "0021_acme_pending",
+        sql: include_str!("../../../../migrations/sqlite/0021_acme_pending.sql"),
+    },
 ];
 
 /// Waiting for the writer or a reader longer than this is [`Error::Unavailable`].
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
+/// Most readers.
+const READERS: usize = 8;
 /// Waiting for another process' lock.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Older versions can corrupt a WAL file that several connections use (fixed in 3.51.3).
@@ -149,7 +170,7 @@ pub(crate) struct Database {
     /// The writer's connection failed in a way that may be cured by a new one.
     broken: Arc<AtomicBool>,
     closed: Arc<AtomicBool>,
-    readers: Readers,
+    readers: Pool<Connection>,
     checkpointer: Arc<Checkpointer>,
 }
 
@@ -161,7 +182,7 @@ pub(crate) enum Held {
         /// Dropped after the connection was given back.
         _written: Written,
     },
-    Reader(reader::Reader),
+    Reader(Taken<Connection>),
 }
 
 impl Held {
@@ -170,6 +191,13 @@ impl Held {
         match self {
             Self::Writer { broken, .. } => broken.store(true, Ordering::Release),
             Self::Reader(reader) => reader.discard(),
+        }
+    }
+
+    /// A turn of the connection begins, or has ended. (The writer's own thread finishes what it has begun.)
+    pub(super) fn settle(&mut self, is_settled: bool) {
+        if let Self::Reader(reader) = self {
+            reader.settle(is_settled);
         }
     }
 
@@ -215,7 +243,15 @@ impl Database {
             .disable_statement_logging();
         let mut writer = options.connect().await.map_err(Error::from_driver)?;
         refuse_old(&mut writer).await?;
-        let readers = Readers::new(options.clone().pragma("query_only", "ON"));
+        let readers = {
+            let options = options.clone().pragma("query_only", "ON");
+            let connect = move || -> Pin<Box<dyn Future<Output = _> + Send>> {
+                let options = options.clone();
+                Box::pin(async move { options.connect().await })
+            };
+            let connect = Box::new(connect);
+            Pool::new(Plan { connect, most: READERS, patience: ACQUIRE_TIMEOUT, try_after: Duration::MAX })
+        };
         let options = Arc::new(options);
         let checkpointer = Arc::new(Checkpointer::start(Arc::clone(&options)));
         Ok(Self {

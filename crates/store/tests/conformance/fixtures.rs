@@ -432,7 +432,7 @@ pub(crate) fn listed(row: &IssuedCertificate) -> RevokedSerial {
 }
 
 pub(crate) fn recording(number: u32, ca: &Ca, epoch: i64) -> Recording {
-    Recording { issued: issued(number, ca), audit: audit(number), epoch }
+    Recording { issued: issued(number, ca), audit: audit(number), epoch, ending: None }
 }
 
 /// Stores a CA in a transaction of its own; returns it with the epoch.

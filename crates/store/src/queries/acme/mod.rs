@@ -1,7 +1,9 @@
 //! ACME. The trait is one; what is alike lies together in the files beside this one.
 
 mod accounts;
+pub(crate) mod at_once;
 mod directories;
+pub(super) mod endings;
 mod orders;
 
 use super::page::{by_name, id_after, name_after, name_page, one_more};
@@ -135,6 +137,9 @@ impl AcmeQueries for Session {
     }
     async fn acme_order(&mut self, id: &AcmeOrderId) -> Result<Option<Order>> {
         orders::find(self, id).await
+    }
+    async fn acme_order_with_proofs(&mut self, id: &AcmeOrderId) -> Result<Option<(Order, Vec<Authorization>)>> {
+        orders::with_proofs(self, id).await
     }
     async fn acme_orders(&mut self, filter: &AcmeFilter, page: &PageRequest) -> Result<Page<Order>> {
         orders::list(self, filter, page).await

@@ -1,8 +1,9 @@
 //! Orders and authorizations.
 
+use super::super::super::EACH_PROOF;
 use super::{
-    AcmeAccountId, AcmeAuthorizationId, AcmeDirectoryId, AcmeFilter, AcmeOrderId, Authorization, Driver, IssuedId,
-    Order, Page, PageRequest, Reading, Result, Row, Session, Timestamp, newest_first, sql, swapped,
+    AcmeAccountId, AcmeAuthorizationId, AcmeDirectoryId, AcmeFilter, AcmeOrderId, Authorization, Driver, Error,
+    IssuedId, Order, Page, PageRequest, Reading, Result, Row, Session, Timestamp, newest_first, sql, swapped,
 };
 use crate::documents::{
     read_authorization_ids, read_challenges, read_identifiers, write_authorization_ids, write_challenges,
@@ -10,7 +11,7 @@ use crate::documents::{
 };
 use certwright_domain::acme::{AuthorizationState, Identifier, OrderEnd, OrderError};
 use certwright_domain::name::ResourceName;
-use sqlx::QueryBuilder;
+use sqlx::{QueryBuilder, Row as _};
 
 const ORDERS: &str = "acme_orders";
 const AUTHORIZATIONS: &str = "acme_authorizations";
@@ -63,19 +64,46 @@ fn read(row: &Row) -> Result<Order> {
     })
 }
 
+/// What the columns of an authorization are called that an order has, too.
+struct ProofColumns {
+    id: &'static str,
+    expires_at: &'static str,
+    created_at: &'static str,
+    revision: &'static str,
+}
+
+const ALONE: ProofColumns =
+    ProofColumns { id: "id", expires_at: "expires_at", created_at: "created_at", revision: "revision" };
+const OF_ORDER: ProofColumns = ProofColumns {
+    id: "proof_id",
+    expires_at: "proof_expires_at",
+    created_at: "proof_created_at",
+    revision: "proof_revision",
+};
+/// An order with its authorizations, a row for each.
+const WITH_PROOFS: &str = "SELECT o.id, o.account_id, o.directory_id, o.created_at, o.identifiers, o.authorizations, o.profile, \
+     o.not_before, o.not_after, o.replaces_id, o.replaces, o.expires_at, o.issued_id, o.error_kind, o.error_detail, \
+     o.revision, a.id AS proof_id, a.identifier, a.state, a.expires_at AS proof_expires_at, a.challenges, a.due_at, \
+     a.created_at AS proof_created_at, a.revision AS proof_revision FROM acme_orders o CROSS JOIN ";
+
 fn read_authorization(row: &Row) -> Result<Authorization> {
-    let row = Reading::of(row, AUTHORIZATIONS, "id")?;
+    read_proof(row, &ALONE)
+}
+
+/// The authorizations of an order are those of its account in its directory: both have them.
+fn read_proof(row: &Row, columns: &ProofColumns) -> Result<Authorization> {
+    let row = Reading::of(row, AUTHORIZATIONS, columns.id)?;
     Ok(Authorization {
-        id: row.parse("id", AcmeAuthorizationId::parse)?,
+        id: row.parse(columns.id, AcmeAuthorizationId::parse)?,
         account: row.parse("account_id", AcmeAccountId::parse)?,
         directory: row.parse("directory_id", AcmeDirectoryId::parse)?,
         identifier: row.document("identifier", Identifier::from_stored)?,
         state: row.parse("state", AuthorizationState::parse)?,
-        expires_at: row.time("expires_at")?,
+        expires_at: row.time(columns.expires_at)?,
         challenges: row.document("challenges", read_challenges)?,
         due_at: row.time_optional("due_at")?,
-        created_at: row.time("created_at")?,
-        revision: row.get("revision")?,
+        created_at: row.time(columns.created_at)?,
+        revision: row.get(columns.revision)?,
     })
 }
 
@@ -175,6 +203,26 @@ pub(super) async fn insert(session: &mut Session, order: &Order) -> Result<()> {
 pub(super) async fn find(session: &mut Session, id: &AcmeOrderId) -> Result<Option<Order>> {
     let row = session.optional(sql(select_order!("WHERE id = $1")).bind(id.as_str())).await?;
     row.as_ref().map(read).transpose()
+}
+
+pub(super) async fn with_proofs(
+    session: &mut Session,
+    id: &AcmeOrderId,
+) -> Result<Option<(Order, Vec<Authorization>)>> {
+    let mut query = QueryBuilder::<Driver>::new(WITH_PROOFS);
+    query.push(EACH_PROOF).push(" LEFT JOIN acme_authorizations a ON a.id = e.value WHERE o.id = ");
+    query.push_bind(id.as_str()).push(" ORDER BY e.key");
+    let rows = session.built(query).await?;
+    let Some(first) = rows.first() else { return Ok(None) };
+    let order = read(first)?;
+    let mut proofs = Vec::with_capacity(rows.len());
+    for row in &rows {
+        let is_there: Option<&str> = row.try_get(OF_ORDER.id).map_err(Error::from_driver)?;
+        if is_there.is_some() {
+            proofs.push(read_proof(row, &OF_ORDER)?);
+        }
+    }
+    Ok(Some((order, proofs)))
 }
 
 pub(super) async fn list(session: &mut Session, filter: &AcmeFilter, page: &PageRequest) -> Result<Page<Order>> {
