@@ -235,8 +235,8 @@ impl Store {
         Ok(Reader::new(session))
     }
 
-    /// Takes a read connection without a transaction: each read sees what is committed when it begins. For a single read, or
-    /// for reads that need not agree: begin and end of a snapshot cost as much as a read each.
+    /// Takes a read connection without a transaction: each read sees what is committed when it begins. For single reads by keys, or
+    /// for such that need not agree (PostgreSQL plans each once, whatever the values): begin and end of a snapshot cost as much as a read each.
     pub async fn glance(&self) -> Result<Reader<'static>, Error> {
         let session = match &self.shared.engine {
             Engine::Sqlite(database) => Session::Sqlite(sqlite::queries::Session::glance(database).await?),

@@ -6,10 +6,12 @@ use crate::jose::Jwk;
 use crate::revocation::{RevocationTarget, Revoke};
 use crate::{App, Call, Error};
 use certwright_domain::acme::Identifier;
-use certwright_domain::id::IssuedId;
+use certwright_domain::id::{CaId, IssuedId};
 use certwright_domain::issued::{IssuedCertificate, IssuedKind};
 use certwright_domain::revocation::RevocationReason as Reason;
+use certwright_domain::serial::Sha256;
 use certwright_pki::read_certificate;
+use std::sync::Arc;
 
 /// Reasons that whoever holds a certificate may give.
 const REASONS: [Reason; 6] = [
@@ -21,43 +23,68 @@ const REASONS: [Reason; 6] = [
     Reason::PrivilegeWithdrawn,
 ];
 
+/// What stands above the certificates that a version of a CA signed.
+pub(crate) struct ChainAbove {
+    version: u32,
+    /// Of the version's public key.
+    key: Sha256,
+    revoked: bool,
+    /// DER, the version's own first, without the root.
+    certificates: Vec<Vec<u8>>,
+}
+
 impl App {
     /// A certificate of the account, with every chain that leads up from it. The bytes are the same for ever, but that a CA's
     /// renewal may bring another chain.
     pub async fn acme_certificate(&self, call: &AcmeCall, id: &str) -> Result<CertificateChains, AcmeError> {
         let id = IssuedId::parse(id).map_err(|_| absent("certificate"))?;
-        let mut read = self.inner.store.glance().await?;
-        let row = read.issued(&id).await?.filter(|row| row.requester == call.requester());
-        let row = row.ok_or_else(|| absent("certificate"))?;
-        let versions = read.ca_versions(&row.ca_id).await?;
-        drop(read);
-        let signer = versions.iter().find(|version| version.number == row.ca_version);
-        let signer_der = signer.and_then(|version| version.certificate.clone());
-        let signer_der =
-            signer_der.ok_or_else(|| Error::Internal(format!("the version that signed {id} is missing")))?;
-        let signer_key = read_certificate(&signer_der).map_err(Error::from)?.public_key.spki_sha256;
+        let row = self.inner.store.glance().await?.issued(&id).await?;
+        let row = row.filter(|row| row.requester == call.requester()).ok_or_else(|| absent("certificate"))?;
+        let above = self.acme_chains(&row.ca_id).await?;
+        let signer = above.iter().find(|chain| chain.version == row.ca_version);
+        let signer = signer.ok_or_else(|| Error::Internal(format!("the version that signed {id} is missing")))?;
+        // A renewal with another key did not sign this.
+        let others = above.iter().filter(|it| it.version != row.ca_version && !it.revoked && it.key == signer.key);
         let mut chains: Vec<Vec<Vec<u8>>> = Vec::new();
-        let others = versions.iter().filter(|version| version.number != row.ca_version && version.revocation.is_none());
-        for version in signer.into_iter().chain(others) {
-            let Some(der) = &version.certificate else { continue };
-            let mut chain = vec![row.certificate.clone()];
-            for (place, der) in std::iter::once(der).chain(&version.chain).enumerate() {
-                let certificate = read_certificate(der).map_err(Error::from)?;
-                // A renewal with another key did not sign this.
-                if place == 0 && certificate.public_key.spki_sha256 != signer_key {
-                    chain.clear();
-                    break;
-                }
-                if certificate.issuer_der == certificate.subject_der {
-                    break;
-                }
-                chain.push(certificate.der);
-            }
-            if !chain.is_empty() && !chains.contains(&chain) {
+        for chain in std::iter::once(signer).chain(others) {
+            let chain = [std::slice::from_ref(&row.certificate), &chain.certificates].concat();
+            if !chains.contains(&chain) {
                 chains.push(chain);
             }
         }
         Ok(CertificateChains { chains })
+    }
+
+    /// What stands above the certificates of a CA, from memory where the epoch allows.
+    async fn acme_chains(&self, ca: &CaId) -> Result<Arc<Vec<ChainAbove>>, Error> {
+        let epoch = self.working_epoch().await?;
+        if let Some((_, known)) = self.inner.acme.chains.get(ca).filter(|(known, _)| *known == epoch) {
+            return Ok(known);
+        }
+        let mut read = self.inner.store.read().await?;
+        let epoch = read.epoch().await?;
+        self.inner.context.note_epoch(epoch);
+        let versions = read.ca_versions(ca).await?;
+        drop(read);
+        let mut chains = Vec::with_capacity(versions.len());
+        for version in versions {
+            let Some(der) = &version.certificate else { continue };
+            let first = read_certificate(der)?;
+            let key = first.public_key.spki_sha256;
+            let mut certificates = Vec::new();
+            for der in std::iter::once(der).chain(&version.chain) {
+                let certificate = read_certificate(der)?;
+                if certificate.issuer_der == certificate.subject_der {
+                    break;
+                }
+                certificates.push(certificate.der);
+            }
+            let revoked = version.revocation.is_some();
+            chains.push(ChainAbove { version: version.number, key, revoked, certificates });
+        }
+        let chains = Arc::new(chains);
+        self.inner.acme.chains.insert(ca.clone(), (epoch, Arc::clone(&chains)));
+        Ok(chains)
     }
 
     /// Revokes by account: its own certificates for the reason it gives, those whose names it has proven because they are no

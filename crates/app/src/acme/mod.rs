@@ -30,9 +30,14 @@ pub use renewal::RenewalInfo;
 pub use validator::{CaaCheck, ChallengeCheck, Validator};
 pub use view::{AcmeCall, AcmeDoor, Binding, CertificateChains, MacAlgorithm, NewAccount, NewOrder, OrderView};
 
-use certwright_domain::id::AcmeAccountId;
+use certwright_domain::id::{AcmeAccountId, CaId};
+use moka::sync::Cache;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::OnceCell;
+
+/// CAs whose chains are remembered.
+const MOST_CHAINS: u64 = 500;
 
 /// What ACME keeps in memory, on this node.
 pub(crate) struct Acme {
@@ -41,6 +46,7 @@ pub(crate) struct Acme {
     directories: memory::DirectoryMemory,
     accounts: memory::AccountMemory,
     pub(crate) paces: limits::Paces,
+    chains: Cache<CaId, (i64, Arc<Vec<certificates::ChainAbove>>)>,
     queue: validation::Queue,
 }
 
@@ -73,6 +79,7 @@ impl Acme {
             directories: memory::DirectoryMemory::new(),
             accounts: memory::AccountMemory::new(),
             paces: limits::Paces::new(),
+            chains: Cache::new(MOST_CHAINS),
             queue: validation::Queue::default(),
         }
     }

@@ -47,14 +47,18 @@ impl App {
         // A renewal that we asked for ourselves is not counted (RFC 9773 section 5).
         let spent = if renews { None } else { Some(self.spend_order(call.account.id.as_str())?) };
         let now = self.now();
-        let mut read = self.inner.store.glance().await?;
-        let mut authorizations = Vec::with_capacity(identifiers.len());
-        for identifier in &identifiers {
-            authorizations.push(self.authorization_for(call, &mut *read, identifier).await?);
-        }
+        let search = async {
+            let mut read = self.inner.store.glance().await?;
+            let mut authorizations = Vec::with_capacity(identifiers.len());
+            for identifier in &identifiers {
+                authorizations.push(self.authorization_for(call, &mut *read, identifier).await?);
+            }
+            Ok::<_, AcmeError>(authorizations)
+        };
+        let (authorizations, pending) = tokio::join!(search, self.pending_proofs(call));
+        let authorizations = authorizations?;
         let made: Vec<&Authorization> = authorizations.iter().filter(|(_, new)| *new).map(|(it, _)| it).collect();
-        self.check_pending(call, &mut *read, &made).await?;
-        drop(read);
+        self.check_pending(pending?, &made)?;
         let order = Order {
             id: AcmeOrderId::new(now, self.inner.id_entropy()),
             account: call.account.id.clone(),
@@ -91,10 +95,10 @@ impl App {
         self.judge_names(call, std::slice::from_ref(&identifier))?;
         let mut read = self.inner.store.glance().await?;
         let (authorization, new) = self.authorization_for(call, &mut *read, &identifier).await?;
-        if new {
-            self.check_pending(call, &mut *read, &[&authorization]).await?;
-        }
         drop(read);
+        if new {
+            self.check_pending(self.pending_proofs(call).await?, &[&authorization])?;
+        }
         if new {
             let mut tx = self.inner.store.begin("acme.new-authz").await?;
             tx.insert_acme_authorization(&authorization).await?;
@@ -115,7 +119,7 @@ impl App {
     /// Orders of the account, newest first.
     pub async fn acme_orders_of(&self, call: &AcmeCall, page: &PageRequest) -> Result<Page<Order>, AcmeError> {
         let filter = AcmeFilter { account: Some(call.account.id.clone()), directory: None };
-        let found = self.inner.store.glance().await?.acme_orders(&filter, page).await;
+        let found = self.inner.store.read().await?.acme_orders(&filter, page).await;
         found.map_err(|error| match error {
             certwright_store::Error::BadCursor => {
                 Problem::new(ProblemKind::Malformed, "The cursor does not belong to this list.").into()
@@ -257,18 +261,19 @@ impl App {
         }
     }
 
-    async fn check_pending(
-        &self,
-        call: &AcmeCall,
-        queries: &mut dyn Queries,
-        made: &[&Authorization],
-    ) -> Result<(), AcmeError> {
+    /// Proofs of the account that are pending, up to what is allowed.
+    async fn pending_proofs(&self, call: &AcmeCall) -> Result<u32, AcmeError> {
+        let most = self.inner.settings.acme.limits.pending_authorizations;
+        let mut read = self.inner.store.glance().await?;
+        Ok(read.count_pending_acme_authorizations(&call.account.id, self.now(), most).await?)
+    }
+
+    fn check_pending(&self, pending: u32, made: &[&Authorization]) -> Result<(), AcmeError> {
         let most = self.inner.settings.acme.limits.pending_authorizations;
         let more = made.iter().filter(|it| it.state == AuthorizationState::Pending).count();
         if more == 0 {
             return Ok(());
         }
-        let pending = queries.count_pending_acme_authorizations(&call.account.id, self.now(), most).await?;
         if pending.saturating_add(u32::try_from(more).unwrap_or(u32::MAX)) <= most {
             return Ok(());
         }

@@ -163,20 +163,27 @@ pub(super) const MIGRATIONS: &[Step] = &[
 
 /// Getting a connection longer than this is [`Error::Unavailable`].
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
-/// Connections of one node, the lanes' among them.
-const CONNECTIONS: usize = 16;
+/// Connections of one node for everything but what [`KEYED_CONNECTIONS`] do.
+const CONNECTIONS: usize = 10;
+/// Connections of one node for statements that have one good plan, whatever the values: inserts, and rows by their keys. The lanes
+/// keep one each.
+const KEYED_CONNECTIONS: usize = 6;
 /// A connection that was idle for longer is tried before use: the server may have gone meanwhile.
 const TRY_AFTER: Duration = Duration::from_millis(500);
 /// Settings of every connection. Statements are planned for the values at hand and by index: a plan made for a common
-/// value is a full scan for a rare one, and at ten million rows that is the difference between flat and not.
+/// value is a full scan for a rare one, and at ten million rows that is the difference between flat and not. Planning costs as
+/// much as a look-up by key, though, and the insert of a batch more than that: see [`KEYED`].
 const SETTINGS: &str = "SET synchronous_commit = on; SET statement_timeout = 5000; SET lock_timeout = 4000; \
      SET idle_in_transaction_session_timeout = 60000; SET plan_cache_mode = force_custom_plan; SET enable_seqscan = off; \
      SET client_min_messages = warning";
+/// What the connections for keyed statements are told besides: each is planned once.
+const KEYED: &str = "SET plan_cache_mode = force_generic_plan";
 
 /// The pool. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Database {
     pool: Pool<Connection>,
+    keyed: Pool<Connection>,
 }
 
 /// A connection with a transaction on it.
@@ -219,17 +226,9 @@ impl Database {
             .application_name("certwright")
             .statement_cache_capacity(256)
             .disable_statement_logging();
-        let connect = move || -> Pin<Box<dyn Future<Output = _> + Send>> {
-            let options = options.clone();
-            Box::pin(async move {
-                let mut connection = options.connect().await?;
-                sqlx::raw_sql(SETTINGS).execute(&mut connection).await?;
-                Ok(connection)
-            })
-        };
-        let (connect, patience) = (Box::new(connect), ACQUIRE_TIMEOUT);
-        let pool = Pool::new(Plan { connect, most: CONNECTIONS, patience, try_after: TRY_AFTER });
-        let database = Self { pool };
+        let pool = pool_of(&options, "", CONNECTIONS);
+        let keyed = pool_of(&options, KEYED, KEYED_CONNECTIONS);
+        let database = Self { pool, keyed };
         database.ping().await?;
         Ok(database)
     }
@@ -242,6 +241,16 @@ impl Database {
     /// A connection for a read transaction.
     pub(super) async fn reader(&self) -> Result<Held, Error> {
         self.writer().await
+    }
+
+    /// A connection for inserts and rows by their keys, with or without a transaction.
+    pub(super) async fn keyed_writer(&self) -> Result<Held, Error> {
+        self.keyed.take().await.map(Held)
+    }
+
+    /// The same for reading.
+    pub(super) async fn keyed_reader(&self) -> Result<Held, Error> {
+        self.keyed_writer().await
     }
 
     pub(crate) async fn ping(&self) -> Result<(), Error> {
@@ -257,5 +266,21 @@ impl Database {
 
     pub(crate) async fn close(&self) {
         self.pool.close().await;
+        self.keyed.close().await;
     }
+}
+
+/// `more`: settings besides those of all.
+fn pool_of(options: &PgConnectOptions, more: &'static str, most: usize) -> Pool<Connection> {
+    let options = options.clone();
+    let connect = move || -> Pin<Box<dyn Future<Output = _> + Send>> {
+        let options = options.clone();
+        Box::pin(async move {
+            let mut connection = options.connect().await?;
+            sqlx::raw_sql(SETTINGS).execute(&mut connection).await?;
+            sqlx::raw_sql(more).execute(&mut connection).await?;
+            Ok(connection)
+        })
+    };
+    Pool::new(Plan { connect: Box::new(connect), most, patience: ACQUIRE_TIMEOUT, try_after: TRY_AFTER })
 }

@@ -119,7 +119,7 @@ impl Lane {
         // Idle connections that died with the one before are found out one by one.
         let mut tries = 0_u32;
         loop {
-            let mut held = self.database.writer().await?;
+            let mut held = self.database.keyed_writer().await?;
             tries = tries.saturating_add(1);
             match begin_on(&mut held).await {
                 Ok(begun) => return Ok((held, begun)),

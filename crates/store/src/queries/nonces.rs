@@ -18,7 +18,7 @@ pub(crate) async fn take(database: &Database, nonces: &[AcmeNonce]) -> Result<Ve
         insert.push_bind(nonce.body.as_slice()).push(", ").push_bind(nonce.expires_at.unix_ms()).push(")");
     }
     insert.push(RELAXED_ROWS).push(" ON CONFLICT (nonce) DO NOTHING RETURNING nonce");
-    let mut held = database.writer().await?;
+    let mut held = database.keyed_writer().await?;
     let rows = within(&mut held, async |connection| insert.build().fetch_all(connection).await).await?;
     let mut taken = HashSet::with_capacity(rows.len());
     for row in &rows {

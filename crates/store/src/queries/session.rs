@@ -35,7 +35,7 @@ impl Session {
 
     /// Takes a connection for reading without a transaction: each statement sees what is committed when it begins.
     pub(crate) async fn glance(database: &Database) -> Result<Self> {
-        let held = Some(database.reader().await?);
+        let held = Some(database.keyed_reader().await?);
         Ok(Self { held, is_glance: true, spoiled: None, owes: false, audit: Vec::new() })
     }
 
@@ -47,7 +47,7 @@ impl Session {
 
     /// Runs a statement that is a whole transaction. Whatever ends it early undoes it.
     pub(super) async fn at_once(database: &Database, statement: sqlx::QueryBuilder<Driver>) -> Result<Vec<Row>> {
-        let held = Some(database.writer().await?);
+        let held = Some(database.keyed_writer().await?);
         let mut session = Self { held, is_glance: false, spoiled: None, owes: false, audit: Vec::new() };
         let rows = session.built(statement).await;
         match rows {

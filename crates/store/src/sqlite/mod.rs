@@ -290,6 +290,16 @@ impl Database {
         self.readers.take().await.map(Held::Reader)
     }
 
+    /// PostgreSQL has connections of their own for inserts and rows by their keys.
+    pub(super) async fn keyed_writer(&self) -> Result<Held, Error> {
+        self.writer().await
+    }
+
+    /// The same for reading.
+    pub(super) async fn keyed_reader(&self) -> Result<Held, Error> {
+        self.reader().await
+    }
+
     pub(crate) async fn ping(&self) -> Result<(), Error> {
         // A real read: it fails when the file is gone or damaged.
         sqlx::query("SELECT COUNT(*) FROM sqlite_master")
