@@ -23,7 +23,7 @@ pub struct AcmeFilter {
 /// A nonce to be taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AcmeNonce {
-    /// What makes it the only one of its kind.
+    /// What makes it the only one of its kind. It begins with the time at which it was made, so that those that end first come first.
     pub body: Vec<u8>,
     /// Until when it is good: as long its row is needed.
     pub expires_at: Timestamp,
@@ -97,13 +97,9 @@ pub trait AcmeQueries: Send {
         now: Timestamp,
         most: u32,
     ) -> Result<u32>;
-    /// Writes what changes of the row that still has `authorization.revision`, and raises the revision.
-    async fn update_acme_authorization(&mut self, authorization: &Authorization) -> Result<()>;
     /// Those that somebody is to look at, the longest due first.
     async fn due_acme_authorizations(&mut self, now: Timestamp, limit: u32) -> Result<Vec<Authorization>>;
 
-    /// Stores an order.
-    async fn insert_acme_order(&mut self, order: &Order) -> Result<()>;
     /// By id.
     async fn acme_order(&mut self, id: &AcmeOrderId) -> Result<Option<Order>>;
     /// By id, with its authorizations.
@@ -112,9 +108,6 @@ pub trait AcmeQueries: Send {
     async fn acme_orders(&mut self, filter: &AcmeFilter, page: &PageRequest) -> Result<Page<Order>>;
     /// The order whose certificate replaces this one.
     async fn acme_order_replacing(&mut self, issued: &IssuedId) -> Result<Option<AcmeOrderId>>;
-    /// Writes the end of the row that still has `order.revision`, and raises the revision. [`Error::Conflict`]: another
-    /// order has replaced the same certificate.
-    async fn update_acme_order(&mut self, order: &Order) -> Result<()>;
 
     /// Forgets nonces, orders and authorizations that ended before, at most `limit` of each; how many.
     async fn purge_acme(&mut self, nonces_before: Timestamp, before: Timestamp, limit: u32) -> Result<u64>;

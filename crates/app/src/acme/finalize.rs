@@ -38,8 +38,9 @@ impl App {
         if found.order.account != call.account.id {
             return Err(absent("order"));
         }
-        let mut view = found;
+        let (mut now, mut view) = (call.clone(), found);
         for _ in 0..MAX_ATTEMPTS {
+            let call = &now;
             let csr = read(csr)?;
             if let Some(issued) = view.order.certificate() {
                 let row = self.inner.store.glance().await?.issued(issued).await?;
@@ -74,9 +75,26 @@ impl App {
             if let Some(done) = self.sign_order(call, &view, csr).await? {
                 return Ok(done);
             }
-            view = self.acme_order(call, view.order.id.as_str()).await?;
+            now = self.account_as_it_is(call).await?;
+            view = self.acme_order(&now, view.order.id.as_str()).await?;
         }
         Err(Error::Unavailable { detail: "the configuration kept changing".into(), retry_after_s: 1 }.into())
+    }
+
+    /// The call with its account as it is in the store; refused when it has ended, when it has another key by now, and for the moment when the
+    /// directory was changed.
+    async fn account_as_it_is(&self, call: &AcmeCall) -> Result<AcmeCall, AcmeError> {
+        self.inner.acme.accounts.forget(&call.account.id);
+        let account = self.acme_account(&call.door, call.account.id.as_str()).await?;
+        in_use((*account).clone())?;
+        if account.key != call.account.key {
+            return refuse(ProblemKind::Unauthorized, "The key that signed this is not the account's any more.");
+        }
+        let directory = self.open_acme_directory(call.door.directory.settings.name().as_str()).await?;
+        if directory.revision != call.door.directory.revision {
+            return Err(Error::Unavailable { detail: "the directory was changed".into(), retry_after_s: 1 }.into());
+        }
+        Ok(AcmeCall { account, ..call.clone() })
     }
 
     /// Signs and stores; `None`: something changed meanwhile, and the decision is to be made anew.
@@ -113,19 +131,6 @@ impl App {
             Err(certwright_store::Error::Stale { what }) => {
                 if what == STALE_EPOCH {
                     self.refresh_epoch().await?;
-                }
-                // Is it the account that has changed?
-                self.inner.acme.accounts.forget(&call.account.id);
-                let account = self.acme_account(&call.door, call.account.id.as_str()).await?;
-                if account.revision != call.account.revision {
-                    in_use((*account).clone())?;
-                    let detail = "the account was changed".to_owned();
-                    return Err(Error::Unavailable { detail, retry_after_s: 1 }.into());
-                }
-                let directory = self.open_acme_directory(call.door.directory.settings.name().as_str()).await?;
-                if directory.revision != call.door.directory.revision {
-                    let detail = "the directory was changed".to_owned();
-                    return Err(Error::Unavailable { detail, retry_after_s: 1 }.into());
                 }
                 return Ok(None);
             }

@@ -93,11 +93,10 @@ mod tests {
     use certwright_domain::serial::Sha256;
 
     fn account() -> Arc<Account> {
-        let (now, mut entropy) = (Timestamp::from_unix_s(1), |bytes: &mut [u8]| bytes.fill(7));
-        let _ = &mut entropy;
+        let now = Timestamp::from_unix_s(1);
         Arc::new(Account {
-            id: AcmeAccountId::parse("acct-0000000000000000000000000a").unwrap(),
-            directory: AcmeDirectoryId::parse("acmedir-0000000000000000000000000a").unwrap(),
+            id: AcmeAccountId::new(now, [1; 10]),
+            directory: AcmeDirectoryId::new(now, [2; 10]),
             key: String::new(),
             thumbprint: Sha256([0; 32]),
             state: AccountState::Valid,

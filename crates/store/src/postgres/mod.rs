@@ -156,8 +156,8 @@ pub(super) const MIGRATIONS: &[Step] = &[
     },
     Step {
         number: 21,
-        name: "0021_acme_pending",
-        sql: include_str!("../../../../migrations/postgres/0021_acme_pending.sql"),
+        name: "0021_acme_indexes",
+        sql: include_str!("../../../../migrations/postgres/0021_acme_indexes.sql"),
     },
 ];
 

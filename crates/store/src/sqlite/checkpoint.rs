@@ -60,7 +60,7 @@ impl Drop for Checkpointer {
 
 impl Checkpointer {
     /// Starts it on the runtime that calls.
-    pub(super) fn start(options: Arc<SqliteConnectOptions>) -> Self {
+    pub(super) fn start(options: SqliteConnectOptions) -> Self {
         let (wake, (closing, closed)) = (Arc::new(Notify::new()), watch::channel(false));
         let task = tokio::spawn(run(options, Arc::clone(&wake), closed));
         Self { wake, uses: Arc::default(), closing, task: Mutex::new(Some(task)) }
@@ -86,7 +86,7 @@ impl Checkpointer {
     }
 }
 
-async fn run(options: Arc<SqliteConnectOptions>, wake: Arc<Notify>, mut closing: watch::Receiver<bool>) {
+async fn run(options: SqliteConnectOptions, wake: Arc<Notify>, mut closing: watch::Receiver<bool>) {
     let mut connection = None;
     loop {
         tokio::select! {

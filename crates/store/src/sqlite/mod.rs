@@ -148,13 +148,16 @@ pub(super) const MIGRATIONS: &[Step] = &[
     },
     Step {
         number: 21,
-        name: "0021_acme_pending",
-        sql: include_str!("../../../../migrations/sqlite/0021_acme_pending.sql"),
+        name: "0021_acme_indexes",
+        sql: include_str!("../../../../migrations/sqlite/0021_acme_indexes.sql"),
     },
 ];
 
 /// Waiting for the writer or a reader longer than this is [`Error::Unavailable`].
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
+/// Pages that a reader keeps, as text of a pragma (8 MiB). It forgets them with every commit of another connection; what lasts is
+/// the operating system's memory of the file.
+const READER_CACHE: &str = "-8192";
 /// Most readers.
 const READERS: usize = 8;
 /// Waiting for another process' lock.
@@ -244,7 +247,7 @@ impl Database {
         let mut writer = options.connect().await.map_err(Error::from_driver)?;
         refuse_old(&mut writer).await?;
         let readers = {
-            let options = options.clone().pragma("query_only", "ON");
+            let options = options.clone().pragma("query_only", "ON").pragma("cache_size", READER_CACHE);
             let connect = move || -> Pin<Box<dyn Future<Output = _> + Send>> {
                 let options = options.clone();
                 Box::pin(async move { options.connect().await })
@@ -253,7 +256,7 @@ impl Database {
             Pool::new(Plan { connect, most: READERS, patience: ACQUIRE_TIMEOUT, try_after: Duration::MAX })
         };
         let options = Arc::new(options);
-        let checkpointer = Arc::new(Checkpointer::start(Arc::clone(&options)));
+        let checkpointer = Arc::new(Checkpointer::start(options.as_ref().clone().pragma("cache_size", READER_CACHE)));
         Ok(Self {
             options,
             writer: Arc::new(Mutex::new(Some(writer))),

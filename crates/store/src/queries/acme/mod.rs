@@ -125,16 +125,10 @@ impl AcmeQueries for Session {
     ) -> Result<u32> {
         orders::count_pending(self, account, now, most).await
     }
-    async fn update_acme_authorization(&mut self, authorization: &Authorization) -> Result<()> {
-        orders::update_authorization(self, authorization).await
-    }
     async fn due_acme_authorizations(&mut self, now: Timestamp, limit: u32) -> Result<Vec<Authorization>> {
         orders::due(self, now, limit).await
     }
 
-    async fn insert_acme_order(&mut self, order: &Order) -> Result<()> {
-        orders::insert(self, order).await
-    }
     async fn acme_order(&mut self, id: &AcmeOrderId) -> Result<Option<Order>> {
         orders::find(self, id).await
     }
@@ -146,9 +140,6 @@ impl AcmeQueries for Session {
     }
     async fn acme_order_replacing(&mut self, issued: &IssuedId) -> Result<Option<AcmeOrderId>> {
         orders::replacing(self, issued).await
-    }
-    async fn update_acme_order(&mut self, order: &Order) -> Result<()> {
-        orders::update(self, order).await
     }
 
     async fn purge_acme(&mut self, nonces_before: Timestamp, before: Timestamp, limit: u32) -> Result<u64> {

@@ -3,12 +3,9 @@
 use super::super::super::EACH_PROOF;
 use super::{
     AcmeAccountId, AcmeAuthorizationId, AcmeDirectoryId, AcmeFilter, AcmeOrderId, Authorization, Driver, Error,
-    IssuedId, Order, Page, PageRequest, Reading, Result, Row, Session, Timestamp, newest_first, sql, swapped,
+    IssuedId, Order, Page, PageRequest, Reading, Result, Row, Session, Timestamp, newest_first, sql,
 };
-use crate::documents::{
-    read_authorization_ids, read_challenges, read_identifiers, write_authorization_ids, write_challenges,
-    write_identifiers,
-};
+use crate::documents::{read_authorization_ids, read_challenges, read_identifiers, write_challenges};
 use certwright_domain::acme::{AuthorizationState, Identifier, OrderEnd, OrderError};
 use certwright_domain::name::ResourceName;
 use sqlx::{QueryBuilder, Row as _};
@@ -156,48 +153,10 @@ pub(super) async fn count_pending(
     row.as_ref().map_or(Ok(0), |row| Reading::of(row, AUTHORIZATIONS, "id")?.number("found"))
 }
 
-pub(super) async fn update_authorization(session: &mut Session, authorization: &Authorization) -> Result<()> {
-    let statement = sql("UPDATE acme_authorizations SET state = $3, expires_at = $4, challenges = $5, due_at = $6, \
-                         revision = revision + 1 WHERE id = $1 AND revision = $2")
-    .bind(authorization.id.as_str())
-    .bind(authorization.revision)
-    .bind(authorization.state.as_str())
-    .bind(authorization.expires_at.unix_ms())
-    .bind(write_challenges(&authorization.challenges))
-    .bind(authorization.due_at.map(Timestamp::unix_ms));
-    swapped(session.execute(statement).await?, AUTHORIZATIONS)
-}
-
 pub(super) async fn due(session: &mut Session, now: Timestamp, limit: u32) -> Result<Vec<Authorization>> {
     let statement = sql(select_authorization!("WHERE due_at IS NOT NULL AND due_at <= $1 ORDER BY due_at LIMIT $2"));
     let rows = session.all(statement.bind(now.unix_ms()).bind(i64::from(limit))).await?;
     rows.iter().map(read_authorization).collect()
-}
-
-pub(super) async fn insert(session: &mut Session, order: &Order) -> Result<()> {
-    let (replaces_id, replaces) = match &order.replaces {
-        Some((id, text)) => (Some(id.as_str()), Some(text.as_str())),
-        None => (None, None),
-    };
-    let statement =
-        sql("INSERT INTO acme_orders (id, account_id, directory_id, created_at, identifiers, authorizations, \
-                         profile, not_before, not_after, replaces_id, replaces, expires_at, issued_id, error_kind, \
-                         error_detail, revision) \
-                         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, NULL, NULL, NULL, $13)")
-        .bind(order.id.as_str())
-        .bind(order.account.as_str())
-        .bind(order.directory.as_str())
-        .bind(order.created_at.unix_ms())
-        .bind(write_identifiers(&order.identifiers))
-        .bind(write_authorization_ids(&order.authorizations))
-        .bind(order.profile.as_str())
-        .bind(order.not_before.map(Timestamp::unix_ms))
-        .bind(order.not_after.map(Timestamp::unix_ms))
-        .bind(replaces_id)
-        .bind(replaces)
-        .bind(order.expires_at.unix_ms())
-        .bind(order.revision);
-    session.execute(statement).await.map(drop)
 }
 
 pub(super) async fn find(session: &mut Session, id: &AcmeOrderId) -> Result<Option<Order>> {
@@ -240,32 +199,17 @@ pub(super) async fn replacing(session: &mut Session, issued: &IssuedId) -> Resul
     row.as_ref().map(|row| Reading::of(row, ORDERS, "id")?.parse("id", AcmeOrderId::parse)).transpose()
 }
 
-pub(super) async fn update(session: &mut Session, order: &Order) -> Result<()> {
-    let (issued, kind, detail) = match &order.end {
-        Some(OrderEnd::Valid(issued)) => (Some(issued.as_str()), None, None),
-        Some(OrderEnd::Invalid(error)) => (None, Some(error.kind.as_str()), Some(error.detail.as_str())),
-        None => (None, None, None),
-    };
-    let statement = sql("UPDATE acme_orders SET issued_id = $3, error_kind = $4, error_detail = $5, \
-                         revision = revision + 1 WHERE id = $1 AND revision = $2")
-    .bind(order.id.as_str())
-    .bind(order.revision)
-    .bind(issued)
-    .bind(kind)
-    .bind(detail);
-    swapped(session.execute(statement).await?, ORDERS)
-}
-
 pub(super) async fn purge(
     session: &mut Session,
     nonces_before: Timestamp,
     before: Timestamp,
     limit: u32,
 ) -> Result<u64> {
-    let mut gone = 0_u64;
-    for (table, key, before) in
-        [("acme_nonces", "nonce", nonces_before), ("acme_orders", "id", before), ("acme_authorizations", "id", before)]
-    {
+    // Nonces begin with the time at which they were made: the first ones are those that end first, and need no index for it.
+    let nonces = sql("DELETE FROM acme_nonces WHERE nonce IN (SELECT nonce FROM acme_nonces ORDER BY nonce LIMIT $1) \
+                      AND expires_at < $2");
+    let mut gone = session.execute(nonces.bind(i64::from(limit)).bind(nonces_before.unix_ms())).await?;
+    for (table, key) in [("acme_orders", "id"), ("acme_authorizations", "id")] {
         let mut statement = QueryBuilder::<Driver>::new("DELETE FROM ");
         statement.push(table).push(" WHERE ").push(key).push(" IN (SELECT ").push(key).push(" FROM ").push(table);
         statement.push(" WHERE expires_at < ").push_bind(before.unix_ms());

@@ -2,15 +2,14 @@ use super::{conflict, fresh, fresh_with, stale};
 use crate::fixtures::*;
 use certwright_domain::acme::{
     Account, AccountState, Authorization, AuthorizationState, Challenge, ChallengeState, Contact, Directory,
-    DirectorySettings, EabKey, Failure, FailureKind, Identifier, Method, NameGrant, Order, OrderEnd, OrderError,
-    RawDirectory,
+    DirectorySettings, EabKey, Failure, FailureKind, Identifier, Method, NameGrant, Order, OrderEnd, RawDirectory,
 };
 use certwright_domain::id::{
     AcmeAccountId, AcmeAuthorizationId, AcmeDirectoryId, AcmeOrderId, CaId, EabKeyId, IssuedId,
 };
 use certwright_domain::identity::AllowedNames;
 use certwright_domain::key::SealedBlob;
-use certwright_store::{AcmeFilter, AcmeNonce, Error};
+use certwright_store::{AcmeFilter, AcmeNonce, Error, OrderEnding, REPLACED, Recording};
 use certwright_testkit::faults::{Faults, When};
 use std::sync::Arc;
 
@@ -201,31 +200,123 @@ async fn orders_end_once_and_a_certificate_is_replaced_once() {
     let other = authorization(2, &holder, "10.0.0.1");
     let made = order(1, &holder, &[&one, &other], Some(7));
     let second = order(2, &holder, &[&one], Some(7));
+    store.place_acme_order("t", &made, &[&one, &other]).await.unwrap();
+    store.place_acme_order("t", &second, &[]).await.unwrap();
     let mut tx = store.begin("t").await.unwrap();
-    for it in [&made, &second] {
-        tx.insert_acme_order(it).await.unwrap();
-    }
+    tx.insert_acme_account(&holder).await.unwrap();
     assert_eq!(tx.acme_order(&made.id).await.unwrap(), Some(made.clone()));
+    let found = tx.acme_order_with_proofs(&made.id).await.unwrap();
+    assert_eq!(found, Some((made.clone(), vec![one.clone(), other.clone()])));
+    let absent = AcmeOrderId::new(now(), entropy(99));
+    assert_eq!(tx.acme_order_with_proofs(&absent).await.unwrap(), None);
     let of_holder = AcmeFilter { account: Some(holder.id.clone()), directory: None };
     assert_eq!(tx.acme_orders(&of_holder, &first(9)).await.unwrap().items, [second.clone(), made.clone()]);
     let replaced = IssuedId::new(now(), entropy(7));
     assert_eq!(tx.acme_order_replacing(&replaced).await.unwrap(), None, "i4: not before it is valid");
-    let done = Order { end: Some(OrderEnd::Valid(IssuedId::new(now(), entropy(8)))), ..made.clone() };
-    tx.update_acme_order(&done).await.unwrap();
-    assert_eq!(tx.update_acme_order(&done).await, Err(stale("acme_orders")), "f8: one wins");
+    tx.commit().await.unwrap();
+
+    let (ca, epoch) = with_ca(&store).await;
+    let ending = |number, of: &Order, proofs: &[&Authorization]| Recording {
+        ending: Some(OrderEnding {
+            order: of.id.clone(),
+            revision: of.revision,
+            account: (holder.id.clone(), holder.revision),
+            authorizations: proofs.iter().map(|it| (it.id.clone(), it.revision)).collect(),
+        }),
+        ..recording(number, &ca, epoch)
+    };
+    let record = async |recording| store.recorder().record(recording).await;
+    record(ending(8, &made, &[&one, &other])).await.unwrap();
+    assert_eq!(record(ending(9, &made, &[&one, &other])).await, Err(stale("acme_orders")), "f8: one wins");
+    let mut tx = store.begin("t").await.unwrap();
+    let done = OrderEnd::Valid(IssuedId::new(now(), entropy(8)));
+    assert_eq!(tx.acme_order(&made.id).await.unwrap(), Some(Order { end: Some(done), revision: 2, ..made.clone() }));
+    assert!(tx.issued(&IssuedId::new(now(), entropy(8))).await.unwrap().is_some());
+    assert_eq!(tx.issued(&IssuedId::new(now(), entropy(9))).await.unwrap(), None, "nothing of it is stored");
     assert_eq!(tx.acme_order_replacing(&replaced).await.unwrap(), Some(made.id.clone()));
-    assert_eq!(tx.acme_order(&made.id).await.unwrap(), Some(Order { revision: 2, ..done }));
-    tx.commit().await.unwrap();
-    let mut tx = store.begin("t").await.unwrap();
-    let twice = Order { end: Some(OrderEnd::Valid(IssuedId::new(now(), entropy(9)))), ..second.clone() };
-    assert!(matches!(tx.update_acme_order(&twice).await, Err(certwright_store::Error::Conflict { .. })));
     drop(tx);
+    assert_eq!(record(ending(10, &second, &[&one])).await, Err(conflict(REPLACED)));
+}
+
+#[tokio::test]
+async fn f10_an_order_ends_only_with_what_it_was_judged_by() {
+    let store = fresh().await;
+    let holder = account(1, &directory(1, "a"));
+    let proof = authorization(1, &holder, "a.example");
     let mut tx = store.begin("t").await.unwrap();
-    let error = OrderError { kind: "caa".to_owned(), detail: "forbidden".to_owned() };
-    let failed = Order { end: Some(OrderEnd::Invalid(error)), ..second };
-    tx.update_acme_order(&failed).await.unwrap();
-    assert_eq!(tx.acme_order(&failed.id).await.unwrap(), Some(Order { revision: 2, ..failed }));
+    tx.insert_acme_account(&holder).await.unwrap();
     tx.commit().await.unwrap();
+    store.place_acme_order("t", &order(1, &holder, &[&proof], None), &[&proof]).await.unwrap();
+    for number in 2..6 {
+        store.place_acme_order("t", &order(number, &holder, &[&proof], None), &[]).await.unwrap();
+    }
+    let (ca, epoch) = with_ca(&store).await;
+    let ending = |number, revisions: (i64, i64, i64), epoch| Recording {
+        ending: Some(OrderEnding {
+            order: AcmeOrderId::new(now(), entropy(number)),
+            revision: revisions.0,
+            account: (holder.id.clone(), revisions.1),
+            authorizations: vec![(proof.id.clone(), revisions.2)],
+        }),
+        ..recording(number, &ca, epoch)
+    };
+    let changed = |what: &str| Err(stale(if what == "epoch" { "epoch" } else { "acme_orders" }));
+    // All at once: the good ones are stored, whatever lies beside them in their batch.
+    let mut waiting = Vec::new();
+    for (recording, outcome) in [
+        (ending(1, (1, 1, 1), epoch), Ok(())),
+        (ending(2, (2, 1, 1), epoch), changed("order")),
+        (ending(3, (1, 2, 1), epoch), changed("account")),
+        (ending(4, (1, 1, 2), epoch), changed("proof")),
+        (ending(5, (1, 1, 1), epoch + 1), changed("epoch")),
+        (recording(6, &ca, epoch), Ok(())),
+    ] {
+        let recorder = store.recorder();
+        waiting.push((tokio::spawn(async move { recorder.record(recording).await }), outcome));
+    }
+    for (number, (recorded, outcome)) in (1..).zip(waiting) {
+        assert_eq!(recorded.await.unwrap(), outcome, "{number}");
+        let row = store.read().await.unwrap().issued(&IssuedId::new(now(), entropy(number))).await.unwrap();
+        assert_eq!(row.is_some(), outcome.is_ok(), "{number}");
+    }
+    // Two for one order in one batch, and one that is there already: one of them ends it.
+    let twins: Vec<_> = [7, 8]
+        .map(|number| Recording { ending: ending(5, (1, 1, 1), epoch).ending, ..recording(number, &ca, epoch) })
+        .into_iter()
+        .map(|twin| {
+            let recorder = store.recorder();
+            tokio::spawn(async move { recorder.record(twin).await })
+        })
+        .collect();
+    let mut ended = 0;
+    for twin in twins {
+        match twin.await.unwrap() {
+            Ok(()) => ended += 1,
+            other => assert_eq!(other, Err(stale("acme_orders"))),
+        }
+    }
+    assert_eq!(ended, 1);
+}
+
+#[tokio::test]
+async fn an_order_is_placed_with_all_its_proofs_or_not_at_all() {
+    let store = fresh().await;
+    let holder = account(1, &directory(1, "a"));
+    let (one, other) = (authorization(1, &holder, "a.example"), authorization(2, &holder, "b.example"));
+    let made = order(1, &holder, &[&one, &other], None);
+    store.place_acme_order("t", &order(2, &holder, &[&other], None), &[&other]).await.unwrap();
+    let twice = store.place_acme_order("t", &made, &[&one, &other]).await;
+    assert!(matches!(twice, Err(Error::Conflict { .. })), "{twice:?}");
+    let mut read = store.read().await.unwrap();
+    assert_eq!(read.acme_order(&made.id).await.unwrap(), None);
+    assert_eq!(read.acme_authorization(&one.id).await.unwrap(), None);
+    drop(read);
+    // The connection is as good as before.
+    store.place_acme_order("t", &made, &[&one]).await.unwrap();
+    assert_eq!(
+        store.write_acme_authorization("t", &Authorization { revision: 2, ..one }).await,
+        Err(stale("acme_authorizations"))
+    );
 }
 
 #[tokio::test]
@@ -240,8 +331,10 @@ async fn authorizations_are_due_reused_and_forgotten() {
     assert_eq!(tx.count_pending_acme_authorizations(&holder.id, now(), 10).await.unwrap(), 2);
     assert_eq!(tx.count_pending_acme_authorizations(&holder.id, now(), 1).await.unwrap(), 1);
     let answered = Authorization { due_at: Some(now().plus(days(1))), ..made.clone() };
-    tx.update_acme_authorization(&answered).await.unwrap();
-    assert_eq!(tx.update_acme_authorization(&answered).await, Err(stale("acme_authorizations")));
+    tx.commit().await.unwrap();
+    store.write_acme_authorization("t", &answered).await.unwrap();
+    assert_eq!(store.write_acme_authorization("t", &answered).await, Err(stale("acme_authorizations")));
+    let mut tx = store.begin("t").await.unwrap();
     assert_eq!(tx.due_acme_authorizations(now(), 10).await.unwrap(), []);
     let due = tx.due_acme_authorizations(now().plus(days(1)), 10).await.unwrap();
     assert_eq!(due, [Authorization { revision: 2, ..answered.clone() }]);
@@ -253,13 +346,17 @@ async fn authorizations_are_due_reused_and_forgotten() {
         ..made.clone()
     };
     assert_eq!(tx.valid_acme_authorization(&holder.id, "a.example", now()).await.unwrap(), None);
-    tx.update_acme_authorization(&valid).await.unwrap();
+    tx.commit().await.unwrap();
+    store.write_acme_authorization("t", &valid).await.unwrap();
+    let mut tx = store.begin("t").await.unwrap();
     let found = tx.valid_acme_authorization(&holder.id, "a.example", now()).await.unwrap();
     assert_eq!(found, Some(Authorization { revision: 3, ..valid }));
     for (name, time) in [("*.a.example", now()), ("a.example", now().plus(days(30)))] {
         assert_eq!(tx.valid_acme_authorization(&holder.id, name, time).await.unwrap(), None, "o10: {name}");
     }
-    tx.insert_acme_order(&order(1, &holder, &[&made], None)).await.unwrap();
+    tx.commit().await.unwrap();
+    store.place_acme_order("t", &order(1, &holder, &[&made], None), &[]).await.unwrap();
+    let mut tx = store.begin("t").await.unwrap();
     assert_eq!(tx.purge_acme(now(), now().plus(days(7)), 10).await.unwrap(), 0);
     assert_eq!(tx.purge_acme(now(), now().plus(days(8)), 10).await.unwrap(), 2, "the order and the wildcard's proof");
     tx.commit().await.unwrap();
