@@ -46,7 +46,7 @@ impl Session {
     }
 
     /// Runs a statement that is a whole transaction. Whatever ends it early undoes it.
-    pub(super) async fn at_once(database: &Database, statement: sqlx::QueryBuilder<Driver>) -> Result<Vec<Row>> {
+    pub(crate) async fn at_once(database: &Database, statement: sqlx::QueryBuilder<Driver>) -> Result<Vec<Row>> {
         let held = Some(database.keyed_writer().await?);
         let mut session = Self { held, is_glance: false, spoiled: None, owes: false, audit: Vec::new() };
         let rows = session.built(statement).await;

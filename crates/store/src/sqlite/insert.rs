@@ -246,3 +246,27 @@ pub(in super::super) async fn insert_audit_and_commit(
 ) -> Result<(), Error> {
     insert_all(connection, &[], &[], Some((audit, Then::Commit))).await
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{BEGIN_WRITE, Database, queries::migrate};
+    use super::*;
+
+    /// The writer's lock keeps it from happening; if it did, nothing would be committed.
+    #[tokio::test]
+    async fn events_of_a_chain_that_ends_elsewhere_are_not_committed() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = Database::open(&folder.path().join("chain.db")).await.unwrap();
+        migrate::run(&database).await.unwrap();
+        let mut held = database.writer().await.unwrap();
+        for (from, is_right) in [(2_i64, false), (0, true)] {
+            sqlx::raw_sql(BEGIN_WRITE).execute(&mut *held).await.unwrap();
+            let moving = sqlx::query(Tail::HeadAndCommit.text()).bind(from).bind(3_i64).bind(vec![7_u8; 32]).bind("01");
+            assert_eq!(moving.execute(&mut *held).await.is_ok(), is_right);
+            let undone = sqlx::raw_sql("ROLLBACK").execute(&mut *held).await;
+            assert_eq!(undone.is_err(), is_right, "there is a transaction until the commit");
+        }
+        drop(held);
+        database.close().await;
+    }
+}

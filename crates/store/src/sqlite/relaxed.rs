@@ -1,10 +1,10 @@
 //! How each kind of transaction is synced, whatever the one before it was and however it ended.
 
 use super::queries::{Session, nonces};
-use super::{BEGIN_MIGRATION, BEGIN_RECORD, BEGIN_WRITE, Connection, Database};
+use super::{BEGIN_MIGRATION, BEGIN_RECORD, BEGIN_WRITE, Connection, DURABLE, Database, TOGETHER, Together};
 use crate::AcmeNonce;
 use certwright_domain::time::Timestamp;
-use sqlx::Row as _;
+use sqlx::{QueryBuilder, Row as _};
 use std::task::Poll;
 
 const NORMAL: i64 = 1;
@@ -37,6 +37,14 @@ async fn nonces_are_relaxed_and_nothing_else_is() {
             assert_eq!(level(&mut held).await, FULL, "{begin}");
             sqlx::raw_sql(end).execute(&mut *held).await.unwrap();
         }
+    }
+    let Together { begin, end, .. } = TOGETHER;
+    for (first, last) in [(DURABLE, ""), (begin, end)] {
+        nonces::take(&database, &nonce(1)).await.unwrap();
+        let mut statement = QueryBuilder::new(first);
+        statement.push("DELETE FROM acme_nonces WHERE nonce = ").push_bind(vec![9_u8; 16]).push(last);
+        Session::at_once(&database, statement).await.unwrap();
+        assert_eq!(level(&mut *database.writer().await.unwrap()).await, FULL, "{first}");
     }
     database.close().await;
 }
