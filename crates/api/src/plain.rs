@@ -37,7 +37,7 @@ pub struct PlainDoor {
 struct Inner {
     api: Api,
     router: Router,
-    ready: Cache<Box<[u8]>, Arc<Ready>>,
+    ready: Cache<Arc<[u8]>, Arc<Ready>>,
 }
 
 /// An answer as the router gave it.
@@ -48,7 +48,7 @@ struct Ready {
 
 impl PlainDoor {
     pub(crate) fn new(api: Api, router: Router) -> Self {
-        let weigh = |key: &Box<[u8]>, ready: &Arc<Ready>| {
+        let weigh = |key: &Arc<[u8]>, ready: &Arc<Ready>| {
             let body = ready.given.answer.der.len();
             u32::try_from(key.len().saturating_add(body).saturating_add(ENTRY_BYTES)).unwrap_or(u32::MAX)
         };
@@ -169,7 +169,7 @@ impl Inner {
     }
 
     /// Keeps an answer that may be given again.
-    fn keep(&self, key: Box<[u8]>, mut response: Response<Body>) -> Response<Body> {
+    fn keep(&self, key: Arc<[u8]>, mut response: Response<Body>) -> Response<Body> {
         if let Some(given) = response.extensions_mut().remove::<Given>() {
             let mut headers = response.headers().clone();
             headers.remove(TRACEPARENT);

@@ -50,7 +50,7 @@ async fn an_answer_leaves_again_as_it_left_first() {
         assert_ne!(again.header("x-request-id"), first.header("x-request-id"));
     }
     let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
-    let path = format!("/pki/root/1/ocsp/{}", STANDARD.encode(request(&[id.clone()], None)));
+    let path = format!("/pki/root/1/ocsp/{}", STANDARD.encode(request(std::slice::from_ref(&id), None)));
     let ask = app.ask("GET", &path).authorization(None).plain();
     let reply = answer(ask.header("x-request-id", "mine").header("traceparent", trace).send().await);
     assert_eq!((reply.header("x-request-id"), reply.header("traceparent")), ("mine", trace));
@@ -59,7 +59,7 @@ async fn an_answer_leaves_again_as_it_left_first() {
     let ask = app.ask("GET", &path).authorization(None).plain();
     assert!(ask.header("if-none-match", reply.header("etag")).send().await.is(304).body.is_empty());
     // Of another type it is no request; of another path, of another CA.
-    let body = request(&[id.clone()], None);
+    let body = request(std::slice::from_ref(&id), None);
     let ask = app.ask("POST", "/pki/root/1/ocsp").authorization(None).header("content-type", "text/plain");
     ask.body(body.clone()).plain().send().await.problem(415, "unsupported_media_type");
     assert!(!says(&answer(post(&app, "/pki/none/1/ocsp", body).await), &id, GOOD));
