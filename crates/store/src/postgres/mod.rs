@@ -139,6 +139,11 @@ pub(super) const MIGRATIONS: &[Step] = &[
         name: "0019_early_renewals",
         sql: include_str!("../../../../migrations/postgres/0019_early_renewals.sql"),
     },
+    Step {
+        number: 20,
+        name: "0020_crl_storage",
+        sql: include_str!("../../../../migrations/postgres/0020_crl_storage.sql"),
+    },
 ];
 
 /// Getting a connection longer than this is [`Error::Unavailable`].

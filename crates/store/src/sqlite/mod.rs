@@ -132,6 +132,11 @@ pub(super) const MIGRATIONS: &[Step] = &[
         name: "0019_early_renewals",
         sql: include_str!("../../../../migrations/sqlite/0019_early_renewals.sql"),
     },
+    Step {
+        number: 20,
+        name: "0020_crl_storage",
+        sql: include_str!("../../../../migrations/sqlite/0020_crl_storage.sql"),
+    },
 ];
 
 /// Waiting for the writer or a reader longer than this is [`Error::Unavailable`].
