@@ -79,8 +79,13 @@ impl App {
         };
         let Gathered { ca, counters, base, prepared, algorithm, signer, this_update, next_update } = gathered;
         let gathered_at = self.now();
-        let signature = signer.sign(algorithm, prepared.tbs()).await?;
-        let signed = aside(move || Ok(prepared.finish(&signature)?)).await?;
+        // To sign is to hash it all first.
+        let runtime = tokio::runtime::Handle::current();
+        let signed = aside(move || {
+            let signature = runtime.block_on(signer.sign(algorithm, prepared.tbs()))?;
+            Ok(prepared.finish(&signature)?)
+        });
+        let signed = signed.await?;
         let crl = Crl {
             id: CrlId::new(begun_at, self.inner.id_entropy()),
             scope: scope.clone(),
