@@ -10,6 +10,7 @@ use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, X
 use axum::http::{HeaderMap, Response, StatusCode};
 use axum::middleware::Next;
 use axum::response::IntoResponse;
+use metrics::SharedString;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tracing::Span;
@@ -27,7 +28,7 @@ pub(crate) struct RequestId(pub(crate) Arc<str>);
 pub(crate) async fn edge(State(api): State<Api>, mut request: Request, next: Next) -> Response<Body> {
     let started = Instant::now();
     let id = request_id(&api, request.headers());
-    let trace = request.headers().get(TRACEPARENT).filter(|value| is_traceparent(value)).cloned();
+    let trace = traceparent(request.headers()).cloned();
     request.extensions_mut().insert(RequestId(Arc::clone(&id)));
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().cloned();
@@ -63,8 +64,8 @@ pub(crate) async fn edge(State(api): State<Api>, mut request: Request, next: Nex
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }
     count(
-        method.as_str(),
-        route.as_ref().map_or("unmatched", MatchedPath::as_str),
+        method.as_str().to_owned().into(),
+        route.map_or("unmatched".into(), |route| route.as_str().to_owned().into()),
         response.status(),
         started.elapsed(),
     );
@@ -77,7 +78,7 @@ pub(crate) fn span<B>(request: &axum::http::Request<B>) -> Span {
     let route = request.extensions().get::<MatchedPath>().map_or("unmatched", MatchedPath::as_str);
     let span =
         tracing::info_span!("http", request_id = id, method = %request.method(), route, trace = tracing::field::Empty);
-    if let Some(trace) = request.headers().get(TRACEPARENT).filter(|value| is_traceparent(value)) {
+    if let Some(trace) = traceparent(request.headers()) {
         span.record("trace", trace.to_str().unwrap_or_default());
     }
     span
@@ -154,16 +155,20 @@ fn report(problem: &Problem, id: &str) {
     }
 }
 
-fn count(method: &str, route: &str, status: StatusCode, elapsed: Duration) {
-    let (method, route) = (method.to_owned(), route.to_owned());
+/// Counts a request and the time that it took.
+pub(crate) fn count(method: SharedString, route: SharedString, status: StatusCode, elapsed: Duration) {
     metrics::histogram!("certwright_http_request_duration_seconds", "method" => method.clone(), "route" => route.clone())
         .record(elapsed.as_secs_f64());
-    let status = status.as_str().to_owned();
+    let status = match status {
+        StatusCode::OK => "200".into(),
+        other => SharedString::from(other.as_str().to_owned()),
+    };
     metrics::counter!("certwright_http_requests_total", "method" => method, "route" => route, "status" => status)
         .increment(1);
 }
 
-fn request_id(api: &Api, headers: &HeaderMap) -> Arc<str> {
+/// The caller's id of the request, or a new one.
+pub(crate) fn request_id(api: &Api, headers: &HeaderMap) -> Arc<str> {
     let fine = |text: &&str| {
         (1..=64).contains(&text.len())
             && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
@@ -172,6 +177,11 @@ fn request_id(api: &Api, headers: &HeaderMap) -> Arc<str> {
         Some(given) => Arc::from(given),
         None => Arc::from((api.inner.settings.request_ids)()),
     }
+}
+
+/// The caller's trace, if it is one.
+pub(crate) fn traceparent(headers: &HeaderMap) -> Option<&HeaderValue> {
+    headers.get(TRACEPARENT).filter(|value| is_traceparent(value))
 }
 
 /// `00-<32 hex>-<16 hex>-<2 hex>`, neither id all zero (W3C Trace Context section 3.2).

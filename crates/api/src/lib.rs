@@ -17,6 +17,7 @@ mod negotiate;
 mod openapi;
 mod parse;
 mod places;
+mod plain;
 mod problem;
 mod rates;
 mod routes;
@@ -25,6 +26,7 @@ mod table;
 mod view;
 
 pub use openapi::openapi_yaml;
+pub use plain::PlainDoor;
 pub use settings::ApiSettings;
 pub use table::UnlistedRoute;
 
@@ -83,10 +85,11 @@ pub fn router_beside(app: App, settings: ApiSettings, beside: Router) -> Result<
     Ok(bounded(all, api).merge(beside))
 }
 
-/// What also stands on the plain listener: health and `/pki/…`.
-pub fn plain_router(app: App, settings: ApiSettings) -> Result<Router, UnlistedRoute> {
+/// What also stands on the plain listener: health and `/pki/…`, and whatever is put beside it.
+pub fn plain_door(app: App, settings: ApiSettings, beside: Router) -> Result<PlainDoor, UnlistedRoute> {
     let (plain, _) = routes::plain().split_for_parts();
-    Ok(bounded(plain, Api::new(app, settings)?))
+    let api = Api::new(app, settings)?;
+    Ok(PlainDoor::new(api.clone(), bounded(plain, api).merge(beside)))
 }
 
 impl Api {

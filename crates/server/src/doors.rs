@@ -1,23 +1,23 @@
-//! The doors, as routers: the API with ACME beside it, and what stands on the plain listener.
+//! The doors: the API with ACME beside it, and what stands on the plain listener.
 
 use crate::Error;
 use crate::config::Settings;
 use crate::wiring;
 use axum::Router;
 use certwright_acme::DoorSettings;
-use certwright_api::ApiSettings;
+use certwright_api::{ApiSettings, PlainDoor};
 use certwright_app::App;
 use certwright_domain::ambient::Entropy;
 use std::sync::Arc;
 
-/// One router per listener.
+/// One for each listener.
 pub(crate) struct Doors {
     pub(crate) api: Router,
-    pub(crate) plain: Router,
+    pub(crate) plain: PlainDoor,
 }
 
-/// Makes the routers.
-pub(crate) fn open(app: &App, settings: &Settings, entropy: Arc<dyn Entropy>) -> Result<Doors, Error> {
+/// Makes the doors; `beside`: what else stands on the plain listener.
+pub(crate) fn open(app: &App, settings: &Settings, entropy: Arc<dyn Entropy>, beside: Router) -> Result<Doors, Error> {
     let limits = &settings.limits;
     let clock = app.clone();
     // Milliseconds first: ids grow with time, so the index of the audit trail by request is appended to, not filled at
@@ -47,6 +47,6 @@ pub(crate) fn open(app: &App, settings: &Settings, entropy: Arc<dyn Entropy>) ->
     let acme = certwright_acme::router(app.clone(), acme);
     Ok(Doors {
         api: certwright_api::router_beside(app.clone(), api.clone(), acme).map_err(Error::Routes)?,
-        plain: certwright_api::plain_router(app.clone(), api).map_err(Error::Routes)?,
+        plain: certwright_api::plain_door(app.clone(), api, beside).map_err(Error::Routes)?,
     })
 }

@@ -7,6 +7,7 @@ use crate::signals::{Signals, Wish};
 use crate::start::{self, Started};
 use crate::tls::{self, HotCertificate, OwnCertificate};
 use crate::{Error, background, crls, deliveries, doors, proofs, publications, shipping, telemetry, wiring};
+use axum::Router;
 use certwright_app::App;
 use certwright_store::Store;
 use std::future::Future;
@@ -75,18 +76,19 @@ pub(crate) async fn run(
     workers.spawn(shipping::run(app.clone(), Arc::clone(&trust), entropy.clone(), halted.clone()));
     workers.spawn(deliveries::run(app.clone(), trust, halted.clone()));
 
-    let doors::Doors { api, mut plain } = doors::open(&app, settings, entropy)?;
+    let mut beside = Router::new();
     if settings.metrics {
         let handle = telemetry::install()?;
-        plain = plain.merge(telemetry::router(handle.clone()));
+        beside = telemetry::router(handle.clone());
         workers.spawn(telemetry::upkeep(handle, halted));
     }
+    let doors::Doors { api, plain } = doors::open(&app, settings, entropy, beside)?;
     let bounds = Bounds::from(&settings.limits);
     let mut listeners = JoinSet::new();
-    let listener = Listener { name: "api", socket: api_socket, tls: acceptor, router: api, bounds };
+    let listener = Listener { name: "api", socket: api_socket, tls: acceptor, door: api, bounds };
     listeners.spawn(listener.run(stopped.clone()));
     if let Some(socket) = plain_socket {
-        let listener = Listener { name: "plain", socket, tls: None, router: plain, bounds };
+        let listener = Listener { name: "plain", socket, tls: None, door: plain, bounds };
         listeners.spawn(listener.run(stopped));
     }
     announce(settings, &store);

@@ -33,10 +33,31 @@ impl ListedEntries {
 /// An entry from hex serial, milliseconds and reason.
 fn unpack(text: &str) -> Option<CrlEntry> {
     let mut parts = text.split(' ');
-    let serial = Serial::from_bytes(&hex::decode(parts.next()?).ok()?).ok()?;
+    let serial = unhex(parts.next()?)?;
     let revoked_at = Timestamp::from_unix_ms(parts.next()?.parse().ok()?);
     let kind = EntryKind::Revoked(RevocationReason::parse(parts.next()?).ok()?);
     parts.next().is_none().then_some(CrlEntry { serial, revoked_at, kind })
+}
+
+/// A serial from hex. A list takes a million of them, and random digits are what branches guess worst.
+fn unhex(text: &str) -> Option<Serial> {
+    let (pairs, []) = text.as_bytes().as_chunks::<2>() else { return None };
+    let mut bytes = [0_u8; 20];
+    let bytes = bytes.get_mut(..pairs.len())?;
+    let mut highest = 0;
+    for (byte, pair) in bytes.iter_mut().zip(pairs) {
+        let [high, low] = pair.map(nibble);
+        highest = highest.max(high).max(low);
+        *byte = (high << 4) | low;
+    }
+    if highest > 0xf { None } else { Serial::from_bytes(bytes).ok() }
+}
+
+/// The value of a hex digit; more than 15 for anything else.
+const fn nibble(digit: u8) -> u8 {
+    let number = digit.wrapping_sub(b'0');
+    let letter = (digit | 0x20).wrapping_sub(b'a').saturating_add(10);
+    if number < 10 { number } else { letter }
 }
 
 /// What revocation lists carry.
@@ -118,4 +139,24 @@ pub trait CrlQueries: Send {
     async fn delete_crl_chunks(&mut self, id: &CrlId, limit: u32) -> Result<bool>;
     /// How the lists of each CA stand, for metrics and readiness.
     async fn crl_health(&mut self, now: Timestamp) -> Result<Vec<CrlHealth>>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn serials_are_read_from_hex_of_either_case() {
+        let serial = Serial::parse("0123456789ABCDEF").unwrap();
+        assert_eq!(unhex("0123456789abcdef"), Some(serial.clone()));
+        assert_eq!(unhex("0123456789ABCDEF"), Some(serial));
+        assert!(unhex(&"7f".repeat(20)).is_some());
+        for wrong in ["", "0", "012", "0g", "g0", "0/", "0:", "0@", "0`", "0 ", "+1", "é", &"7f".repeat(21)] {
+            assert_eq!(unhex(wrong), None, "{wrong}");
+        }
+        for digit in 0..=u8::MAX {
+            let expected = char::from(digit).to_digit(16);
+            assert_eq!(Some(u32::from(nibble(digit))).filter(|value| *value < 16), expected, "{digit}");
+        }
+    }
 }

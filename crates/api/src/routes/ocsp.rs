@@ -16,15 +16,35 @@ use axum::http::header::{CACHE_CONTROL, ETAG, EXPIRES, HeaderValue, LAST_MODIFIE
 use axum::http::{HeaderMap, StatusCode};
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, Engine as _, GeneralPurpose, GeneralPurposeConfig};
-use certwright_app::{App, MAX_OCSP_REQUEST_BYTES, OcspAnswer, OcspError};
+use certwright_app::{App, MAX_OCSP_REQUEST_BYTES, OcspAnswer, OcspError, OcspGiven, OcspHold};
 use certwright_domain::serial::Sha256;
 use certwright_domain::time::Timestamp;
 use std::sync::Arc;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-const REQUEST: &str = "application/ocsp-request";
+/// Media type of a request.
+pub(crate) const REQUEST: &str = "application/ocsp-request";
 const RESPONSE: &str = "application/ocsp-response";
+
+/// What a handler tells the door about an answer that it may give again: an extension of the response.
+#[derive(Clone)]
+pub(crate) struct Given {
+    pub(crate) answer: Arc<OcspAnswer>,
+    pub(crate) hold: OcspHold,
+    /// As it is counted in the metrics.
+    pub(crate) route: &'static str,
+}
+
+impl Given {
+    /// Counts one more answer of this kind.
+    pub(crate) fn count(&self) {
+        count(CACHEABLE);
+    }
+}
+
+/// The kind of answer that is kept, in the metrics.
+const CACHEABLE: &str = "cacheable";
 
 pub(crate) fn routes() -> OpenApiRouter<Api> {
     OpenApiRouter::new()
@@ -101,7 +121,8 @@ async fn posted(app: &App, ca: &str, version: Option<u32>, headers: &HeaderMap, 
         return Err(problem.allowing(REQUEST));
     }
     let request = read_body_within(body, MAX_OCSP_REQUEST_BYTES).await?;
-    answered(app, app.ocsp(&reference(ca)?, version, &request).await)
+    let route = if version.is_some() { "/pki/{ca}/{version}/ocsp" } else { "/pki/{ca}/ocsp" };
+    answered(app, app.ocsp(&reference(ca)?, version, &request).await, route)
 }
 
 async fn got(app: &App, ca: &str, version: Option<u32>, headers: &HeaderMap, path: &str) -> Answer {
@@ -109,8 +130,9 @@ async fn got(app: &App, ca: &str, version: Option<u32>, headers: &HeaderMap, pat
         Some(request) => app.ocsp(&reference(ca)?, version, &request).await,
         None => Err(OcspError::MalformedRequest),
     };
-    let cacheable = outcome.as_ref().is_ok_and(|answer| answer.cacheable);
-    let response = answered(app, outcome)?;
+    let cacheable = outcome.as_ref().is_ok_and(|given| given.answer.cacheable);
+    let route = if version.is_some() { "/pki/{ca}/{version}/ocsp/{*request}" } else { "/pki/{ca}/ocsp/{*request}" };
+    let response = answered(app, outcome, route)?;
     match response.headers().get(ETAG).and_then(|tag| tag.to_str().ok()).map(str::to_owned) {
         Some(tag) if cacheable => answer::with_etag(headers, &tag, response),
         _ => Ok(response),
@@ -155,24 +177,31 @@ fn decode(text: &str) -> Option<Vec<u8>> {
     TOLERANT.decode(plain.get(start..)?).ok()
 }
 
-fn answered(app: &App, outcome: Result<Arc<OcspAnswer>, OcspError>) -> Answer {
-    let count = |kind: &'static str| {
-        metrics::counter!("certwright_ocsp_answers_total", "kind" => kind).increment(1);
-    };
+fn count(kind: &'static str) {
+    metrics::counter!("certwright_ocsp_answers_total", "kind" => kind).increment(1);
+}
+
+/// RFC 5019 section 6.2.
+pub(crate) fn cache_control(next_update: Timestamp, now: Timestamp) -> String {
+    let left = next_update.ms_since(now).max(0) / 1000;
+    format!("max-age={left}, public, no-transform, must-revalidate")
+}
+
+fn answered(app: &App, outcome: Result<OcspGiven, OcspError>, route: &'static str) -> Answer {
     match outcome {
-        Ok(answer) => {
-            count(if answer.cacheable { "cacheable" } else { "single" });
+        Ok(OcspGiven { answer, hold }) => {
+            count(if answer.cacheable { CACHEABLE } else { "single" });
             let mut response = bytes(StatusCode::OK, RESPONSE, answer.der.clone());
             if !answer.cacheable {
                 return Ok(public(response, "no-store"));
             }
-            // RFC 5019 section 6.2.
-            let left = answer.next_update.ms_since(app.now()).max(0) / 1000;
-            let control = format!("max-age={left}, public, no-transform, must-revalidate");
-            set(&mut response, CACHE_CONTROL, &control)?;
+            set(&mut response, CACHE_CONTROL, &cache_control(answer.next_update, app.now()))?;
             set(&mut response, LAST_MODIFIED, &http_date(answer.this_update))?;
             set(&mut response, EXPIRES, &http_date(answer.next_update))?;
             set(&mut response, ETAG, &tag(&answer.digest))?;
+            if let Some(hold) = hold {
+                response.extensions_mut().insert(Given { answer, hold, route });
+            }
             Ok(response)
         }
         Err(error) => {

@@ -5,9 +5,9 @@ mod proofs;
 
 use crate::signing::{CountingKeys, Signatures};
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, Bytes, HttpBody};
 use axum::http::{HeaderMap, Method, Request, StatusCode};
-use certwright_api::{ApiSettings, plain_router, router_beside};
+use certwright_api::{ApiSettings, PlainDoor, plain_door, router_beside};
 use certwright_app::{
     AcmeSettings, App, Dependencies, EventSettings, Fetched, OcspSettings, Outbound, OutboundAnswer, OutboundError,
     Settings, Target, TargetError, TargetObject, Targets,
@@ -23,10 +23,14 @@ use certwright_store::{Location, Store};
 use certwright_testkit::ambient::{ManualClock, SeededEntropy};
 use certwright_testkit::faults::Faults;
 use certwright_testkit::postgres::{DatabaseGuard, fresh_database};
+use http_body::{Frame, SizeHint};
 use proofs::KnownProofs;
 use serde_json::{Value, json};
+use std::convert::Infallible;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::task::{Context, Poll};
 use tempfile::TempDir;
 use tower::ServiceExt;
 
@@ -42,7 +46,7 @@ pub(crate) struct TestApp {
     /// How often a key of the store has signed.
     pub(crate) signatures: Signatures,
     router: Router,
-    plain: Router,
+    plain: PlainDoor,
     _folder: TempDir,
     _postgres: Option<DatabaseGuard>,
 }
@@ -56,6 +60,24 @@ pub(crate) struct Reply {
     asked: String,
 }
 
+/// A body that never comes.
+struct Never {
+    announced: Option<u64>,
+}
+
+impl HttpBody for Never {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        Poll::Pending
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.announced.map_or_else(SizeHint::new, SizeHint::with_exact)
+    }
+}
+
 /// A request that is being put together.
 pub(crate) struct Ask<'a> {
     app: &'a TestApp,
@@ -63,7 +85,7 @@ pub(crate) struct Ask<'a> {
     body: Vec<u8>,
     authorization: Option<String>,
     plain: bool,
-    endless: bool,
+    never: Option<Never>,
     asked: String,
 }
 
@@ -137,7 +159,7 @@ impl TestApp {
         // Where the ACME door stands; what it says is its own tests' business.
         let beside = axum::Router::new().route("/acme/{directory}/directory", axum::routing::get(async || "beside"));
         let router = router_beside(app.clone(), settings.clone(), beside).unwrap();
-        let plain = plain_router(app.clone(), settings).unwrap();
+        let plain = plain_door(app.clone(), settings, Router::new()).unwrap();
         Self { app, clock, faults, proofs, token, signatures, router, plain, _folder: folder, _postgres: postgres }
     }
 
@@ -149,7 +171,7 @@ impl TestApp {
             body: Vec::new(),
             authorization: Some(format!("Bearer {}", self.token)),
             plain: false,
-            endless: false,
+            never: None,
             asked: format!("{method} {path}"),
         }
     }
@@ -271,9 +293,15 @@ impl Ask<'_> {
         self
     }
 
-    /// With a body that begins and never goes on.
+    /// With a body of unknown length that never comes.
     pub(crate) fn endless(mut self) -> Self {
-        self.endless = true;
+        self.never = Some(Never { announced: None });
+        self
+    }
+
+    /// With a body of so many bytes, of which none comes.
+    pub(crate) fn announcing(mut self, bytes: u64) -> Self {
+        self.never = Some(Never { announced: Some(bytes) });
         self
     }
 
@@ -282,12 +310,13 @@ impl Ask<'_> {
         if let Some(value) = &self.authorization {
             request = request.header("authorization", value);
         }
-        let router = if self.plain { self.app.plain.clone() } else { self.app.router.clone() };
-        let body = match self.endless {
-            true => Body::from_stream(futures_util::stream::pending::<Result<Vec<u8>, std::io::Error>>()),
-            false => Body::from(self.body),
+        let body = self.never.map_or_else(|| Body::from(self.body), Body::new);
+        let request = request.body(body).unwrap();
+        let answer = match self.plain {
+            true => self.app.plain.clone().oneshot(request).await,
+            false => self.app.router.clone().oneshot(request).await,
         };
-        let response = router.oneshot(request.body(body).unwrap()).await.unwrap();
+        let response = answer.unwrap();
         let (parts, body) = response.into_parts();
         let body = axum::body::to_bytes(body, usize::MAX).await.unwrap().to_vec();
         let reply = Reply { status: parts.status, headers: parts.headers, body, asked: self.asked };

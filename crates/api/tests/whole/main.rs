@@ -24,6 +24,7 @@ mod identity;
 mod matrix;
 mod ocsp;
 mod paths;
+mod plain;
 mod policies;
 mod principals;
 mod publication;

@@ -9,14 +9,14 @@ use certwright_domain::time::Span;
 use certwright_testkit::ocsp::{SHA256, cert_id, der, issuer_parts, request};
 use serde_json::json;
 
-const GOOD: &[u8] = &[0x80, 0];
+pub(crate) const GOOD: &[u8] = &[0x80, 0];
 const UNKNOWN: &[u8] = &[0x82, 0];
 const MALFORMED: &[u8] = &[0x30, 3, 0x0a, 1, 1];
 const TRY_LATER: &[u8] = &[0x30, 3, 0x0a, 1, 3];
 const UNAUTHORIZED: &[u8] = &[0x30, 3, 0x0a, 1, 6];
 
 /// A CertID of a certificate of `root`.
-async fn id(app: &TestApp, serial: &str) -> Vec<u8> {
+pub(crate) async fn id(app: &TestApp, serial: &str) -> Vec<u8> {
     let ca = app.get("/pki/root/ca.crt").await.is(200).body;
     let (name, key) = issuer_parts(&ca).unwrap();
     let mut bytes = Serial::parse(serial).unwrap().as_bytes().to_vec();
@@ -26,19 +26,19 @@ async fn id(app: &TestApp, serial: &str) -> Vec<u8> {
     cert_id(SHA256, &sha256(&[name]).0, &sha256(&[key]).0, &bytes)
 }
 
-async fn post(app: &TestApp, path: &str, body: Vec<u8>) -> Reply {
+pub(crate) async fn post(app: &TestApp, path: &str, body: Vec<u8>) -> Reply {
     let ask = app.ask("POST", path).authorization(None).header("content-type", "application/ocsp-request");
     ask.body(body).plain().send().await
 }
 
-fn answer(reply: Reply) -> Reply {
+pub(crate) fn answer(reply: Reply) -> Reply {
     let reply = reply.is(200);
     assert_eq!(reply.header("content-type"), "application/ocsp-response");
     reply
 }
 
 /// Is this CertID followed by this status?
-fn says(reply: &Reply, id: &[u8], status: &[u8]) -> bool {
+pub(crate) fn says(reply: &Reply, id: &[u8], status: &[u8]) -> bool {
     let wanted = [id, status].concat();
     reply.body.windows(wanted.len()).any(|window| window == wanted)
 }

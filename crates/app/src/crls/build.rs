@@ -18,12 +18,13 @@ use certwright_pki::{CrlBuilder, CrlHeader, CrlKind as CrlContents, PreparedCrl,
 use certwright_store::{Reader, Tx};
 use std::sync::Arc;
 
-/// Places whose entries are read at first; more or fewer when a part is small or large.
-const FIRST_PLACES: u16 = 512;
-/// Entries of a tiny part, of a small one, and of a large one.
-const TINY_PAGE: usize = 50_000;
-const SMALL_PAGE: usize = 150_000;
-const LARGE_PAGE: usize = 400_000;
+/// Places whose entries are read at first, to see how full they are.
+const FIRST_PLACES: u16 = 128;
+/// Entries that a part should have: on PostgreSQL each part walks over most of the table's pages, and a statement must not
+/// take longer than its time.
+const PART: usize = 340_000;
+/// A part has at most so many times the places of the part before.
+const GROWTH: usize = 256;
 /// Changes that are looked at when a list is published.
 const CHANGES: u32 = 10_000;
 /// Most entries of a delta list; beyond it, a full list is made first.
@@ -78,8 +79,13 @@ impl App {
         };
         let Gathered { ca, counters, base, prepared, algorithm, signer, this_update, next_update } = gathered;
         let gathered_at = self.now();
-        let signature = signer.sign(algorithm, prepared.tbs()).await?;
-        let signed = aside(move || Ok(prepared.finish(&signature)?)).await?;
+        // To sign is to hash it all first.
+        let runtime = tokio::runtime::Handle::current();
+        let signed = aside(move || {
+            let signature = runtime.block_on(signer.sign(algorithm, prepared.tbs()))?;
+            Ok(prepared.finish(&signature)?)
+        });
+        let signed = signed.await?;
         let crl = Crl {
             id: CrlId::new(begun_at, self.inner.id_entropy()),
             scope: scope.clone(),
@@ -200,13 +206,7 @@ impl App {
             (builder, pushed_now) = pushed.await?;
             let Some(next) = last.next().filter(|_| last < end) else { return Ok(builder) };
             from = next;
-            // Serials are spread evenly over the places: the next part is about as full as this one.
-            count = match pushed_now {
-                ..TINY_PAGE => count.saturating_mul(4),
-                TINY_PAGE..SMALL_PAGE => count.saturating_mul(2),
-                SMALL_PAGE..LARGE_PAGE => count,
-                _ => (count / 2).max(1),
-            };
+            count = next_places(count, pushed_now);
             if self.now().ms_since(leased_at) > RENEW_LEASE_AFTER.ms() {
                 // Lost to another node: the number decides who publishes.
                 self.lease_crls(&scope.ca_id).await?;
@@ -296,6 +296,13 @@ impl App {
     }
 }
 
+/// How many places to read next, after so many gave so many entries: serials are spread evenly over the places.
+fn next_places(count: u16, entries: usize) -> u16 {
+    let places = usize::from(count);
+    let wanted = places.saturating_mul(PART).checked_div(entries).unwrap_or(usize::MAX);
+    u16::try_from(wanted.clamp(1, places.saturating_mul(GROWTH))).unwrap_or(u16::MAX)
+}
+
 fn lifetime(settings: &RevocationSettings, kind: CrlKind) -> Span {
     match (kind, settings.delta) {
         (CrlKind::Delta, Some(delta)) => delta.lifetime,
@@ -316,4 +323,21 @@ fn delta_entry(change: &RevokedSerial) -> CrlEntry {
         false => EntryKind::Revoked(change.revocation.reason),
     };
     CrlEntry { serial: change.serial.clone(), revoked_at: change.revocation.at, kind }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_is_as_large_as_those_before_say() {
+        // A million entries: a sample, three parts.
+        assert_eq!(next_places(128, 1_953), 22_283);
+        assert_eq!(next_places(22_283, 340_000), 22_283);
+        // Few or none: more places, but not all at once.
+        assert_eq!((next_places(128, 0), next_places(128, 3)), (32_768, 32_768));
+        assert_eq!(next_places(32_768, 10), u16::MAX);
+        // Far more than expected: fewer places, and one at least.
+        assert_eq!((next_places(128, 3_400_000), next_places(4, 10_000_000)), (12, 1));
+    }
 }

@@ -1,6 +1,7 @@
 //! For whom answers are given, and who signs them.
 
 use super::Refusal;
+use super::window::Window;
 use crate::access::Background;
 use crate::{App, Call, Error};
 use certwright_domain::ca::{CaState, CaVersion, OcspResponderKind};
@@ -18,7 +19,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 /// A CA that answers, as it was under one epoch.
 pub(super) struct Authority {
     pub(super) ca: CaId,
-    epoch: i64,
+    pub(super) epoch: i64,
     checked_at: AtomicI64,
     kind: OcspResponderKind,
     keys: Vec<IssuingKey>,
@@ -34,7 +35,7 @@ pub(super) struct IssuingKey {
 /// Who signs for one version of a CA, or why nobody does.
 pub(super) struct Slot {
     epoch: i64,
-    checked_at: AtomicI64,
+    window: Window,
     outcome: Result<Arc<Responder>, OcspError>,
 }
 
@@ -57,6 +58,11 @@ impl Authority {
         self.keys.iter().find(|key| key.issuer.is_named_by(id))
     }
 
+    /// While it is trusted.
+    pub(super) fn window(&self, recheck: Span) -> Window {
+        Window::since(Timestamp::from_unix_ms(self.checked_at.load(Ordering::Acquire)), recheck)
+    }
+
     pub(super) fn has_version(&self, number: u32) -> bool {
         self.keys.iter().any(|key| key.has_version(number))
     }
@@ -74,6 +80,13 @@ impl IssuingKey {
     }
 }
 
+impl Slot {
+    fn given(&self) -> Result<(Arc<Responder>, Window), Refusal> {
+        let responder = self.outcome.clone().map_err(Refusal::Known)?;
+        Ok((responder, self.window))
+    }
+}
+
 impl Responder {
     /// Is this signature one of those that are verified? The first of each signer is.
     pub(super) fn is_sampled(&self, one_in: u64) -> bool {
@@ -85,19 +98,13 @@ impl Responder {
     }
 }
 
-/// Was it checked so lately that it is trusted?
-fn is_fresh(checked_at: &AtomicI64, now: Timestamp, recheck: Span) -> bool {
-    let checked = checked_at.load(Ordering::Acquire);
-    (checked..checked.saturating_add(recheck.ms())).contains(&now.unix_ms())
-}
-
 impl App {
     /// The CA's names and keys: from memory while the epoch stands, which is read when it has not been for a while.
     pub(super) async fn ocsp_authority(&self, reference: &Reference) -> Result<Arc<Authority>, Refusal> {
         let (now, recheck) = (self.now(), self.inner.settings.ocsp.recheck);
         let epoch = self.working_epoch().await?;
         if let Some(known) = self.inner.ocsp.authorities.get(reference.as_str()) {
-            let fresh = is_fresh(&known.checked_at, now, recheck);
+            let fresh = known.window(recheck).contains(now);
             if known.epoch == epoch && (fresh || self.refresh_epoch().await? == known.epoch) {
                 if !fresh {
                     known.checked_at.store(now.unix_ms(), Ordering::Release);
@@ -135,22 +142,22 @@ impl App {
         Ok(Authority { ca: ca.id, epoch, checked_at, kind: ca.revocation.ocsp_responder, keys })
     }
 
-    /// Who signs for this key of the CA.
+    /// Who signs for this key of the CA, and while that is trusted.
     pub(super) async fn ocsp_responder(
         &self,
         authority: &Authority,
         key: &IssuingKey,
-    ) -> Result<Arc<Responder>, Refusal> {
+    ) -> Result<(Arc<Responder>, Window), Refusal> {
         let now = self.now();
         // Once a CA's certificate has ended, so have all that it issued.
         let version = key.lasting(now).ok_or(Refusal::Known(OcspError::Unauthorized))?;
         let place = (authority.ca.as_str().to_owned(), version);
         if let Some(slot) = self.trusted_slot(authority, &place, now) {
-            return slot.outcome.clone().map_err(Refusal::Known);
+            return slot.given();
         }
         let _turn = self.inner.ocsp.turns.turn(authority.ca.as_str()).await;
         if let Some(slot) = self.trusted_slot(authority, &place, now) {
-            return slot.outcome.clone().map_err(Refusal::Known);
+            return slot.given();
         }
         let outcome = match self.find_responder(authority, &place, now).await {
             Ok(responder) => Ok(responder),
@@ -165,10 +172,10 @@ impl App {
                 Err(OcspError::InternalError)
             }
         };
-        let checked_at = AtomicI64::new(now.unix_ms());
-        let slot = Arc::new(Slot { epoch: authority.epoch, checked_at, outcome: outcome.clone() });
-        self.inner.ocsp.responders.insert(place, slot);
-        outcome.map_err(Refusal::Known)
+        let window = Window::since(now, self.inner.settings.ocsp.recheck);
+        let slot = Arc::new(Slot { epoch: authority.epoch, window, outcome });
+        self.inner.ocsp.responders.insert(place, Arc::clone(&slot));
+        slot.given()
     }
 
     /// What is known of the place, if it was looked at lately and still fits.
@@ -183,7 +190,7 @@ impl App {
             }
             Err(_) => slot.epoch == authority.epoch,
         };
-        (fits && is_fresh(&slot.checked_at, now, self.inner.settings.ocsp.recheck)).then_some(slot)
+        (fits && slot.window.contains(now)).then_some(slot)
     }
 
     async fn find_responder(

@@ -4,15 +4,21 @@
 //! 2. [`standing`]: what the CA knows of a serial, from memory for a few seconds, else one indexed read.
 //! 3. An answer without nonce is kept and used again while the standing, the responder and half of its life stand;
 //!    any other is signed, by no more at once than there are cores.
+//! 4. Whoever gets a kept answer is told what it rests on ([`OcspHold`]): a door may give it again for the same bytes,
+//!    without any of this, while [`App::ocsp_holds`] says so.
 //!
 //! A revocation on this node is seen at once ([`App::forget_ocsp`]), one on another node once what is kept has been
 //! trusted for [`OcspSettings::recheck`].
 
 mod authority;
 mod standing;
+mod window;
+
+pub use window::OcspHold;
 
 use crate::{App, Error};
 use authority::{Authority, IssuingKey, Responder, Slot};
+use bytes::Bytes;
 use certwright_domain::issued::SerialStanding;
 use certwright_domain::name::Reference;
 use certwright_domain::serial::Sha256;
@@ -21,9 +27,10 @@ use certwright_pki::ocsp::{
     CertId, CertStatus, OcspContent, OcspError, OcspRequest, SignatureCheck, SingleStatus, read_ocsp_request,
 };
 use moka::sync::Cache;
-use standing::Standings;
+use standing::{Seen, Standings};
 use std::sync::Arc;
 use tokio::sync::{Semaphore, SemaphorePermit};
+use window::Window;
 
 /// Settings of OCSP.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,11 +59,18 @@ impl Default for OcspSettings {
     }
 }
 
+impl OcspSettings {
+    /// A quarter: an answer that is ready to leave is found under each request that asks for it, and for a moment only.
+    const fn ready_bytes(&self) -> u64 {
+        self.cache_bytes / 4
+    }
+}
+
 /// A signed answer.
 #[derive(Debug, PartialEq, Eq)]
 pub struct OcspAnswer {
     /// DER OCSPResponse.
-    pub der: Vec<u8>,
+    pub der: Bytes,
     /// SHA-256 of it.
     pub digest: Sha256,
     /// thisUpdate.
@@ -67,14 +81,29 @@ pub struct OcspAnswer {
     pub cacheable: bool,
 }
 
+/// What an asker is given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OcspGiven {
+    /// The answer.
+    pub answer: Arc<OcspAnswer>,
+    /// While this holds, the same request gets the same answer; `None`: it is for this asker alone.
+    pub hold: Option<OcspHold>,
+}
+
+impl OcspGiven {
+    const fn once(answer: Arc<OcspAnswer>) -> Self {
+        Self { answer, hold: None }
+    }
+}
+
 /// An answer that is kept, and what it rests on.
 struct Kept {
     answer: Arc<OcspAnswer>,
     standing: Option<SerialStanding>,
     /// Which certificate's key signed.
     responder: Sha256,
-    /// Signed anew from here on.
-    until: Timestamp,
+    /// Outside of it, it is signed anew.
+    window: Window,
 }
 
 /// An unknown certificate may be issued in the next moment.
@@ -112,7 +141,10 @@ impl Ocsp {
             turns: crate::certificates::Locks::new(),
             // A standing takes about a tenth of an answer.
             standings: Standings::new(settings.cache_bytes / 8),
-            answers: Cache::builder().max_capacity(settings.cache_bytes).weigher(weigh).build(),
+            answers: Cache::builder()
+                .max_capacity(settings.cache_bytes.saturating_sub(settings.ready_bytes()))
+                .weigher(weigh)
+                .build(),
             signing: Semaphore::new(usize::try_from(places).unwrap_or(1)),
             places,
         }
@@ -127,12 +159,7 @@ impl App {
     /// The unsigned answer to give: `malformedRequest`; `unauthorized` for CAs that are not ours, are deleted, have no key,
     /// or do not offer OCSP, and for requests about other issuers; `tryLater` when the database or the key is not to be
     /// had at the moment; `internalError`, with its cause in the log.
-    pub async fn ocsp(
-        &self,
-        ca: &Reference,
-        version: Option<u32>,
-        request: &[u8],
-    ) -> Result<Arc<OcspAnswer>, OcspError> {
+    pub async fn ocsp(&self, ca: &Reference, version: Option<u32>, request: &[u8]) -> Result<OcspGiven, OcspError> {
         let request = read_ocsp_request(request).map_err(|malformed| {
             tracing::debug!(why = malformed.0, "an OCSP request was refused");
             OcspError::MalformedRequest
@@ -151,6 +178,11 @@ impl App {
         })
     }
 
+    /// Bytes of memory for the doors' own copies of answers, a part of [`OcspSettings::cache_bytes`].
+    pub fn ocsp_ready_bytes(&self) -> u64 {
+        self.inner.settings.ocsp.ready_bytes()
+    }
+
     /// Has this node look at the certificate's standing again before it answers: something about it was changed here.
     pub(crate) fn forget_ocsp(&self, serial: Option<&certwright_domain::serial::Serial>) {
         if let Some(serial) = serial {
@@ -163,43 +195,64 @@ impl App {
         ca: &Reference,
         version: Option<u32>,
         request: &OcspRequest<'_>,
-    ) -> Result<Arc<OcspAnswer>, Refusal> {
+    ) -> Result<OcspGiven, Refusal> {
         let authority = self.ocsp_authority(ca).await?;
         if version.is_some_and(|number| !authority.has_version(number)) {
             return Err(Refusal::Known(OcspError::Unauthorized));
         }
         let key = request.ids.iter().find_map(|id| authority.key_of(id));
         let key = key.ok_or(Refusal::Known(OcspError::Unauthorized))?;
-        let responder = self.ocsp_responder(&authority, key).await?;
+        let (responder, trusted) = self.ocsp_responder(&authority, key).await?;
         let now = self.now();
         match (request.ids.as_slice(), request.nonce) {
             ([id], None) => {
-                let standing = self.standing_of(&authority, key, id).await?;
-                let place: Arc<[u8]> = [authority.ca.as_str().as_bytes(), id.raw].concat().into();
-                if let Some(kept) = self.inner.ocsp.answers.get(&place)
-                    && kept.standing == standing
-                    && kept.responder == responder.certificate
-                    && (kept.answer.this_update..kept.until).contains(&now)
-                {
-                    return Ok(Arc::clone(&kept.answer));
-                }
-                let answer = self.sign_ocsp(&responder, &[single(id, standing)], None, now).await?;
-                if answer.cacheable {
-                    let half = Span::from_ms(answer.next_update.ms_since(answer.this_update) / 2);
-                    let until = answer.this_update.plus(half);
-                    let kept = Kept { answer: Arc::clone(&answer), standing, responder: responder.certificate, until };
-                    self.inner.ocsp.answers.insert(place, Arc::new(kept));
-                }
-                Ok(answer)
+                let seen = self.standing_of(&authority, key, id).await?;
+                let standing = seen.as_ref().and_then(|seen| seen.standing);
+                let kept = self.kept_or_signed(&authority, &responder, id, standing, now).await?;
+                // A kept answer ends before its responder's certificate, and that before the CA's.
+                let hold = seen.filter(|_| kept.answer.cacheable).map(|Seen { stripe, window, .. }| {
+                    let recheck = self.inner.settings.ocsp.recheck;
+                    let window = window.and(authority.window(recheck)).and(trusted).and(kept.window);
+                    OcspHold { epoch: authority.epoch, stripe, window }
+                });
+                Ok(OcspGiven { answer: Arc::clone(&kept.answer), hold })
             }
             (ids, nonce) => {
                 let mut singles = Vec::with_capacity(ids.len());
                 for id in ids {
-                    singles.push(single(id, self.standing_of(&authority, key, id).await?));
+                    let seen = self.standing_of(&authority, key, id).await?;
+                    singles.push(single(id, seen.and_then(|seen| seen.standing)));
                 }
-                Ok(self.sign_ocsp(&responder, &singles, nonce, now).await?)
+                Ok(OcspGiven::once(self.sign_ocsp(&responder, &singles, nonce, now).await?))
             }
         }
+    }
+
+    /// The answer that is kept for the certificate, or a new one, which is kept if others may use it.
+    async fn kept_or_signed(
+        &self,
+        authority: &Authority,
+        responder: &Responder,
+        id: &CertId<'_>,
+        standing: Option<SerialStanding>,
+        now: Timestamp,
+    ) -> Result<Arc<Kept>, Error> {
+        let place: Arc<[u8]> = [authority.ca.as_str().as_bytes(), id.raw].concat().into();
+        if let Some(kept) = self.inner.ocsp.answers.get(&place)
+            && kept.standing == standing
+            && kept.responder == responder.certificate
+            && kept.window.contains(now)
+        {
+            return Ok(kept);
+        }
+        let answer = self.sign_ocsp(responder, &[single(id, standing)], None, now).await?;
+        let half = Span::from_ms(answer.next_update.ms_since(answer.this_update) / 2);
+        let window = Window::since(answer.this_update, half);
+        let kept = Arc::new(Kept { answer, standing, responder: responder.certificate, window });
+        if kept.answer.cacheable {
+            self.inner.ocsp.answers.insert(place, Arc::clone(&kept));
+        }
+        Ok(kept)
     }
 
     /// What the CA knows of a certificate under this key; `None`: nothing. Certificates under other keys of the CA are
@@ -209,10 +262,11 @@ impl App {
         authority: &Authority,
         key: &IssuingKey,
         id: &CertId<'_>,
-    ) -> Result<Option<SerialStanding>, Error> {
+    ) -> Result<Option<Seen>, Error> {
         let Some(serial) = id.serial.as_ref().filter(|_| key.issuer.is_named_by(id)) else { return Ok(None) };
-        let standing = self.serial_standing(&authority.ca, serial).await?;
-        Ok(standing.filter(|standing| standing.ca_version.is_none_or(|number| key.has_version(number))))
+        let mut seen = self.serial_standing(&authority.ca, serial).await?;
+        seen.standing = seen.standing.filter(|known| known.ca_version.is_none_or(|number| key.has_version(number)));
+        Ok(Some(seen))
     }
 
     async fn sign_ocsp(
@@ -245,7 +299,7 @@ impl App {
             self.inner.ocsp.responders.invalidate(&responder.place);
         })?;
         let digest = crate::sha256(&[&der]);
-        Ok(Arc::new(OcspAnswer { der, digest, this_update, next_update, cacheable }))
+        Ok(Arc::new(OcspAnswer { der: der.into(), digest, this_update, next_update, cacheable }))
     }
 
     /// A place among those that sign. RSA takes two: half of the cores stay free for those who issue.

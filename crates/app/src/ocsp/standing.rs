@@ -1,5 +1,6 @@
 //! What CAs know of serials, kept for a few seconds.
 
+use super::window::{Stripe, Window};
 use crate::{App, Error};
 use certwright_domain::id::CaId;
 use certwright_domain::issued::SerialStanding;
@@ -16,8 +17,15 @@ const ENTRY_BYTES: u64 = 250;
 struct Entry {
     standing: Option<SerialStanding>,
     read_at: Timestamp,
-    /// The stripe's count before it was read.
-    stripe: u64,
+    /// As it was before it was read.
+    stripe: Stripe,
+}
+
+/// What is known of a serial, and until what it may be used.
+pub(super) struct Seen {
+    pub(super) standing: Option<SerialStanding>,
+    pub(super) stripe: Stripe,
+    pub(super) window: Window,
 }
 
 /// Standings with the time at which they were read, and a count for each last octet of a serial.
@@ -36,35 +44,45 @@ impl Standings {
     }
 
     pub(super) fn forget(&self, serial: &Serial) {
-        if let Some(stripe) = self.stripe(serial) {
-            stripe.fetch_add(1, Ordering::SeqCst);
+        if let Some(counter) = self.stripes.get(usize::from(octet(serial))) {
+            counter.fetch_add(1, Ordering::SeqCst);
         }
     }
 
-    fn count(&self, serial: &Serial) -> u64 {
-        self.stripe(serial).map_or(0, |stripe| stripe.load(Ordering::SeqCst))
+    /// Has nothing of the stripe been changed on this node?
+    pub(super) fn is_current(&self, stripe: Stripe) -> bool {
+        self.count(stripe.octet) == stripe.count
     }
 
-    fn stripe(&self, serial: &Serial) -> Option<&AtomicU64> {
-        self.stripes.get(usize::from(*serial.as_bytes().last()?))
+    fn stripe(&self, serial: &Serial) -> Stripe {
+        let octet = octet(serial);
+        Stripe { octet, count: self.count(octet) }
     }
+
+    fn count(&self, octet: u8) -> u64 {
+        self.stripes.get(usize::from(octet)).map_or(0, |counter| counter.load(Ordering::SeqCst))
+    }
+}
+
+fn octet(serial: &Serial) -> u8 {
+    serial.as_bytes().last().copied().unwrap_or_default()
 }
 
 impl App {
     /// What the CA knows of the serial, no older than `recheck` and than the last change on this node.
-    pub(super) async fn serial_standing(&self, ca: &CaId, serial: &Serial) -> Result<Option<SerialStanding>, Error> {
+    pub(super) async fn serial_standing(&self, ca: &CaId, serial: &Serial) -> Result<Seen, Error> {
         let standings = &self.inner.ocsp.standings;
         let place: Arc<[u8]> = [ca.as_str().as_bytes(), serial.as_bytes()].concat().into();
-        let (now, stripe) = (self.now(), standings.count(serial));
+        let (now, stripe) = (self.now(), standings.stripe(serial));
         let recheck = self.inner.settings.ocsp.recheck;
-        if let Some(entry) = standings.entries.get(&place)
-            && entry.stripe == stripe
-            && (entry.read_at..entry.read_at.plus(recheck)).contains(&now)
+        if let Some(Entry { standing, read_at, stripe: before }) = standings.entries.get(&place)
+            && before == stripe
+            && Window::since(read_at, recheck).contains(now)
         {
-            return Ok(entry.standing);
+            return Ok(Seen { standing, stripe, window: Window::since(read_at, recheck) });
         }
         let standing = self.inner.store.read().await?.serial_standing(ca, serial).await?;
         standings.entries.insert(place, Entry { standing, read_at: now, stripe });
-        Ok(standing)
+        Ok(Seen { standing, stripe, window: Window::since(now, recheck) })
     }
 }

@@ -2,7 +2,9 @@
 
 use crate::kit::*;
 use aws_lc_rs::digest;
-use certwright_app::{IssuedFilter, NewCaKind, NewRules, OcspAnswer, OcspError, PageRequest, RenewCa, UpdateCa};
+use certwright_app::{
+    IssuedFilter, NewCaKind, NewRules, OcspAnswer, OcspError, OcspHold, PageRequest, RenewCa, UpdateCa,
+};
 use certwright_domain::algorithm::KeyAlgorithm;
 use certwright_domain::ca::{OcspResponderKind, RevocationSettings};
 use certwright_domain::ocsp::RESPONDER_PROFILE;
@@ -30,7 +32,7 @@ async fn id(app: &TestApp, ca: &str, version: u32, serial: &Serial, hash: &[u8])
 
 async fn ask(app: &TestApp, ca: &str, serial: &Serial) -> Result<Arc<OcspAnswer>, OcspError> {
     let id = id(app, ca, 1, serial, SHA256).await;
-    app.app.ocsp(&to(ca), None, &request(&[id], None)).await
+    app.app.ocsp(&to(ca), None, &request(&[id], None)).await.map(|given| given.answer)
 }
 
 async fn status(app: &TestApp, ca: &str, serial: &Serial) -> CertStatus {
@@ -101,7 +103,7 @@ async fn the_answer_is_signed_by_a_responder_of_the_ca() {
     house(&app).await;
     let serial = issued(&app, "issuing").await;
     let ids = [id(&app, "issuing", 1, &serial, SHA1).await, id(&app, "issuing", 1, &serial, SHA256).await];
-    let answer = app.app.ocsp(&to("issuing"), Some(1), &request(&ids, Some(&[7; 32]))).await.unwrap();
+    let answer = app.app.ocsp(&to("issuing"), Some(1), &request(&ids, Some(&[7; 32]))).await.unwrap().answer;
     let read = read_ocsp_response(&answer.der).unwrap();
     assert_eq!((read.nonce, answer.cacheable), (Some(&[7; 32][..]), false));
     for (single, id) in read.singles.iter().zip(&ids) {
@@ -138,7 +140,7 @@ async fn who_does_not_answer_says_unauthorized() {
     // Of another CA's certificates nothing is known, beside one of its own.
     let own = self::id(&app, "issuing", 1, &serial, SHA1).await;
     let foreign = self::id(&app, "root", 1, &serial, SHA1).await;
-    let answer = app.app.ocsp(&to("issuing"), None, &request(&[foreign, own], None)).await.unwrap();
+    let answer = app.app.ocsp(&to("issuing"), None, &request(&[foreign, own], None)).await.unwrap().answer;
     let statuses: Vec<CertStatus> =
         read_ocsp_response(&answer.der).unwrap().singles.iter().map(|single| single.status).collect();
     assert_eq!((statuses, answer.cacheable), (vec![CertStatus::Unknown, CertStatus::Good], false));
@@ -309,7 +311,7 @@ async fn versions_with_another_key_have_a_responder_of_their_own() {
     for (serial, version, other) in [(&old, 1, 2), (&new, 2, 1)] {
         let ask = async |version, url| {
             let bytes = request(&[id(&app, "issuing", version, serial, SHA256).await], None);
-            app.app.ocsp(&to("issuing"), Some(url), &bytes).await.unwrap()
+            app.app.ocsp(&to("issuing"), Some(url), &bytes).await.unwrap().answer
         };
         // The URL may name either version.
         let answer = ask(version, other).await;
@@ -368,4 +370,68 @@ async fn a_database_that_is_away_is_try_later() {
     let id = id(&app, "issuing", 1, &serial, SHA256).await;
     app.store.close().await;
     assert_eq!(app.app.ocsp(&to("issuing"), None, &request(&[id], None)).await.unwrap_err(), OcspError::TryLater);
+}
+
+async fn hold(app: &TestApp, serial: &Serial) -> OcspHold {
+    let id = id(app, "issuing", 1, serial, SHA256).await;
+    app.app.ocsp(&to("issuing"), None, &request(&[id], None)).await.unwrap().hold.unwrap()
+}
+
+#[tokio::test]
+async fn a_hold_ends_with_whatever_it_rests_on() {
+    for (one, two) in TestApp::two_nodes_on_every_database().await {
+        house(&one).await;
+        let serial = issued(&one, "issuing").await;
+        // The first answer makes the responder, which is a change.
+        let first = ask(&one, "issuing", &serial).await.unwrap();
+        hold(&one, &serial).await;
+        // Five seconds after what it rests on was looked at, and not if the clock is set back behind that.
+        let began = one.clock_now();
+        one.clock.advance(Span::from_s(2));
+        let held = hold(&one, &serial).await;
+        let after = |ms| began.plus(Span::from_ms(ms));
+        for (at, holds) in
+            [(after(4_999), true), (after(5_000), false), (began.minus(Span::from_ms(1)), false), (began, true)]
+        {
+            one.clock.set(at);
+            assert_eq!(one.app.ocsp_holds(&held), holds, "{at}");
+        }
+        // Half of the answer's life.
+        one.clock.set(began.plus(Span::from_hours(6)).minus(Span::from_ms(1)));
+        let held = hold(&one, &serial).await;
+        assert!(one.app.ocsp_holds(&held) && Arc::ptr_eq(&first, &ask(&one, "issuing", &serial).await.unwrap()));
+        one.clock.advance(Span::from_ms(1));
+        assert!(!one.app.ocsp_holds(&held));
+        // A change of the CA, on this node at once.
+        let held = hold(&one, &serial).await;
+        let there = hold(&two, &serial).await;
+        change(&one, "issuing", by(OcspResponderKind::Ca)).await;
+        assert!(!one.app.ocsp_holds(&held) && two.app.ocsp_holds(&there));
+        one.clock.advance(Span::from_s(5));
+        assert!(!two.app.ocsp_holds(&there));
+        // A revocation, on this node at once; its answer has a hold of its own.
+        let (held, there) = (hold(&one, &serial).await, hold(&two, &serial).await);
+        assert!(one.app.ocsp_holds(&held) && two.app.ocsp_holds(&there));
+        revoke(&one, &serial, RevocationReason::Superseded).await;
+        assert!(!one.app.ocsp_holds(&held) && one.app.ocsp_holds(&hold(&one, &serial).await));
+        one.clock.advance(Span::from_s(5));
+        assert!(!two.app.ocsp_holds(&there));
+    }
+}
+
+#[tokio::test]
+async fn what_is_for_one_asker_has_no_hold() {
+    let app = TestApp::sqlite().await;
+    house(&app).await;
+    let serial = issued(&app, "issuing").await;
+    let known = id(&app, "issuing", 1, &serial, SHA256).await;
+    let never = id(&app, "issuing", 1, &Serial::from_bytes(&[0x12, 0x34]).unwrap(), SHA256).await;
+    for (ids, nonce) in [
+        (vec![known.clone()], Some(&[7; 32][..])),
+        (vec![known.clone(), known.clone()], None),
+        (vec![never.clone()], None),
+    ] {
+        let given = app.app.ocsp(&to("issuing"), None, &request(&ids, nonce)).await.unwrap();
+        assert_eq!(given.hold, None);
+    }
 }

@@ -22,11 +22,11 @@ impl Tally {
     pub(super) fn add(&mut self, serial: &[u8], revoked_at: Timestamp, kind: EntryKind) {
         // 20 octets of serial, right-aligned, 8 of time, one of kind: every entry takes as many, so none runs into the next.
         let mut record = [0_u8; 29];
+        let (place, rest) = record.split_at_mut(20);
+        let padding = place.len().saturating_sub(serial.len());
+        place.get_mut(padding..).unwrap_or_default().iter_mut().zip(serial).for_each(|(to, from)| *to = *from);
         let seconds = revoked_at.unix_s().to_be_bytes();
-        let backwards = [kind.code()].into_iter().chain(seconds.into_iter().rev()).chain(serial.iter().rev().copied());
-        for (to, from) in record.iter_mut().rev().zip(backwards) {
-            *to = from;
-        }
+        rest.iter_mut().zip(seconds.iter().chain(&[kind.code()])).for_each(|(to, from)| *to = *from);
         self.digest.update(&record);
         self.count = self.count.saturating_add(1);
     }

@@ -3,16 +3,17 @@
 use super::admission::{Admission, Seat};
 use super::guard::{Activity, Guarded, Patience};
 use crate::config::Limits;
-use axum::Router;
+use axum::body::Body;
 use axum::extract::ConnectInfo;
 use certwright_app::ClientCertificate;
 use certwright_app::sha256;
-use http::Request;
+use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -22,7 +23,7 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
-use tower::ServiceExt;
+use tower::{Service, ServiceExt};
 
 /// Streams that one HTTP/2 connection may have open at once.
 const STREAMS: u32 = 128;
@@ -63,8 +64,19 @@ impl From<&Limits> for Bounds {
     }
 }
 
+/// What answers on a listener: it always has an answer.
+pub(crate) trait Door:
+    Service<Request<Incoming>, Response = Response<Body>, Error = Infallible, Future: Send> + Clone + Send + 'static
+{
+}
+
+impl<D> Door for D where
+    D: Service<Request<Incoming>, Response = Response<Body>, Error = Infallible, Future: Send> + Clone + Send + 'static
+{
+}
+
 /// A socket with what answers on it.
-pub(crate) struct Listener {
+pub(crate) struct Listener<D> {
     /// For logs and metrics: `api` or `plain`.
     pub(crate) name: &'static str,
     /// The socket.
@@ -72,16 +84,16 @@ pub(crate) struct Listener {
     /// TLS, if any.
     pub(crate) tls: Option<TlsAcceptor>,
     /// What answers.
-    pub(crate) router: Router,
+    pub(crate) door: D,
     /// Bounds.
     pub(crate) bounds: Bounds,
 }
 
-impl Listener {
+impl<D: Door> Listener<D> {
     /// Accepts until `stop` says so, then closes the socket and waits for the connections: idle ones end at once, busy
     /// ones after their answer. The caller bounds the wait.
     pub(crate) async fn run(self, mut stop: watch::Receiver<bool>) {
-        let Self { name, socket, tls, router, bounds } = self;
+        let Self { name, socket, tls, door, bounds } = self;
         let admission = Admission::new(bounds.connections, bounds.per_address);
         let connections = GracefulShutdown::new();
         loop {
@@ -100,7 +112,7 @@ impl Listener {
                     continue;
                 }
             };
-            let connection = Connection { name, peer, bounds, router: router.clone(), _seat: seat };
+            let connection = Connection { name, peer, bounds, door: door.clone(), _seat: seat };
             tokio::spawn(connection.serve(stream, tls.clone(), connections.watcher()));
         }
         drop(socket);
@@ -120,11 +132,11 @@ async fn accept(socket: &TcpListener, admission: &Arc<Admission>) -> io::Result<
     Ok(seat.map(|seat| (stream, peer, seat)))
 }
 
-struct Connection {
+struct Connection<D> {
     name: &'static str,
     peer: SocketAddr,
     bounds: Bounds,
-    router: Router,
+    door: D,
     _seat: Seat,
 }
 
@@ -144,7 +156,7 @@ impl Drop for Counted {
     }
 }
 
-impl Connection {
+impl<D: Door> Connection<D> {
     async fn serve(self, stream: TcpStream, tls: Option<TlsAcceptor>, watcher: Watcher) {
         let _counted = Counted::new(self.name);
         let Some(tls) = tls else { return self.http(stream, (false, None), watcher).await };
@@ -174,19 +186,19 @@ impl Connection {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let Self { name, peer, bounds, router, _seat } = self;
+        let Self { name, peer, bounds, door, _seat } = self;
         let activity = Arc::<Activity>::default();
         let patience = Patience { head: bounds.head_time, idle: bounds.idle_time, one_at_a_time: !http2 };
         let io = TokioIo::new(Guarded::new(stream, Arc::clone(&activity), patience));
         let service = service_fn(move |mut request: Request<Incoming>| {
             let in_work = activity.begin();
-            let router = router.clone();
+            let door = door.clone();
             request.extensions_mut().insert(ConnectInfo(peer));
             if let Some(shown) = shown {
                 request.extensions_mut().insert(shown);
             }
             async move {
-                let answer = router.oneshot(request).await;
+                let answer = door.oneshot(request).await;
                 drop(in_work);
                 answer
             }

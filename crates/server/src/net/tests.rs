@@ -67,7 +67,7 @@ impl Rig {
             let certificate = tls::from_files(&data("one.pem"), &key).unwrap();
             TlsAcceptor::from(tls::server_config(HotCertificate::new(certificate)).unwrap())
         });
-        let running = tokio::spawn(Listener { name: "test", socket, tls, router, bounds }.run(stopped));
+        let running = tokio::spawn(Listener { name: "test", socket, tls, door: router, bounds }.run(stopped));
         Self { address, entered, leave, stop, running }
     }
 

@@ -155,6 +155,11 @@ pub(super) const MIGRATIONS: &[Step] = &[
         sql: include_str!("../../../../migrations/postgres/0019_early_renewals.sql"),
     },
     Step {
+        number: 20,
+        name: "0020_crl_storage",
+        sql: include_str!("../../../../migrations/postgres/0020_crl_storage.sql"),
+    },
+    Step {
         number: 21,
         name: "0021_acme_indexes",
         sql: include_str!("../../../../migrations/postgres/0021_acme_indexes.sql"),

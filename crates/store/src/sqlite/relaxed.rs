@@ -44,7 +44,7 @@ async fn nonces_are_relaxed_and_nothing_else_is() {
         let mut statement = QueryBuilder::new(first);
         statement.push("DELETE FROM acme_nonces WHERE nonce = ").push_bind(vec![9_u8; 16]).push(last);
         Session::at_once(&database, statement).await.unwrap();
-        assert_eq!(level(&mut *database.writer().await.unwrap()).await, FULL, "{first}");
+        assert_eq!(level(&mut database.writer().await.unwrap()).await, FULL, "{first}");
     }
     database.close().await;
 }

@@ -1,0 +1,108 @@
+//! Answers that leave the plain listener again, without the router: as the router would give them, and no longer than that.
+
+use crate::common::{Reply, TestApp};
+use crate::ocsp::{GOOD, answer, id, post, says};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use certwright_domain::time::Span;
+use certwright_testkit::ocsp::request;
+use serde_json::json;
+
+/// A certificate's CertID and serial.
+async fn asked(app: &TestApp) -> (Vec<u8>, String) {
+    app.root().await;
+    let serial = app.issue("a.example.com").await["serial"].as_str().unwrap().to_owned();
+    (id(app, &serial).await, serial)
+}
+
+async fn get(app: &TestApp, path: &str) -> Reply {
+    answer(app.ask("GET", path).authorization(None).plain().send().await)
+}
+
+/// Both ways to ask the plain listener, the GET with its path.
+async fn both(app: &TestApp, id: &[u8]) -> [Reply; 2] {
+    let bytes = request(&[id.to_vec()], None);
+    let path = format!("/pki/root/1/ocsp/{}", STANDARD.encode(&bytes));
+    [answer(post(app, "/pki/root/1/ocsp", bytes).await), get(app, &path).await]
+}
+
+fn headers(reply: &Reply) -> Vec<(String, String)> {
+    let mut all: Vec<_> = reply
+        .headers
+        .iter()
+        .filter(|(name, _)| !matches!(name.as_str(), "x-request-id" | "cache-control"))
+        .map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned()))
+        .collect();
+    all.sort();
+    all
+}
+
+#[tokio::test]
+async fn an_answer_leaves_again_as_it_left_first() {
+    let app = TestApp::new().await;
+    let (id, _) = asked(&app).await;
+    let first = both(&app, &id).await;
+    app.wait(Span::from_s(3));
+    for (again, first) in both(&app, &id).await.iter().zip(&first) {
+        assert_eq!((&again.body, headers(again)), (&first.body, headers(first)));
+        // What is of the moment, and of the asker.
+        assert_eq!(again.header("cache-control"), "max-age=43197, public, no-transform, must-revalidate");
+        assert_ne!(again.header("x-request-id"), first.header("x-request-id"));
+    }
+    let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    let path = format!("/pki/root/1/ocsp/{}", STANDARD.encode(request(std::slice::from_ref(&id), None)));
+    let ask = app.ask("GET", &path).authorization(None).plain();
+    let reply = answer(ask.header("x-request-id", "mine").header("traceparent", trace).send().await);
+    assert_eq!((reply.header("x-request-id"), reply.header("traceparent")), ("mine", trace));
+    assert_eq!(get(&app, &path).await.header("traceparent"), "");
+    // Whoever has it already is told so.
+    let ask = app.ask("GET", &path).authorization(None).plain();
+    assert!(ask.header("if-none-match", reply.header("etag")).send().await.is(304).body.is_empty());
+    // Of another type it is no request; of another path, of another CA.
+    let body = request(std::slice::from_ref(&id), None);
+    let ask = app.ask("POST", "/pki/root/1/ocsp").authorization(None).header("content-type", "text/plain");
+    ask.body(body.clone()).plain().send().await.problem(415, "unsupported_media_type");
+    assert!(!says(&answer(post(&app, "/pki/none/1/ocsp", body).await), &id, GOOD));
+}
+
+#[tokio::test]
+async fn a_revocation_ends_it_at_once() {
+    let app = TestApp::new().await;
+    let (id, serial) = asked(&app).await;
+    for _ in 0..2 {
+        assert!(both(&app, &id).await.iter().all(|reply| says(reply, &id, GOOD)));
+    }
+    let revoke = format!("/v1/issued-certificates/{serial}/revoke");
+    app.post(&revoke, json!({"reason": "superseded"})).await.is(200);
+    assert!(both(&app, &id).await.iter().all(|reply| !says(reply, &id, GOOD)));
+}
+
+#[tokio::test]
+async fn a_change_of_the_ca_ends_it_at_once() {
+    let app = TestApp::new().await;
+    let (id, _) = asked(&app).await;
+    assert!(both(&app, &id).await.iter().all(|reply| says(reply, &id, GOOD)));
+    let patch = app.ask("PATCH", "/v1/certificate-authorities/root").header("if-match", "*");
+    patch.json(&json!({"revocation": {"ocsp": {"enabled": false}}})).send().await.is(200);
+    assert!(both(&app, &id).await.iter().all(|reply| !says(reply, &id, GOOD)));
+}
+
+#[tokio::test]
+async fn half_of_its_life_ends_it() {
+    let app = TestApp::new().await;
+    let (id, _) = asked(&app).await;
+    let first = both(&app, &id).await;
+    app.wait(Span::from_hours(6));
+    for (later, first) in both(&app, &id).await.iter().zip(&first) {
+        assert_ne!(later.header("etag"), first.header("etag"));
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_does_not_come_is_waited_for_by_the_router() {
+    let app = TestApp::with(|settings| settings.request_timeout = std::time::Duration::from_millis(1)).await;
+    // Announced, so short that it could be one of those, and never sent.
+    let ask =
+        app.ask("POST", "/pki/root/1/ocsp").authorization(None).header("content-type", "application/ocsp-request");
+    ask.announcing(80).plain().send().await.problem(503, "timeout");
+}
