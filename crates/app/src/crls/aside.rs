@@ -3,9 +3,9 @@
 use crate::Error;
 use tokio::sync::oneshot;
 
-/// How far it stands back where cores are scarce: about a third of what a thread that answers requests gets.
+/// How far it stands back where cores are scarce: about a tenth of what a thread that answers requests gets.
 #[cfg(target_os = "linux")]
-const NICE: i32 = 5;
+const NICE: i32 = 10;
 
 /// Runs it on a thread of its own, behind those that answer requests.
 ///

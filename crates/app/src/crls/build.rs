@@ -20,9 +20,9 @@ use std::sync::Arc;
 
 /// Places whose entries are read at first, to see how full they are.
 const FIRST_PLACES: u16 = 128;
-/// Entries that a part should have: on PostgreSQL each part walks over most of the table's pages, and a statement must not
-/// take longer than its time.
-const PART: usize = 340_000;
+/// Entries that a part should have: on PostgreSQL each part walks over most of the table's pages, so there should be few; but a
+/// statement must not take longer than its time, and a thread that answers requests takes the rows in.
+const PART: usize = 170_000;
 /// A part has at most so many times the places of the part before.
 const GROWTH: usize = 256;
 /// Changes that are looked at when a list is published.
@@ -331,13 +331,13 @@ mod tests {
 
     #[test]
     fn a_part_is_as_large_as_those_before_say() {
-        // A million entries: a sample, three parts.
-        assert_eq!(next_places(128, 1_953), 22_283);
-        assert_eq!(next_places(22_283, 340_000), 22_283);
+        // A million entries: a sample, six parts.
+        assert_eq!(next_places(128, 1_953), 11_141);
+        assert_eq!(next_places(11_141, 170_000), 11_141);
         // Few or none: more places, but not all at once.
         assert_eq!((next_places(128, 0), next_places(128, 3)), (32_768, 32_768));
         assert_eq!(next_places(32_768, 10), u16::MAX);
         // Far more than expected: fewer places, and one at least.
-        assert_eq!((next_places(128, 3_400_000), next_places(4, 10_000_000)), (12, 1));
+        assert_eq!((next_places(128, 3_400_000), next_places(4, 10_000_000)), (6, 1));
     }
 }

@@ -160,9 +160,9 @@ pub(super) const MIGRATIONS: &[Step] = &[
 
 /// Waiting for the writer or a reader longer than this is [`Error::Unavailable`].
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
-/// Pages that a reader keeps, as text of a pragma (8 MiB). It forgets them with every commit of another connection; what lasts is
+/// Pages that a reader keeps, as text of a pragma (2 MiB). It forgets them with every commit of another connection; what lasts is
 /// the operating system's memory of the file.
-const READER_CACHE: &str = "-8192";
+const READER_CACHE: &str = "-2048";
 /// Most readers.
 const READERS: usize = 8;
 /// Waiting for another process' lock.
