@@ -172,7 +172,7 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
 const CONNECTIONS: usize = 10;
 /// Connections of one node for statements that have one good plan, whatever the values: inserts, and rows by their keys. The lanes
 /// keep one each.
-const KEYED_CONNECTIONS: usize = 6;
+const KEYED_CONNECTIONS: usize = 10;
 /// A connection that was idle for longer is tried before use: the server may have gone meanwhile.
 const TRY_AFTER: Duration = Duration::from_millis(500);
 /// Settings of every connection. Statements are planned for the values at hand and by index: a plan made for a common
