@@ -118,9 +118,9 @@ pub(crate) async fn verify_and_read<T>(
     read: impl AsyncFnOnce(&AcmeCall) -> Result<T, AcmeError>,
 ) -> Result<(AcmeCall, Vec<u8>, Result<T, AcmeError>), AcmeError> {
     let signed = signature(door, name, path, parts, body, Signer::Account).await?;
-    if signed.refuse_ended().is_err() {
+    if let Err(ended) = signed.refuse_ended() {
         signed.take_nonce(door).await?;
-        signed.refuse_ended()?;
+        return Err(ended);
     }
     let Signed { verified, nonce } = signed;
     let (call, payload) = verified.call()?;

@@ -4,7 +4,9 @@ use certwright_domain::algorithm::KeyAlgorithm;
 use certwright_domain::audit::AuditEvent;
 use certwright_domain::ca::{CaState, CaType};
 use certwright_domain::event::EventKind;
-use certwright_domain::id::{AcmeAccountId, AcmeAuthorizationId, AcmeOrderId, CaId, IntentId, VaultId};
+use certwright_domain::id::{
+    AcmeAccountId, AcmeAuthorizationId, AcmeDirectoryId, AcmeOrderId, CaId, IntentId, VaultId,
+};
 use certwright_domain::issued::{IssuedCertificate, IssuedKind, IssuedStatus};
 use certwright_domain::key::{KeyState, SealedBlob};
 use certwright_domain::managed::{CertificateKind, CertificateState};
@@ -176,6 +178,8 @@ pub struct OrderEnding {
     pub revision: i64,
     /// Its account, with its revision.
     pub account: (AcmeAccountId, i64),
+    /// Its directory, with its revision: what was judged may be older than the epoch that the certificate was signed under.
+    pub directory: (AcmeDirectoryId, i64),
     /// Its proofs, with their revisions.
     pub authorizations: Vec<(AcmeAuthorizationId, i64)>,
 }

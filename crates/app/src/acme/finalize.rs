@@ -124,6 +124,7 @@ impl App {
             order: order.id.clone(),
             revision: order.revision,
             account: (call.account.id.clone(), call.account.revision),
+            directory: (call.door.directory.id.clone(), call.door.directory.revision),
             authorizations: view.authorizations.iter().map(|it| (it.id.clone(), it.revision)).collect(),
         };
         match signed.record_ending(self, &as_caller, ending).await {

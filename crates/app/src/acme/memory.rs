@@ -1,7 +1,7 @@
 //! What requests ask for most: directories and accounts, in memory for a moment.
 //!
 //! On the node that changes them, memory is cleared with the change. On others it may be a second behind, which decides nothing
-//! that lasts: the group commit asks for the epoch and for the account's revision when an order gets its certificate.
+//! that lasts: the group commit asks for the epoch and for the revisions of both when an order gets its certificate.
 
 use certwright_domain::acme::{Account, Directory};
 use certwright_domain::id::AcmeAccountId;

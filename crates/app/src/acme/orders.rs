@@ -98,8 +98,6 @@ impl App {
         drop(read);
         if new {
             self.check_pending(self.pending_proofs(call).await?, &[&authorization])?;
-        }
-        if new {
             let mut tx = self.inner.store.begin("acme.new-authz").await?;
             tx.insert_acme_authorization(&authorization).await?;
             tx.commit().await?;

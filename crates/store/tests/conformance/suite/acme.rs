@@ -195,7 +195,8 @@ async fn keys_for_bindings_are_used_up_by_compare_and_swap() {
 #[tokio::test]
 async fn orders_end_once_and_a_certificate_is_replaced_once() {
     let store = fresh().await;
-    let holder = account(1, &directory(1, "a"));
+    let here = directory(1, "a");
+    let holder = account(1, &here);
     let one = authorization(1, &holder, "*.a.example");
     let other = authorization(2, &holder, "10.0.0.1");
     let made = order(1, &holder, &[&one, &other], Some(7));
@@ -203,6 +204,7 @@ async fn orders_end_once_and_a_certificate_is_replaced_once() {
     store.place_acme_order("t", &made, &[&one, &other]).await.unwrap();
     store.place_acme_order("t", &second, &[]).await.unwrap();
     let mut tx = store.begin("t").await.unwrap();
+    tx.insert_acme_directory(&here).await.unwrap();
     tx.insert_acme_account(&holder).await.unwrap();
     assert_eq!(tx.acme_order(&made.id).await.unwrap(), Some(made.clone()));
     let found = tx.acme_order_with_proofs(&made.id).await.unwrap();
@@ -221,6 +223,7 @@ async fn orders_end_once_and_a_certificate_is_replaced_once() {
             order: of.id.clone(),
             revision: of.revision,
             account: (holder.id.clone(), holder.revision),
+            directory: (here.id.clone(), here.revision),
             authorizations: proofs.iter().map(|it| (it.id.clone(), it.revision)).collect(),
         }),
         ..recording(number, &ca, epoch)
@@ -241,22 +244,25 @@ async fn orders_end_once_and_a_certificate_is_replaced_once() {
 #[tokio::test]
 async fn f10_an_order_ends_only_with_what_it_was_judged_by() {
     let store = fresh().await;
-    let holder = account(1, &directory(1, "a"));
+    let here = directory(1, "a");
+    let holder = account(1, &here);
     let proof = authorization(1, &holder, "a.example");
     let mut tx = store.begin("t").await.unwrap();
+    tx.insert_acme_directory(&here).await.unwrap();
     tx.insert_acme_account(&holder).await.unwrap();
     tx.commit().await.unwrap();
     store.place_acme_order("t", &order(1, &holder, &[&proof], None), &[&proof]).await.unwrap();
-    for number in 2..6 {
+    for number in 2..7 {
         store.place_acme_order("t", &order(number, &holder, &[&proof], None), &[]).await.unwrap();
     }
     let (ca, epoch) = with_ca(&store).await;
-    let ending = |number, revisions: (i64, i64, i64), epoch| Recording {
+    let ending = |number, revisions: (i64, i64, i64, i64), epoch| Recording {
         ending: Some(OrderEnding {
             order: AcmeOrderId::new(now(), entropy(number)),
             revision: revisions.0,
             account: (holder.id.clone(), revisions.1),
-            authorizations: vec![(proof.id.clone(), revisions.2)],
+            directory: (here.id.clone(), revisions.2),
+            authorizations: vec![(proof.id.clone(), revisions.3)],
         }),
         ..recording(number, &ca, epoch)
     };
@@ -264,12 +270,13 @@ async fn f10_an_order_ends_only_with_what_it_was_judged_by() {
     // All at once: the good ones are stored, whatever lies beside them in their batch.
     let mut waiting = Vec::new();
     for (recording, outcome) in [
-        (ending(1, (1, 1, 1), epoch), Ok(())),
-        (ending(2, (2, 1, 1), epoch), changed("order")),
-        (ending(3, (1, 2, 1), epoch), changed("account")),
-        (ending(4, (1, 1, 2), epoch), changed("proof")),
-        (ending(5, (1, 1, 1), epoch + 1), changed("epoch")),
-        (recording(6, &ca, epoch), Ok(())),
+        (ending(1, (1, 1, 1, 1), epoch), Ok(())),
+        (ending(2, (2, 1, 1, 1), epoch), changed("order")),
+        (ending(3, (1, 2, 1, 1), epoch), changed("account")),
+        (ending(4, (1, 1, 2, 1), epoch), changed("directory")),
+        (ending(5, (1, 1, 1, 2), epoch), changed("proof")),
+        (ending(6, (1, 1, 1, 1), epoch + 1), changed("epoch")),
+        (recording(7, &ca, epoch), Ok(())),
     ] {
         let recorder = store.recorder();
         waiting.push((tokio::spawn(async move { recorder.record(recording).await }), outcome));
@@ -280,8 +287,8 @@ async fn f10_an_order_ends_only_with_what_it_was_judged_by() {
         assert_eq!(row.is_some(), outcome.is_ok(), "{number}");
     }
     // Two for one order in one batch, and one that is there already: one of them ends it.
-    let twins: Vec<_> = [7, 8]
-        .map(|number| Recording { ending: ending(5, (1, 1, 1), epoch).ending, ..recording(number, &ca, epoch) })
+    let twins: Vec<_> = [8, 9]
+        .map(|number| Recording { ending: ending(6, (1, 1, 1, 1), epoch).ending, ..recording(number, &ca, epoch) })
         .into_iter()
         .map(|twin| {
             let recorder = store.recorder();
