@@ -162,3 +162,14 @@ async fn a_bound_account_gets_the_names_of_its_key_without_a_challenge_and_no_ot
     other.kid = other.new_account(json!({"externalAccountBinding": whole})).await.is(201).location();
     assert_eq!(other.new_order(&["a.web.example.com"]).await.is(201).json()["status"], "pending");
 }
+
+#[tokio::test]
+async fn no_key_looks_like_an_option() {
+    let server = Server::new().await;
+    bound(&server, false).await;
+    // One key of 64 began with a hyphen; certbot took it for an option of its own.
+    for number in 0..400 {
+        let (_, mac) = key(&server, &format!("key-{number}"), None, None).await;
+        assert!(mac.starts_with(|first: char| first != '-'), "{mac}");
+    }
+}

@@ -2,6 +2,7 @@
 
 use super::directories::find;
 use super::problem::AcmeError;
+use super::secret::AcmeKeys;
 use crate::audit::Target;
 use crate::change::{by_id, name_conflict};
 use crate::{App, Call, Error, Permission};
@@ -20,6 +21,8 @@ use super::view::OrderView;
 
 /// Most accounts that a counted key may bind.
 const MOST_USES: u32 = 1_000_000;
+/// Ids that are drawn for a key before something must be wrong.
+const MOST_DRAWS: usize = 100;
 /// Longest life of a key that ends at all.
 const LONGEST: Span = Span::from_days(3_650);
 
@@ -48,7 +51,8 @@ pub struct AcmeOrderDetail {
 }
 
 impl App {
-    /// Makes a key for external account bindings. Its MAC key is in the answer alone: base64url of 48 bytes.
+    /// Makes a key for external account bindings. Its MAC key is in the answer alone: base64url of 48 bytes,
+    /// which does not begin with a hyphen.
     pub async fn create_eab_key(&self, call: &Call, new: NewEabKey) -> Result<(EabKey, Directory, SecretText), Error> {
         let directory = self.may_acme_directory(call, Permission::AcmeAccountManage, &new.directory).await?;
         let now = self.now();
@@ -62,8 +66,10 @@ impl App {
             let hint = "Give a time ahead, or leave it out.";
             return Err(Error::invalid("/expiresAt", Invalid::new("invalid_expiry", detail, hint)));
         }
+        let keys = self.acme_keys().await?;
+        let (id, mac_key) = self.new_binding_key(keys, now)?;
         let key = EabKey {
-            id: EabKeyId::new(now, self.inner.id_entropy()),
+            id,
             directory: directory.id.clone(),
             name: new.name,
             grant,
@@ -74,8 +80,6 @@ impl App {
             last_used_at: None,
             revision: 1,
         };
-        let keys = self.acme_keys().await?;
-        let mac_key = URL_SAFE_NO_PAD.encode(keys.binding_key(&key.id).expose());
         let mut change = self.inner.begin_change(call, "eab-key.create").await?;
         let inserted = change.insert_eab_key(&key).await;
         inserted.map_err(|error| name_conflict(error, "key for external account bindings", &key.name))?;
@@ -85,7 +89,20 @@ impl App {
         let target = Target { kind: "eab-key", id: key.id.as_str(), name: key.name.as_str() };
         change.insert_audit(&self.inner.audit(call, "eab-key.create", target, &details)).await?;
         change.commit().await?;
-        Ok((key, directory, SecretText::new(mac_key)))
+        Ok((key, directory, mac_key))
+    }
+
+    /// An id, and the MAC key that belongs to it as text. Clients take it on their command lines, where certbot and others
+    /// read what begins with a hyphen as an option: ids with such a key, one of 64, are not given out.
+    fn new_binding_key(&self, keys: &AcmeKeys, now: Timestamp) -> Result<(EabKeyId, SecretText), Error> {
+        for _ in 0..MOST_DRAWS {
+            let id = EabKeyId::new(now, self.inner.id_entropy());
+            let text = URL_SAFE_NO_PAD.encode(keys.binding_key(&id).expose());
+            if !text.starts_with('-') {
+                return Ok((id, SecretText::new(text)));
+            }
+        }
+        Err(Error::Internal(format!("{MOST_DRAWS} ids in a row had keys that begin with a hyphen")))
     }
 
     /// Keys for external account bindings, newest first.
