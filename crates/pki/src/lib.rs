@@ -21,6 +21,7 @@ mod crl;
 mod csr;
 mod frame;
 mod heap;
+mod instant;
 mod key;
 mod name;
 pub mod ocsp;

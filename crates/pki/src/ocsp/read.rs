@@ -3,6 +3,7 @@
 use super::response::CertStatus;
 use super::{oid, tag};
 use crate::Error;
+use crate::instant::generalized;
 use crate::tlv::{self, Element, Malformed, Reader};
 use certwright_domain::revocation::{Revocation, RevocationReason};
 use certwright_domain::time::Timestamp;
@@ -161,12 +162,5 @@ fn nonce(explicit: Element<'_>) -> Result<&[u8], Malformed> {
 fn time(element: Option<Element<'_>>) -> Result<Timestamp, Malformed> {
     const WRONG: Malformed = Malformed("a time is not written as RFC 5280 asks");
     let element = element.filter(|element| element.tag == tlv::GENERALIZED_TIME).ok_or(WRONG)?;
-    let digits = match element.content.split_last() {
-        Some((b'Z', digits)) if digits.len() == 14 && digits.iter().all(u8::is_ascii_digit) => digits,
-        _ => return Err(WRONG),
-    };
-    let mut digits = digits.iter().copied().map(char::from);
-    let mut take = |count| digits.by_ref().take(count).collect::<String>();
-    let (year, month, day, hour, minute, second) = (take(4), take(2), take(2), take(2), take(2), take(2));
-    Timestamp::parse(&format!("{year}-{month}-{day}T{hour}:{minute}:{second}Z")).map_err(|_| WRONG)
+    generalized(element.content).ok_or(WRONG)
 }
