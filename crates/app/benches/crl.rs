@@ -159,7 +159,8 @@ async fn run(database: &str, location: &Location, entries: u64) {
     app.run_crls().await.unwrap();
     fill(&app, &store, entries).await;
 
-    let alone = issuing_rate(&app, Duration::from_secs(4)).await;
+    // The same callers, without a list being made.
+    let (_, calm) = under_load(&app, async { tokio::time::sleep(Duration::from_secs(4)).await }).await;
     let before = peak();
     app.make_crls(&call(), &to("root")).await.unwrap();
     let quiet = timed(&app).await;
@@ -169,17 +170,19 @@ async fn run(database: &str, location: &Location, entries: u64) {
         peak() - before
     );
 
-    let busy = under_load(&app).await;
-    let ratio = busy.issued / alone;
+    let (list, busy) = under_load(&app, timed(&app)).await;
     println!(
-        "{database}, while {ISSUERS} callers issue: full list in {:.2} s; issuing {:.0}/s instead of {:.0}/s ({ratio:.2}); \
-         {} revocations meanwhile, p50 {:.1} ms, p99 {:.1} ms",
-        busy.list.as_secs_f64(),
+        "{database}, while {ISSUERS} callers issue and one revokes: full list in {:.2} s; issuing {:.0}/s instead of {:.0}/s ({:.2}); \
+         {} revocations meanwhile, p50 {:.1} ms, p99 {:.1} ms (without a list being made {:.1} ms, {:.1} ms)",
+        list.as_secs_f64(),
         busy.issued,
-        alone,
+        calm.issued,
+        busy.issued / calm.issued,
         busy.revocations.len(),
         quantile(&busy.revocations, 50),
         quantile(&busy.revocations, 99),
+        quantile(&calm.revocations, 50),
+        quantile(&calm.revocations, 99),
     );
 
     let ca = app.ca(&call(), &to("root")).await.unwrap().ca;
@@ -257,19 +260,6 @@ async fn timed(app: &App) -> Duration {
     took
 }
 
-async fn issuing_rate(app: &App, window: Duration) -> f64 {
-    let stop = Arc::new(AtomicBool::new(false));
-    let issued = Arc::new(AtomicU64::new(0));
-    let start = Instant::now();
-    let issuers = issuers(app, &stop, &issued);
-    tokio::time::sleep(window).await;
-    stop.store(true, Ordering::Relaxed);
-    for issuer in issuers {
-        issuer.await.unwrap();
-    }
-    rate(&issued, start.elapsed())
-}
-
 #[expect(clippy::cast_precision_loss, reason = "a rate")]
 fn rate(count: &AtomicU64, took: Duration) -> f64 {
     count.load(Ordering::Relaxed) as f64 / took.as_secs_f64()
@@ -289,14 +279,15 @@ fn issuers(app: &App, stop: &Arc<AtomicBool>, issued: &Arc<AtomicU64>) -> Vec<to
         .collect()
 }
 
-struct Busy {
-    list: Duration,
+struct Load {
+    /// Per second.
     issued: f64,
     /// Milliseconds, sorted.
     revocations: Vec<f64>,
 }
 
-async fn under_load(app: &App) -> Busy {
+/// What those feel who issue, and one who revokes in a loop, while something is done.
+async fn under_load<T>(app: &App, work: impl Future<Output = T>) -> (T, Load) {
     let mut rows = Vec::new();
     for _ in 0..2000 {
         rows.push(app.issue(&call(), &to("root"), request()).await.unwrap().row.id);
@@ -321,7 +312,7 @@ async fn under_load(app: &App) -> Busy {
     };
     issued.store(0, Ordering::Relaxed);
     let start = Instant::now();
-    let list = timed(app).await;
+    let done = work.await;
     let issued = rate(&issued, start.elapsed());
     stop.store(true, Ordering::Relaxed);
     for issuer in issuers {
@@ -329,7 +320,7 @@ async fn under_load(app: &App) -> Busy {
     }
     let mut revocations = revoker.await.unwrap();
     revocations.sort_by(f64::total_cmp);
-    Busy { list, issued, revocations }
+    (done, Load { issued, revocations })
 }
 
 async fn revoke(app: &App, id: &str) {

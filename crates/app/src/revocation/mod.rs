@@ -13,6 +13,7 @@ use certwright_domain::crl::RevokedSerial;
 use certwright_domain::event::EventKind;
 use certwright_domain::id::CaId;
 use certwright_domain::issued::{IssuedCertificate, IssuedKind};
+use certwright_domain::managed::ManagedCertificate;
 use certwright_domain::name::Reference;
 use certwright_domain::revocation::{Revocation, RevocationReason, RevocationVerdict, judge_revocation};
 use certwright_domain::serial::Serial;
@@ -85,15 +86,21 @@ impl App {
                 ),
             ));
         }
-        let mut tx = self.inner.store.begin("issued-certificate.revoke").await?;
+        let compromise = revoke.reason == RevocationReason::KeyCompromise;
+        // Read before the transaction, which writes only if the row is as it was: writers do not wait for it.
+        let mut read = self.inner.store.glance().await?;
+        let row = self.find_target(&mut *read, call, target).await?;
+        if row.kind == IssuedKind::Ca {
+            return Err(points_to_the_ca(&mut *read, &row).await?);
+        }
+        let mut managed = Some((row.id.clone(), read.certificate_of(&row.id).await?));
+        drop(read);
+        // Only what shares a key is searched for.
+        let (store, name) = (&self.inner.store, "issued-certificate.revoke");
+        let mut tx = if compromise { store.begin(name).await? } else { store.begin_keyed(name).await? };
         // What blocks a key is a change of configuration: every node must know before it signs again. First in the
         // transaction, as every raising of the epoch.
-        let compromise = revoke.reason == RevocationReason::KeyCompromise;
         let epoch = if compromise { Some(tx.bump_epoch().await?) } else { None };
-        let row = self.find_target(&mut *tx, call, target).await?;
-        if row.kind == IssuedKind::Ca {
-            return Err(points_to_the_ca(&mut *tx, &row).await?);
-        }
         let now = self.now();
         let mut siblings = Vec::new();
         if compromise {
@@ -131,7 +138,11 @@ impl App {
             tx.note_revocations(ca_id, entries, now).await?;
         }
         for (row, before) in &changed {
-            self.tell(call, &mut *tx, row, *before).await?;
+            let managed = match managed.take_if(|(id, _)| *id == row.id) {
+                Some((_, known)) => known,
+                None => tx.certificate_of(&row.id).await?,
+            };
+            self.tell(call, &mut *tx, row, *before, managed).await?;
         }
         match call.dry_run {
             true => tx.rollback().await?,
@@ -167,7 +178,8 @@ impl App {
         tx.change_revocation(&row.id, Some(&before), None).await?;
         tx.note_revocations(&row.ca_id, &[entry(&row, before, true)], self.now()).await?;
         row.revocation = None;
-        self.tell_release(call, &mut *tx, &row).await?;
+        let managed = tx.certificate_of(&row.id).await?;
+        self.tell_release(call, &mut *tx, &row, managed).await?;
         match call.dry_run {
             true => tx.rollback().await?,
             false => {
@@ -247,15 +259,24 @@ impl App {
         queries: &mut dyn Queries,
         row: &IssuedCertificate,
         before: Option<Revocation>,
+        managed: Option<(ManagedCertificate, u32)>,
     ) -> Result<(), Error> {
         let reason = row.revocation.map_or("", |revocation| revocation.reason.as_str());
         let mut details = vec![("reason", reason)];
         details.extend(before.as_ref().map(|before| ("before", before.reason.as_str())));
-        self.tell_of_row(call, queries, row, "issued-certificate.revoke", EventKind::CertificateRevoked, &details).await
+        let what = ("issued-certificate.revoke", EventKind::CertificateRevoked);
+        self.tell_of_row(call, queries, row, managed, what, &details).await
     }
 
-    async fn tell_release(&self, call: &Call, queries: &mut dyn Queries, row: &IssuedCertificate) -> Result<(), Error> {
-        self.tell_of_row(call, queries, row, "issued-certificate.release", EventKind::CertificateReleased, &[]).await
+    async fn tell_release(
+        &self,
+        call: &Call,
+        queries: &mut dyn Queries,
+        row: &IssuedCertificate,
+        managed: Option<(ManagedCertificate, u32)>,
+    ) -> Result<(), Error> {
+        let what = ("issued-certificate.release", EventKind::CertificateReleased);
+        self.tell_of_row(call, queries, row, managed, what, &[]).await
     }
 
     async fn tell_of_row(
@@ -263,8 +284,8 @@ impl App {
         call: &Call,
         queries: &mut dyn Queries,
         row: &IssuedCertificate,
-        action: &'static str,
-        kind: EventKind,
+        managed: Option<(ManagedCertificate, u32)>,
+        (action, kind): (&'static str, EventKind),
         more: &[(&str, &str)],
     ) -> Result<(), Error> {
         let (serial, fingerprint) = (row.serial.to_string(), row.fingerprint.to_string());
@@ -276,7 +297,7 @@ impl App {
         ]);
         let target = Target { kind: "issued-certificate", id: &serial, name: &row.common_name };
         queries.insert_audit(&self.inner.audit(call, action, target, &details)).await?;
-        let Some((certificate, number)) = queries.certificate_of(&row.id).await? else {
+        let Some((certificate, number)) = managed else {
             return Ok(queries.insert_event(&self.inner.event(call, kind, target, &details)).await?);
         };
         let number = number.to_string();

@@ -49,6 +49,17 @@ pub(super) struct Together {
     pub(super) end: &'static str,
 }
 pub(super) const TOGETHER: Together = Together { begin: "", first: "WITH made AS (", between: ") ", end: "" };
+/// The same within a transaction.
+pub(super) const BESIDE: Together = TOGETHER;
+/// How a counter is raised and used in one turn: what stands before the one and between the two, and the table `counted`
+/// that has the counter as it is then.
+pub(super) struct Counted {
+    pub(super) first: &'static str,
+    pub(super) between: &'static str,
+    pub(super) table: &'static str,
+}
+pub(super) const COUNTED: Counted =
+    Counted { first: "WITH counted AS (", between: " RETURNING ca_id, change) ", table: "counted" };
 /// The authorizations of an order `o`: `e`, with `value` and `key` (their place).
 pub(super) const EACH_PROOF: &str =
     "json_array_elements_text(CAST(o.authorizations AS json)) WITH ORDINALITY AS e (value, key)";
@@ -177,10 +188,11 @@ const KEYED_CONNECTIONS: usize = 10;
 const TRY_AFTER: Duration = Duration::from_millis(500);
 /// Settings of every connection. Statements are planned for the values at hand and by index: a plan made for a common
 /// value is a full scan for a rare one, and at ten million rows that is the difference between flat and not. Planning costs as
-/// much as a look-up by key, though, and the insert of a batch more than that: see [`KEYED`].
+/// much as a look-up by key, though, and the insert of a batch more than that: see [`KEYED`]. Nothing is compiled: a scan of a
+/// table of three rows (webhooks) counts as expensive here, and compiling a statement for it takes 0.2 s of a core, each time.
 const SETTINGS: &str = "SET synchronous_commit = on; SET statement_timeout = 5000; SET lock_timeout = 4000; \
      SET idle_in_transaction_session_timeout = 60000; SET plan_cache_mode = force_custom_plan; SET enable_seqscan = off; \
-     SET client_min_messages = warning";
+     SET jit = off; SET client_min_messages = warning";
 /// What the connections for keyed statements are told besides: each is planned once.
 const KEYED: &str = "SET plan_cache_mode = force_generic_plan";
 

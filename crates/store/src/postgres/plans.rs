@@ -27,3 +27,19 @@ async fn no_drive_scans_the_table() {
     drop(reader);
     database.close().await;
 }
+
+#[tokio::test]
+async fn nothing_is_compiled() {
+    let (url, _guard) = certwright_testkit::postgres::fresh_database();
+    let database = Database::open(&url).await.unwrap();
+    super::queries::migrate::run(&database).await.unwrap();
+    for mut connection in [database.writer().await.unwrap(), database.keyed_writer().await.unwrap()] {
+        // A scan of a small table, which is made to look expensive. (PostgreSQL without its compiler shows nothing either.)
+        let rows =
+            sqlx::query("EXPLAIN (ANALYZE) SELECT id FROM webhooks WHERE enabled = 1").fetch_all(&mut *connection);
+        let plan: Vec<String> = rows.await.unwrap().iter().map(|row| row.get(0)).collect();
+        assert!(plan.iter().any(|step| step.contains("Seq Scan")), "{plan:?}");
+        assert!(!plan.iter().any(|step| step.contains("JIT")), "{plan:?}");
+    }
+    database.close().await;
+}

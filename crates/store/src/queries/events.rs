@@ -1,5 +1,6 @@
 //! Events: the outbox.
 
+use super::super::{BESIDE, Together};
 use super::page::{id_after, one_more};
 use super::{Driver, Reading, Result, Row, Session, clamp, name_page, sql};
 use crate::{EventFilter, EventQueries, Page, PageRequest, cursor, documents};
@@ -30,46 +31,46 @@ fn read_event(row: &Row) -> Result<Event> {
     })
 }
 
-impl Session {
-    async fn insert_event_row(&mut self, event: &Event) -> Result<()> {
-        self.execute(
-            sql("INSERT INTO events (id, kind, at, subject_kind, subject_id, subject_name, request_id, details) \
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8)")
-            .bind(event.id.as_str())
-            .bind(event.kind.as_str())
-            .bind(event.at.unix_ms())
-            .bind(&event.subject_kind)
-            .bind(&event.subject_id)
-            .bind(&event.subject_name)
-            .bind(&event.request_id)
-            .bind(documents::write_pairs(&event.details)),
-        )
-        .await
-        .map(drop)
-    }
+/// Pushes the insert of an event.
+fn push_event(statement: &mut QueryBuilder<Driver>, event: &Event) {
+    statement.push("INSERT INTO events (id, kind, at, subject_kind, subject_id, subject_name, request_id, details) ");
+    statement.push_values([event], |mut row, event| {
+        row.push_bind(event.id.as_str().to_owned())
+            .push_bind(event.kind.as_str())
+            .push_bind(event.at.unix_ms())
+            .push_bind(event.subject_kind.clone())
+            .push_bind(event.subject_id.clone())
+            .push_bind(event.subject_name.clone())
+            .push_bind(event.request_id.clone())
+            .push_bind(documents::write_pairs(&event.details));
+    });
+}
+
+/// Pushes the insert of a delivery to each webhook that wants the event; gives a row for each.
+fn push_deliveries(statement: &mut QueryBuilder<Driver>, event: &Event) {
+    statement.push(
+        "INSERT INTO webhook_deliveries \
+         (webhook_id, id, event_id, created_at, state, attempts, next_attempt_at, revision) SELECT id, ",
+    );
+    statement.push_bind(DeliveryId::of(&event.id).as_str().to_owned()).push(", ");
+    statement.push_bind(event.id.as_str().to_owned()).push(", ").push_bind(event.at.unix_ms());
+    statement.push(", 'PENDING', 0, ").push_bind(event.at.unix_ms());
+    statement.push(", 1 FROM webhooks WHERE enabled = 1 AND (kinds = '' OR kinds LIKE ");
+    statement.push_bind(format!("%,{},%", event.kind)).push(") RETURNING id");
 }
 
 #[async_trait]
 impl EventQueries for Session {
     async fn insert_event(&mut self, event: &Event) -> Result<()> {
-        self.insert_event_row(event).await?;
-        if event.kind == EventKind::WebhookTest {
-            return Ok(());
+        let is_test = event.kind == EventKind::WebhookTest;
+        let Together { first, between, .. } = BESIDE;
+        let mut statement = QueryBuilder::<Driver>::new(if is_test { "" } else { first });
+        push_event(&mut statement, event);
+        if !is_test {
+            statement.push(between);
+            push_deliveries(&mut statement, event);
         }
-        let delivery = DeliveryId::of(&event.id);
-        let rows = self
-            .execute(
-                sql("INSERT INTO webhook_deliveries \
-                 (webhook_id, id, event_id, created_at, state, attempts, next_attempt_at, revision) \
-                 SELECT id, $1, $2, $3, 'PENDING', 0, $3, 1 FROM webhooks \
-                 WHERE enabled = 1 AND (kinds = '' OR kinds LIKE $4)")
-                .bind(delivery.as_str())
-                .bind(event.id.as_str())
-                .bind(event.at.unix_ms())
-                .bind(format!("%,{},%", event.kind)),
-            )
-            .await?;
-        if rows > 0 {
+        if !self.written(statement).await?.is_empty() {
             self.owes_deliveries();
         }
         Ok(())

@@ -1,6 +1,6 @@
 //! What revocation lists carry.
 
-use super::super::LISTED;
+use super::super::{COUNTED, Counted, LISTED};
 use super::{Driver, Error, Reading, Result, Row, Session, sql};
 use crate::{ListedEntries, RevocationQueries};
 use async_trait::async_trait;
@@ -10,7 +10,7 @@ use certwright_domain::serial::Serial;
 use certwright_domain::time::Timestamp;
 use sqlx::{QueryBuilder, Row as _};
 
-/// Rows of one statement; each binds eight values, and SQLite takes 32,766.
+/// Rows of one statement; each binds six values, and SQLite takes 32,766.
 const BATCH: usize = 1000;
 /// More entries than this: all lists of the CA are made anew, instead of a statement for each.
 const FEW: usize = 8;
@@ -31,44 +31,49 @@ fn read_revocation(row: &Row) -> Result<RevokedSerial> {
     })
 }
 
+/// Stores a batch of entries under the number of the change; gives a row for each. The first batch of a change counts it.
+fn note_statement(ca_id: &CaId, batch: &[RevokedSerial], is_first: bool) -> QueryBuilder<Driver> {
+    let Counted { first, between, table } = COUNTED;
+    let mut statement = QueryBuilder::<Driver>::new(if is_first { first } else { "" });
+    if is_first {
+        // The row of the counters is held until the transaction ends: changes are numbered in the order of their commits, and
+        // whoever reads the counter and the entries in one snapshot knows just what it has seen.
+        statement
+            .push("UPDATE crl_counters SET change = change + 1 WHERE ca_id = ")
+            .push_bind(ca_id.as_str().to_owned());
+        statement.push(between);
+    }
+    statement.push(
+        "INSERT INTO revocations (ca_id, change, place, serial, expires_at, revoked_at, revocation_reason, released) \
+         SELECT counted.ca_id, counted.change, v.* FROM ",
+    );
+    statement.push(if is_first { table } else { "crl_counters AS counted" }).push(", (");
+    statement.push_values(batch, |mut row, entry| {
+        row.push_bind(i64::from(Place::of(&entry.serial).number()))
+            .push_bind(entry.serial.as_bytes().to_vec())
+            .push_bind(entry.expires_at.map(Timestamp::unix_ms))
+            .push_bind(entry.revocation.at.unix_ms())
+            .push_bind(entry.revocation.reason.as_str())
+            .push_bind(i64::from(entry.released));
+    });
+    statement.push(") AS v WHERE counted.ca_id = ").push_bind(ca_id.as_str().to_owned());
+    statement.push(
+        " ON CONFLICT (ca_id, place, serial) DO UPDATE SET expires_at = excluded.expires_at, \
+         revoked_at = excluded.revoked_at, revocation_reason = excluded.revocation_reason, \
+         released = excluded.released, change = excluded.change RETURNING change",
+    );
+    statement
+}
+
 #[async_trait]
 impl RevocationQueries for Session {
     async fn note_revocations(&mut self, ca_id: &CaId, entries: &[RevokedSerial], now: Timestamp) -> Result<()> {
-        // The row of the counters is held until the transaction ends: changes are numbered in the order of their commits,
-        // and whoever reads the counter and the entries in one snapshot knows just what it has seen.
-        let row = self
-            .optional(
-                sql("UPDATE crl_counters SET change = change + 1 WHERE ca_id = $1 RETURNING change")
-                    .bind(ca_id.as_str()),
-            )
-            .await?;
-        let row = row.ok_or_else(|| Error::Corrupt {
-            table: "crl_counters",
-            column: "ca_id",
-            row: ca_id.as_str().to_owned(),
-        })?;
-        let change: i64 = row.try_get("change").map_err(Error::from_driver)?;
-        for batch in entries.chunks(BATCH) {
-            let mut statement = QueryBuilder::<Driver>::new(
-                "INSERT INTO revocations \
-                 (ca_id, place, serial, expires_at, revoked_at, revocation_reason, released, change) ",
-            );
-            statement.push_values(batch, |mut row, entry| {
-                row.push_bind(ca_id.as_str().to_owned())
-                    .push_bind(i64::from(Place::of(&entry.serial).number()))
-                    .push_bind(entry.serial.as_bytes().to_vec())
-                    .push_bind(entry.expires_at.map(Timestamp::unix_ms))
-                    .push_bind(entry.revocation.at.unix_ms())
-                    .push_bind(entry.revocation.reason.as_str())
-                    .push_bind(i64::from(entry.released))
-                    .push_bind(change);
-            });
-            statement.push(
-                " ON CONFLICT (ca_id, place, serial) DO UPDATE SET expires_at = excluded.expires_at, \
-                 revoked_at = excluded.revoked_at, revocation_reason = excluded.revocation_reason, \
-                 released = excluded.released, change = excluded.change",
-            );
-            self.execute(statement.build()).await?;
+        for (number, batch) in entries.chunks(BATCH).enumerate() {
+            let rows = self.written(note_statement(ca_id, batch, number == 0)).await?;
+            if rows.len() < batch.len() {
+                let (table, column) = ("crl_counters", "ca_id");
+                return Err(Error::Corrupt { table, column, row: ca_id.as_str().to_owned() });
+            }
         }
         if entries.len() > FEW {
             return self

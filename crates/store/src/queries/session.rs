@@ -28,6 +28,11 @@ impl Session {
         Self::begin(database.writer().await?, BEGIN_WRITE).await
     }
 
+    /// The same where rows are found by their keys alone.
+    pub(crate) async fn keyed_write(database: &Database) -> Result<Self> {
+        Self::begin(database.keyed_writer().await?, BEGIN_WRITE).await
+    }
+
     /// Begins a read transaction.
     pub(crate) async fn read(database: &Database) -> Result<Self> {
         Self::begin(database.reader().await?, BEGIN_READ).await
@@ -170,6 +175,12 @@ impl Session {
     #[cfg(test)]
     pub(crate) async fn ask(&mut self, question: &'static str) -> Result<Row> {
         self.run(async |connection| sqlx::query(question).fetch_one(connection).await).await
+    }
+
+    /// The rows that a statement returns which was put together from literals and writes.
+    pub(super) async fn written(&mut self, builder: sqlx::QueryBuilder<Driver>) -> Result<Vec<Row>> {
+        self.refuse_a_glance()?;
+        self.built(builder).await
     }
 
     /// The rows of a statement that was put together from literals; values are bound.

@@ -57,6 +57,16 @@ pub(super) struct Together {
 }
 pub(super) const TOGETHER: Together =
     Together { begin: "PRAGMA synchronous = FULL; BEGIN IMMEDIATE; ", first: "", between: "; ", end: "; COMMIT" };
+/// The same within a transaction.
+pub(super) const BESIDE: Together = Together { begin: "", first: "", between: "; ", end: "" };
+/// How a counter is raised and used in one turn: what stands before the one and between the two, and the table `counted`
+/// that has the counter as it is then.
+pub(super) struct Counted {
+    pub(super) first: &'static str,
+    pub(super) between: &'static str,
+    pub(super) table: &'static str,
+}
+pub(super) const COUNTED: Counted = Counted { first: "", between: "; ", table: "crl_counters AS counted" };
 /// The authorizations of an order `o`: `e`, with `value` and `key` (their place).
 pub(super) const EACH_PROOF: &str = "json_each(o.authorizations) e";
 /// Begins a read transaction: one snapshot.
