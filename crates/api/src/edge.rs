@@ -7,7 +7,7 @@ use crate::routes::ocsp::path_request;
 use axum::body::{Body, HttpBody};
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, X_CONTENT_TYPE_OPTIONS};
-use axum::http::{HeaderMap, Response, StatusCode};
+use axum::http::{HeaderMap, Method, Response, StatusCode};
 use axum::middleware::Next;
 use axum::response::IntoResponse;
 use metrics::SharedString;
@@ -45,21 +45,13 @@ pub(crate) async fn edge(State(api): State<Api>, mut request: Request, next: Nex
         Ok(_permit) => next.run(request).await,
         Err(problem) => problem.into_response(),
     };
-    if let Some(problem) = problem_of(&mut response) {
-        report(&problem, &id);
-        problem.write(&mut response, &id);
-        if let Some(leftover) = leftover {
-            leftover.drain().await;
-        }
+    if write_problem(&mut response, &id)
+        && let Some(leftover) = leftover
+    {
+        leftover.drain().await;
     }
     let headers = response.headers_mut();
-    if let Ok(value) = HeaderValue::from_str(&id) {
-        headers.insert(X_REQUEST_ID, value);
-    }
-    if let Some(trace) = trace {
-        headers.insert(TRACEPARENT, trace);
-    }
-    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    mark(headers, &id, trace.as_ref());
     if private {
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }
@@ -72,13 +64,36 @@ pub(crate) async fn edge(State(api): State<Api>, mut request: Request, next: Nex
     response
 }
 
+/// Puts the headers on that every response has.
+pub(crate) fn mark(headers: &mut HeaderMap, id: &str, trace: Option<&HeaderValue>) {
+    if let Ok(value) = HeaderValue::from_str(id) {
+        headers.insert(X_REQUEST_ID, value);
+    }
+    if let Some(trace) = trace {
+        headers.insert(TRACEPARENT, trace.clone());
+    }
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+}
+
+/// Writes out and reports the problem that the response stands for; was there one?
+pub(crate) fn write_problem(response: &mut Response<Body>, id: &str) -> bool {
+    let Some(problem) = problem_of(response) else { return false };
+    report(&problem, id);
+    problem.write(response, id);
+    true
+}
+
 /// The span of a request; everything logged below carries its id.
 pub(crate) fn span<B>(request: &axum::http::Request<B>) -> Span {
     let id = request.extensions().get::<RequestId>().map_or("", |id| &id.0);
     let route = request.extensions().get::<MatchedPath>().map_or("unmatched", MatchedPath::as_str);
-    let span =
-        tracing::info_span!("http", request_id = id, method = %request.method(), route, trace = tracing::field::Empty);
-    if let Some(trace) = traceparent(request.headers()) {
+    span_of(id, request.method(), route, request.headers())
+}
+
+/// The same where no layer has read the request.
+pub(crate) fn span_of(id: &str, method: &Method, route: &str, headers: &HeaderMap) -> Span {
+    let span = tracing::info_span!("http", request_id = id, method = %method, route, trace = tracing::field::Empty);
+    if let Some(trace) = traceparent(headers) {
         span.record("trace", trace.to_str().unwrap_or_default());
     }
     span

@@ -1,24 +1,33 @@
-//! The plain door: OCSP answers that were given before and still hold leave as they are; everything else goes to the router.
+//! The plain door: OCSP answers that were given before and still hold leave as they are, short OCSP requests go straight
+//! to the use case; everything else goes to the router.
 //!
 //! An answer is found by the exact bytes of its request: the path, and for POST the body. Nothing is parsed again, no
-//! route looked for, no layer of the router passed. What is found was the router's own answer to the same bytes, and
-//! goes out only while [`certwright_app::App::ocsp_holds`] says that the router would give it again.
+//! route looked for, no layer of the router passed. What is found was the answer to the same bytes before, and goes out
+//! only while [`certwright_app::App::ocsp_holds`] says that it would be given again.
+//!
+//! A POST that is there as a whole, under a path as it stands in certificates, needs no router either: what the layers
+//! would do for it (room, time, panics, problem documents, headers, figures) is done here, by the same functions.
 
 use crate::Api;
-use crate::edge::{self, TRACEPARENT, X_REQUEST_ID};
-use crate::routes::ocsp::{Given, REQUEST, cache_control, path_request};
+use crate::edge::{self, TRACEPARENT};
+use crate::problem::{self, Problem};
+use crate::routes::ocsp::{Asked, Given, REQUEST, answered, cache_control, path_request};
 use axum::Router;
 use axum::body::{Body, Bytes, HttpBody};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue, IF_NONE_MATCH};
 use axum::http::{Method, Request, Response, StatusCode};
+use axum::response::IntoResponse;
+use futures_util::FutureExt;
 use http_body::Frame;
 use moka::sync::Cache;
 use std::convert::Infallible;
+use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 use tower::{Service, ServiceExt};
+use tracing::Span;
 
 /// Longest path, and longest body, of a request whose answer is kept: one certificate takes about 80 bytes.
 const MOST: usize = 512;
@@ -134,6 +143,14 @@ impl Inner {
         if let Some(response) = key.as_ref().and_then(|key| self.again("POST", key, &parts.headers)) {
             return Ok(response);
         }
+        if let (Some(whole), Some(asked)) = (whole, Asked::of(parts.uri.path()))
+            && let Some(response) = self.answer(&asked, whole, &parts.headers).await
+        {
+            return Ok(match key {
+                Some(key) => self.keep(key.into(), response),
+                None => response,
+            });
+        }
         let request = Request::from_parts(parts, Resumed { first, rest: body });
         let response = self.router.clone().oneshot(request).await?;
         Ok(match key {
@@ -157,14 +174,34 @@ impl Inner {
         *response.headers_mut() = ready.headers.clone();
         let headers = response.headers_mut();
         let id = edge::request_id(api, asked);
-        headers.insert(X_REQUEST_ID, HeaderValue::try_from(&*id).ok()?);
+        edge::mark(headers, &id, edge::traceparent(asked));
         headers.insert(CACHE_CONTROL, HeaderValue::try_from(control).ok()?);
-        if let Some(trace) = edge::traceparent(asked) {
-            headers.insert(TRACEPARENT, trace.clone());
-        }
         given.count();
         tracing::debug!(request_id = &*id, method, route = given.route, "answered again");
         edge::count(method.into(), given.route.into(), StatusCode::OK, started.elapsed());
+        Some(response)
+    }
+
+    /// The answer of the use case, as the router and its layers would give it; `None`: there is no room, the router says so.
+    async fn answer(&self, asked: &Asked, request: &[u8], headers: &HeaderMap) -> Option<Response<Body>> {
+        let started = Instant::now();
+        let api = &self.api;
+        let _room = api.inner.in_flight.try_acquire().ok()?;
+        let id = edge::request_id(api, headers);
+        let work = AssertUnwindSafe(asked.answer(&api.inner.app, request)).catch_unwind();
+        let mut response = match tokio::time::timeout(api.inner.settings.request_timeout, work).await {
+            Ok(Ok(outcome)) => {
+                // A span costs more than all of the rest here, and only a refusal has something to log.
+                let span = outcome.as_ref().err().map(|_| edge::span_of(&id, &Method::POST, asked.route(), headers));
+                let _entered = span.map(Span::entered);
+                answered(&api.inner.app, outcome, asked.route()).into_response()
+            }
+            Ok(Err(panic)) => problem::from_panic(panic),
+            Err(_) => Problem::of_status(StatusCode::SERVICE_UNAVAILABLE).into_response(),
+        };
+        edge::write_problem(&mut response, &id);
+        edge::mark(response.headers_mut(), &id, edge::traceparent(headers));
+        edge::count("POST".into(), asked.route().into(), response.status(), started.elapsed());
         Some(response)
     }
 

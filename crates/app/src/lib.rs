@@ -81,7 +81,7 @@ pub use identity::{ClientCertificate, Exchange, NewCertificateTrust, NewIdentity
 pub use issuance::{CaChain, IssueRequest, Issued, SignRequest, Subject, Trial};
 pub use jobs::JobReport;
 pub use keys::{KeyView, NewKey};
-pub use ocsp::{OcspAnswer, OcspGiven, OcspHold, OcspSettings};
+pub use ocsp::{OcspAnswer, OcspGiven, OcspHold, OcspRefusal, OcspSettings};
 pub use outbound::{Fetched, Outbound, OutboundAnswer, OutboundError};
 pub use placements::{MoveResource, MovedResource};
 pub use policies::{NewPolicy, UpdatePolicy};

@@ -16,7 +16,8 @@ use axum::http::header::{CACHE_CONTROL, ETAG, EXPIRES, HeaderValue, LAST_MODIFIE
 use axum::http::{HeaderMap, StatusCode};
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, Engine as _, GeneralPurpose, GeneralPurposeConfig};
-use certwright_app::{App, MAX_OCSP_REQUEST_BYTES, OcspAnswer, OcspError, OcspGiven, OcspHold};
+use certwright_app::{App, MAX_OCSP_REQUEST_BYTES, OcspAnswer, OcspError, OcspGiven, OcspHold, OcspRefusal};
+use certwright_domain::name::Reference;
 use certwright_domain::serial::Sha256;
 use certwright_domain::time::Timestamp;
 use std::sync::Arc;
@@ -121,14 +122,39 @@ async fn posted(app: &App, ca: &str, version: Option<u32>, headers: &HeaderMap, 
         return Err(problem.allowing(REQUEST));
     }
     let request = read_body_within(body, MAX_OCSP_REQUEST_BYTES).await?;
-    let route = if version.is_some() { "/pki/{ca}/{version}/ocsp" } else { "/pki/{ca}/ocsp" };
-    answered(app, app.ocsp(&reference(ca)?, version, &request).await, route)
+    let asked = Asked { ca: reference(ca)?, version };
+    answered(app, asked.answer(app, &request).await, asked.route())
+}
+
+/// Whom a POST asks.
+pub(crate) struct Asked {
+    ca: Reference,
+    version: Option<u32>,
+}
+
+impl Asked {
+    /// From a path in the form in which it stands in certificates; any other is for the router to make out.
+    pub(crate) fn of(path: &str) -> Option<Self> {
+        let inner = path.strip_prefix("/pki/")?.strip_suffix("/ocsp")?;
+        let (ca, number) = inner.split_once('/').map_or((inner, None), |(ca, number)| (ca, Some(number)));
+        Some(Self { ca: reference(ca).ok()?, version: number.map(version).transpose().ok()? })
+    }
+
+    /// As it is counted in the metrics.
+    pub(crate) fn route(&self) -> &'static str {
+        if self.version.is_some() { "/pki/{ca}/{version}/ocsp" } else { "/pki/{ca}/ocsp" }
+    }
+
+    /// What the use case says to a DER OCSPRequest.
+    pub(crate) async fn answer(&self, app: &App, request: &[u8]) -> Result<OcspGiven, OcspRefusal> {
+        app.ocsp(&self.ca, self.version, request).await
+    }
 }
 
 async fn got(app: &App, ca: &str, version: Option<u32>, headers: &HeaderMap, path: &str) -> Answer {
     let outcome = match decode(path_request(path).unwrap_or_default()) {
         Some(request) => app.ocsp(&reference(ca)?, version, &request).await,
-        None => Err(OcspError::MalformedRequest),
+        None => Err(OcspRefusal::Known(OcspError::MalformedRequest)),
     };
     let cacheable = outcome.as_ref().is_ok_and(|given| given.answer.cacheable);
     let route = if version.is_some() { "/pki/{ca}/{version}/ocsp/{*request}" } else { "/pki/{ca}/ocsp/{*request}" };
@@ -187,7 +213,8 @@ pub(crate) fn cache_control(next_update: Timestamp, now: Timestamp) -> String {
     format!("max-age={left}, public, no-transform, must-revalidate")
 }
 
-fn answered(app: &App, outcome: Result<OcspGiven, OcspError>, route: &'static str) -> Answer {
+/// The response; what the asker is not told goes to the log.
+pub(crate) fn answered(app: &App, outcome: Result<OcspGiven, OcspRefusal>, route: &'static str) -> Answer {
     match outcome {
         Ok(OcspGiven { answer, hold }) => {
             count(if answer.cacheable { CACHEABLE } else { "single" });
@@ -204,7 +231,8 @@ fn answered(app: &App, outcome: Result<OcspGiven, OcspError>, route: &'static st
             }
             Ok(response)
         }
-        Err(error) => {
+        Err(refusal) => {
+            let error = refusal.report();
             count(error.as_str());
             let mut response = public(bytes(StatusCode::OK, RESPONSE, error.der().to_vec()), "no-store");
             if error == OcspError::TryLater {
@@ -263,6 +291,27 @@ mod tests {
             ("/v1/a/ocsp/MA", None),
         ] {
             assert_eq!(path_request(path), request, "{path}");
+        }
+    }
+
+    #[test]
+    fn the_ca_is_read_from_plain_paths_alone() {
+        let read = |path| Asked::of(path).map(|asked| (asked.ca.as_str().to_owned(), asked.version));
+        assert_eq!(read("/pki/a.b/ocsp"), Some(("a.b".to_owned(), None)));
+        assert_eq!(read("/pki/a/12/ocsp"), Some(("a".to_owned(), Some(12))));
+        for path in [
+            "/pki/ocsp",
+            "/pki//ocsp",
+            "/pki/../ocsp",
+            "/pki/a/0/ocsp",
+            "/pki/a/b/ocsp",
+            "/pki/a//ocsp",
+            "/pki/a/1/2/ocsp",
+            "/pki/a%2e/ocsp",
+            "/pki/a/ocsp/",
+            "/v1/a/ocsp",
+        ] {
+            assert_eq!(read(path), None, "{path}");
         }
     }
 

@@ -30,7 +30,8 @@ fn headers(reply: &Reply) -> Vec<(String, String)> {
     let mut all: Vec<_> = reply
         .headers
         .iter()
-        .filter(|(name, _)| !matches!(name.as_str(), "x-request-id" | "cache-control"))
+        // The length is written by the HTTP library, at the latest.
+        .filter(|(name, _)| !matches!(name.as_str(), "x-request-id" | "cache-control" | "content-length"))
         .map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned()))
         .collect();
     all.sort();
@@ -105,4 +106,39 @@ async fn a_body_that_does_not_come_is_waited_for_by_the_router() {
     let ask =
         app.ask("POST", "/pki/root/1/ocsp").authorization(None).header("content-type", "application/ocsp-request");
     ask.announcing(80).plain().send().await.problem(503, "timeout");
+}
+
+#[tokio::test]
+async fn what_is_signed_for_one_asker_is_as_the_router_gives_it() {
+    let app = TestApp::new().await;
+    let (id, _) = asked(&app).await;
+    let never = crate::ocsp::id(&app, "0102").await;
+    let nonce = Some(&[7; 16][..]);
+    for (path, body) in [
+        ("/pki/root/ocsp", request(std::slice::from_ref(&id), nonce)),
+        ("/pki/root/1/ocsp", request(&[id.clone(), never.clone()], nonce)),
+        ("/pki/root/1/ocsp", request(&[never], None)),
+        ("/pki/root/1/ocsp", vec![0x30, 0]),
+        ("/pki/root/9/ocsp", request(std::slice::from_ref(&id), nonce)),
+        ("/pki/nobody/ocsp", request(std::slice::from_ref(&id), nonce)),
+    ] {
+        let ask = || {
+            let ask = app.ask("POST", path).authorization(None).header("content-type", "application/ocsp-request");
+            ask.header("x-request-id", "mine").body(body.clone())
+        };
+        let (plain, routed) = (answer(ask().plain().send().await), answer(ask().send().await));
+        assert_eq!(headers(&plain), headers(&routed), "{path}");
+        assert_eq!((plain.header("cache-control"), plain.header("x-request-id")), ("no-store", "mine"), "{path}");
+        // Signatures differ, refusals do not.
+        assert_eq!(plain.body.len() < 10, routed.body.len() < 10, "{path}");
+        assert_eq!(says(&plain, &id, GOOD), says(&routed, &id, GOOD), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn without_room_nothing_is_signed() {
+    let app = TestApp::with(|settings| settings.max_in_flight = 0).await;
+    let reply = post(&app, "/pki/root/1/ocsp", vec![0x30, 0]).await;
+    assert_eq!(reply.header("retry-after"), "1");
+    reply.problem(503, "overloaded");
 }

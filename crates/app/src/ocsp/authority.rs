@@ -1,6 +1,6 @@
 //! For whom answers are given, and who signs them.
 
-use super::Refusal;
+use super::OcspRefusal;
 use super::window::Window;
 use crate::access::Background;
 use crate::{App, Call, Error};
@@ -81,8 +81,8 @@ impl IssuingKey {
 }
 
 impl Slot {
-    fn given(&self) -> Result<(Arc<Responder>, Window), Refusal> {
-        let responder = self.outcome.clone().map_err(Refusal::Known)?;
+    fn given(&self) -> Result<(Arc<Responder>, Window), OcspRefusal> {
+        let responder = self.outcome.clone().map_err(OcspRefusal::Known)?;
         Ok((responder, self.window))
     }
 }
@@ -100,7 +100,7 @@ impl Responder {
 
 impl App {
     /// The CA's names and keys: from memory while the epoch stands, which is read when it has not been for a while.
-    pub(super) async fn ocsp_authority(&self, reference: &Reference) -> Result<Arc<Authority>, Refusal> {
+    pub(super) async fn ocsp_authority(&self, reference: &Reference) -> Result<Arc<Authority>, OcspRefusal> {
         let (now, recheck) = (self.now(), self.inner.settings.ocsp.recheck);
         let epoch = self.working_epoch().await?;
         if let Some(known) = self.inner.ocsp.authorities.get(reference.as_str()) {
@@ -117,13 +117,13 @@ impl App {
         Ok(loaded)
     }
 
-    async fn load_authority(&self, reference: &Reference, now: Timestamp) -> Result<Authority, Refusal> {
+    async fn load_authority(&self, reference: &Reference, now: Timestamp) -> Result<Authority, OcspRefusal> {
         let mut read = self.inner.store.read().await.map_err(Error::from)?;
         let epoch = read.epoch().await.map_err(Error::from)?;
         self.inner.context.note_epoch(epoch);
-        let ca = read.ca(reference).await.map_err(Error::from)?.ok_or(Refusal::Known(OcspError::Unauthorized))?;
+        let ca = read.ca(reference).await.map_err(Error::from)?.ok_or(OcspRefusal::Known(OcspError::Unauthorized))?;
         if !ca.revocation.ocsp_enabled || ca.key.is_none() || ca.state == CaState::Deleted {
-            return Err(Refusal::Known(OcspError::Unauthorized));
+            return Err(OcspRefusal::Known(OcspError::Unauthorized));
         }
         let versions = read.ca_versions(&ca.id).await.map_err(Error::from)?;
         drop(read);
@@ -147,10 +147,10 @@ impl App {
         &self,
         authority: &Authority,
         key: &IssuingKey,
-    ) -> Result<(Arc<Responder>, Window), Refusal> {
+    ) -> Result<(Arc<Responder>, Window), OcspRefusal> {
         let now = self.now();
         // Once a CA's certificate has ended, so have all that it issued.
-        let version = key.lasting(now).ok_or(Refusal::Known(OcspError::Unauthorized))?;
+        let version = key.lasting(now).ok_or(OcspRefusal::Known(OcspError::Unauthorized))?;
         let place = (authority.ca.as_str().to_owned(), version);
         if let Some(slot) = self.trusted_slot(authority, &place, now) {
             return slot.given();

@@ -24,7 +24,8 @@ use certwright_domain::name::Reference;
 use certwright_domain::serial::Sha256;
 use certwright_domain::time::{Span, Timestamp};
 use certwright_pki::ocsp::{
-    CertId, CertStatus, OcspContent, OcspError, OcspRequest, SignatureCheck, SingleStatus, read_ocsp_request,
+    CertId, CertStatus, MalformedRequest, OcspContent, OcspError, OcspRequest, SignatureCheck, SingleStatus,
+    read_ocsp_request,
 };
 use moka::sync::Cache;
 use standing::{Seen, Standings};
@@ -113,7 +114,7 @@ const MAX_AUTHORITIES: u64 = 10_000;
 /// Opened responders.
 const MAX_RESPONDERS: u64 = 10_000;
 /// One of so many signatures of a signer is verified where the asker alone gets it.
-const SAMPLE: u64 = 16;
+const SAMPLE: u64 = 64;
 /// What an entry of the cache takes beside its bytes, about.
 const ENTRY_BYTES: usize = 300;
 
@@ -158,24 +159,10 @@ impl App {
     /// # Errors
     /// The unsigned answer to give: `malformedRequest`; `unauthorized` for CAs that are not ours, are deleted, have no key,
     /// or do not offer OCSP, and for requests about other issuers; `tryLater` when the database or the key is not to be
-    /// had at the moment; `internalError`, with its cause in the log.
-    pub async fn ocsp(&self, ca: &Reference, version: Option<u32>, request: &[u8]) -> Result<OcspGiven, OcspError> {
-        let request = read_ocsp_request(request).map_err(|malformed| {
-            tracing::debug!(why = malformed.0, "an OCSP request was refused");
-            OcspError::MalformedRequest
-        })?;
-        self.answer_ocsp(ca, version, &request).await.map_err(|error| match error {
-            Refusal::Known(known) => known,
-            Refusal::Failed(Error::NotFound { .. }) => OcspError::Unauthorized,
-            Refusal::Failed(error @ (Error::Unavailable { .. } | Error::Conflict { .. })) => {
-                tracing::debug!(%error, "no OCSP answer for the moment");
-                OcspError::TryLater
-            }
-            Refusal::Failed(error) => {
-                tracing::error!(%error, "an OCSP answer failed");
-                OcspError::InternalError
-            }
-        })
+    /// had at the moment; `internalError`. Why goes to the log ([`OcspRefusal::report`]).
+    pub async fn ocsp(&self, ca: &Reference, version: Option<u32>, request: &[u8]) -> Result<OcspGiven, OcspRefusal> {
+        let request = read_ocsp_request(request).map_err(OcspRefusal::Malformed)?;
+        self.answer_ocsp(ca, version, &request).await
     }
 
     /// Bytes of memory for the doors' own copies of answers, a part of [`OcspSettings::cache_bytes`].
@@ -195,13 +182,13 @@ impl App {
         ca: &Reference,
         version: Option<u32>,
         request: &OcspRequest<'_>,
-    ) -> Result<OcspGiven, Refusal> {
+    ) -> Result<OcspGiven, OcspRefusal> {
         let authority = self.ocsp_authority(ca).await?;
         if version.is_some_and(|number| !authority.has_version(number)) {
-            return Err(Refusal::Known(OcspError::Unauthorized));
+            return Err(OcspRefusal::Known(OcspError::Unauthorized));
         }
         let key = request.ids.iter().find_map(|id| authority.key_of(id));
-        let key = key.ok_or(Refusal::Known(OcspError::Unauthorized))?;
+        let key = key.ok_or(OcspRefusal::Known(OcspError::Unauthorized))?;
         let (responder, trusted) = self.ocsp_responder(&authority, key).await?;
         let now = self.now();
         match (request.ids.as_slice(), request.nonce) {
@@ -311,14 +298,39 @@ impl App {
 }
 
 /// Why there is no signed answer.
-enum Refusal {
+#[derive(Debug)]
+pub enum OcspRefusal {
+    /// The request cannot be read.
+    Malformed(MalformedRequest),
     /// Decided.
     Known(OcspError),
     /// Something failed.
     Failed(Error),
 }
 
-impl From<Error> for Refusal {
+impl OcspRefusal {
+    /// Logs what the asker is not told; the unsigned answer to give.
+    pub fn report(self) -> OcspError {
+        match self {
+            Self::Malformed(malformed) => {
+                tracing::debug!(why = malformed.0, "an OCSP request was refused");
+                OcspError::MalformedRequest
+            }
+            Self::Known(known) => known,
+            Self::Failed(Error::NotFound { .. }) => OcspError::Unauthorized,
+            Self::Failed(error @ (Error::Unavailable { .. } | Error::Conflict { .. })) => {
+                tracing::debug!(%error, "no OCSP answer for the moment");
+                OcspError::TryLater
+            }
+            Self::Failed(error) => {
+                tracing::error!(%error, "an OCSP answer failed");
+                OcspError::InternalError
+            }
+        }
+    }
+}
+
+impl From<Error> for OcspRefusal {
     fn from(error: Error) -> Self {
         Self::Failed(error)
     }

@@ -81,7 +81,7 @@ impl App {
         {
             return Ok(Seen { standing, stripe, window: Window::since(read_at, recheck) });
         }
-        let standing = self.inner.store.read().await?.serial_standing(ca, serial).await?;
+        let standing = self.inner.store.glance().await?.serial_standing(ca, serial).await?;
         standings.entries.insert(place, Entry { standing, read_at: now, stripe });
         Ok(Seen { standing, stripe, window: Window::since(now, recheck) })
     }

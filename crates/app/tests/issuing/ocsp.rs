@@ -3,7 +3,7 @@
 use crate::kit::*;
 use aws_lc_rs::digest;
 use certwright_app::{
-    IssuedFilter, NewCaKind, NewRules, OcspAnswer, OcspError, OcspHold, PageRequest, RenewCa, UpdateCa,
+    IssuedFilter, NewCaKind, NewRules, OcspAnswer, OcspError, OcspHold, OcspRefusal, PageRequest, RenewCa, UpdateCa,
 };
 use certwright_domain::algorithm::KeyAlgorithm;
 use certwright_domain::ca::{OcspResponderKind, RevocationSettings};
@@ -32,7 +32,7 @@ async fn id(app: &TestApp, ca: &str, version: u32, serial: &Serial, hash: &[u8])
 
 async fn ask(app: &TestApp, ca: &str, serial: &Serial) -> Result<Arc<OcspAnswer>, OcspError> {
     let id = id(app, ca, 1, serial, SHA256).await;
-    app.app.ocsp(&to(ca), None, &request(&[id], None)).await.map(|given| given.answer)
+    app.app.ocsp(&to(ca), None, &request(&[id], None)).await.map(|given| given.answer).map_err(OcspRefusal::report)
 }
 
 async fn status(app: &TestApp, ca: &str, serial: &Serial) -> CertStatus {
@@ -132,7 +132,7 @@ async fn who_does_not_answer_says_unauthorized() {
     let serial = issued(&app, "issuing").await;
     let id = id(&app, "issuing", 1, &serial, SHA256).await;
     let bytes = request(&[id], None);
-    let refused = async |ca: &str, version| app.app.ocsp(&to(ca), version, &bytes).await.unwrap_err();
+    let refused = async |ca: &str, version| app.app.ocsp(&to(ca), version, &bytes).await.unwrap_err().report();
     assert_eq!(refused("root", None).await, OcspError::Unauthorized);
     assert_eq!(refused("nobody", None).await, OcspError::Unauthorized);
     assert_eq!(refused("issuing", Some(2)).await, OcspError::Unauthorized);
@@ -147,7 +147,7 @@ async fn who_does_not_answer_says_unauthorized() {
     let off = RevocationSettings { ocsp_enabled: false, ..RevocationSettings::default() };
     change(&app, "issuing", UpdateCa { revocation: Some(off), ..UpdateCa::default() }).await;
     assert_eq!(refused("issuing", None).await, OcspError::Unauthorized);
-    assert_eq!(app.app.ocsp(&to("issuing"), None, &[0x30, 0]).await.unwrap_err(), OcspError::MalformedRequest);
+    assert_eq!(app.app.ocsp(&to("issuing"), None, &[0x30, 0]).await.unwrap_err().report(), OcspError::MalformedRequest);
     assert_eq!(responders(&app).await, 1);
 }
 
@@ -355,7 +355,7 @@ async fn a_deleted_cas_responder_goes_with_it() {
     app.clock.advance(Span::from_days(40));
     app.app.run_jobs().await.unwrap();
     app.app.run_jobs().await.unwrap();
-    let refused = app.app.ocsp(&to(ca.as_str()), None, &request(&[id], None)).await;
+    let refused = app.app.ocsp(&to(ca.as_str()), None, &request(&[id], None)).await.map_err(OcspRefusal::report);
     assert_eq!(refused.unwrap_err(), OcspError::Unauthorized);
     let mut read = app.store.read().await.unwrap();
     assert_eq!(read.ocsp_responder(&ca, 1).await.unwrap(), None);
@@ -369,7 +369,10 @@ async fn a_database_that_is_away_is_try_later() {
     let serial = issued(&app, "issuing").await;
     let id = id(&app, "issuing", 1, &serial, SHA256).await;
     app.store.close().await;
-    assert_eq!(app.app.ocsp(&to("issuing"), None, &request(&[id], None)).await.unwrap_err(), OcspError::TryLater);
+    assert_eq!(
+        app.app.ocsp(&to("issuing"), None, &request(&[id], None)).await.unwrap_err().report(),
+        OcspError::TryLater
+    );
 }
 
 async fn hold(app: &TestApp, serial: &Serial) -> OcspHold {
