@@ -4,7 +4,7 @@ use certwright_domain::crl::{CrlCounters, CrlKind, CrlScope, CrlSeries, Place, R
 use certwright_domain::id::CaId;
 use certwright_domain::revocation::{CrlEntry, EntryKind, Revocation, RevocationReason};
 use certwright_domain::serial::Serial;
-use certwright_store::Queries;
+use certwright_store::{Error, Queries};
 
 fn entry(place: u16, number: u8) -> RevokedSerial {
     let [high, low] = place.to_be_bytes();
@@ -113,6 +113,24 @@ async fn every_change_is_counted_and_found() {
     assert_eq!(tx.revocations_since(&ca.id, 1, 1).await.unwrap(), [entry(3, 3)]);
     assert_eq!(tx.revocations_since(&ca.id, 3, 10).await.unwrap(), []);
     tx.commit().await.unwrap();
+}
+
+#[tokio::test]
+async fn thousands_of_entries_are_one_change() {
+    let store = fresh().await;
+    let (ca, _) = with_ca(&store).await;
+    let many: Vec<_> = (0..2_300_u16).map(|number| entry(number, 1)).collect();
+    let mut tx = store.begin("t").await.unwrap();
+    tx.note_revocations(&ca.id, &many, now()).await.unwrap();
+    assert_eq!(tx.crl_counters(&ca.id).await.unwrap().change, 1);
+    assert_eq!(tx.revocations_since(&ca.id, 0, 3_000).await.unwrap().len(), many.len());
+    assert_eq!(tx.revocations_since(&ca.id, 1, 3_000).await.unwrap(), []);
+    tx.commit().await.unwrap();
+    // A CA that nobody counts for.
+    let nobody = CaId::parse("ca_01JD8XK4M2W7Z3T5V9YQ6B1C0D").unwrap();
+    let mut tx = store.begin("t").await.unwrap();
+    let refused = tx.note_revocations(&nobody, &[entry(1, 1)], now()).await.unwrap_err();
+    assert!(matches!(refused, Error::Corrupt { table: "crl_counters", .. }), "{refused:?}");
 }
 
 #[tokio::test]
