@@ -46,6 +46,11 @@ impl Paces {
     fn of(&self, party: String) -> Arc<Mutex<Pace>> {
         self.0.get_with(party, Arc::default)
     }
+
+    /// Of a party that has spent something, as far as it is remembered.
+    fn known(&self, party: &str) -> Option<Arc<Mutex<Pace>>> {
+        self.0.get(party)
+    }
 }
 
 /// What was spent; dropped without [`Spent::keep`], it is given back.
@@ -94,15 +99,20 @@ impl App {
 
     /// May the account ask for another proof of this name, after those that failed?
     pub(super) fn may_try_again(&self, account: &str, name: &str) -> Result<(), AcmeError> {
-        let limit = self.inner.settings.acme.limits.failures_per_name;
+        let Some(rate) = self.inner.settings.acme.limits.failures_per_name else { return Ok(()) };
+        // Names of which no proof has failed, nearly all, leave nothing behind.
+        let Some(pace) = self.inner.acme.paces.known(&format!("failure {account} {name}")) else { return Ok(()) };
         let text = "Too many proofs of this name have failed in an hour; mend what the last one names first.";
         // Asked and given back at once.
-        self.spend(limit, format!("failure {account} {name}"), text).map(drop)
+        self.spend_of(rate, pace, text).map(drop)
     }
 
     fn spend(&self, limit: Option<Rate>, party: String, text: &str) -> Result<Spent, AcmeError> {
         let Some(rate) = limit else { return Ok(Spent(None)) };
-        let pace = self.inner.acme.paces.of(party);
+        self.spend_of(rate, self.inner.acme.paces.of(party), text)
+    }
+
+    fn spend_of(&self, rate: Rate, pace: Arc<Mutex<Pace>>, text: &str) -> Result<Spent, AcmeError> {
         let mut now = pace.lock().unwrap_or_else(PoisonError::into_inner);
         match rate.take(*now, self.now()) {
             Ok(after) => {
