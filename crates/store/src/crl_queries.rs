@@ -1,6 +1,6 @@
 //! The statements about revocation lists.
 
-use crate::{CrlHealth, Error, Page, PageRequest};
+use crate::{CrlHealth, Error, Page, PageRequest, Revoking};
 use async_trait::async_trait;
 use certwright_domain::crl::{Crl, CrlCounters, CrlScope, CrlSeries, Place, RevokedSerial, Shards};
 use certwright_domain::id::{CaId, CrlId};
@@ -63,6 +63,9 @@ const fn nibble(digit: u8) -> u8 {
 /// What revocation lists carry.
 #[async_trait]
 pub trait RevocationQueries: Send {
+    /// Marks a certificate as revoked, with its entry, its audit event and its event for webhooks, in one turn.
+    /// [`crate::Error::Stale`]: the mark is not `before` any more, and nothing of this transaction can be committed.
+    async fn revoke(&mut self, revoking: &Revoking) -> Result<()>;
     /// Writes entries of a CA, new ones or over those that are there, raises its counter of changes and has the lists that
     /// carry them made anew. Every revocation, release and change of a reason comes here, in its own transaction.
     async fn note_revocations(&mut self, ca_id: &CaId, entries: &[RevokedSerial], now: Timestamp) -> Result<()>;

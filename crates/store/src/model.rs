@@ -3,14 +3,16 @@
 use certwright_domain::algorithm::KeyAlgorithm;
 use certwright_domain::audit::AuditEvent;
 use certwright_domain::ca::{CaState, CaType};
-use certwright_domain::event::EventKind;
+use certwright_domain::crl::RevokedSerial;
+use certwright_domain::event::{Event, EventKind};
 use certwright_domain::id::{
-    AcmeAccountId, AcmeAuthorizationId, AcmeDirectoryId, AcmeOrderId, CaId, IntentId, VaultId,
+    AcmeAccountId, AcmeAuthorizationId, AcmeDirectoryId, AcmeOrderId, CaId, IntentId, IssuedId, VaultId,
 };
 use certwright_domain::issued::{IssuedCertificate, IssuedKind, IssuedStatus};
 use certwright_domain::key::{KeyState, SealedBlob};
 use certwright_domain::managed::{CertificateKind, CertificateState};
 use certwright_domain::name::ResourceName;
+use certwright_domain::revocation::Revocation;
 use certwright_domain::serial::{Serial, Sha256};
 use certwright_domain::time::Timestamp;
 
@@ -166,6 +168,23 @@ pub struct Recording {
     pub epoch: i64,
     /// The ACME order that ends with this certificate.
     pub ending: Option<OrderEnding>,
+}
+
+/// A certificate to be marked as revoked, with all that goes with it. See [`crate::RevocationQueries::revoke`].
+#[derive(Debug, Clone)]
+pub struct Revoking {
+    /// Its row.
+    pub issued: IssuedId,
+    /// Its CA.
+    pub ca: CaId,
+    /// How it was marked when this was decided.
+    pub before: Option<Revocation>,
+    /// The entry for the lists; its revocation is the mark.
+    pub entry: RevokedSerial,
+    /// The audit event; the lists are due when it was made.
+    pub audit: AuditEvent,
+    /// The event for webhooks.
+    pub event: Event,
 }
 
 /// An ACME order that ends with a certificate, if it and what it rests on are still as they were judged: otherwise the recording

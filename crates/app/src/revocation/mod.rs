@@ -8,9 +8,10 @@ mod ca;
 use crate::audit::Target;
 use crate::change::{by_id, once_more_if_stale};
 use crate::{App, Call, Error, Permission};
+use certwright_domain::audit::AuditEvent;
 use certwright_domain::ca::{Ca, CaVersion};
 use certwright_domain::crl::RevokedSerial;
-use certwright_domain::event::EventKind;
+use certwright_domain::event::{Event, EventKind};
 use certwright_domain::id::CaId;
 use certwright_domain::issued::{IssuedCertificate, IssuedKind};
 use certwright_domain::managed::ManagedCertificate;
@@ -19,7 +20,7 @@ use certwright_domain::revocation::{Revocation, RevocationReason, RevocationVerd
 use certwright_domain::serial::Serial;
 use certwright_domain::violation::Invalid;
 use certwright_pki::read_certificates;
-use certwright_store::{CaFilter, PageRequest, Queries};
+use certwright_store::{CaFilter, PageRequest, Queries, Revoking};
 use std::collections::BTreeMap;
 
 /// Most certificates with one key that are revoked in one call.
@@ -86,31 +87,76 @@ impl App {
                 ),
             ));
         }
-        let compromise = revoke.reason == RevocationReason::KeyCompromise;
-        // Read before the transaction, which writes only if the row is as it was: writers do not wait for it.
+        // Read before anything is written, which happens only if the row is as it was: writers do not wait for it.
         let mut read = self.inner.store.glance().await?;
-        let row = self.find_target(&mut *read, call, target).await?;
+        let (row, called) = find_target(self, &mut *read, call, target).await?;
+        let managed = async { self.inner.store.glance().await?.certificate_of(&row.id).await };
+        let (may, managed) =
+            tokio::join!(self.may_issued(&mut *read, call, Permission::IssuedRevoke, &row, &called), managed);
+        may?;
+        let managed = managed?;
         if row.kind == IssuedKind::Ca {
             return Err(points_to_the_ca(&mut *read, &row).await?);
         }
-        let mut managed = Some((row.id.clone(), read.certificate_of(&row.id).await?));
+        if revoke.reason == RevocationReason::KeyCompromise {
+            drop(read);
+            return self.revoke_compromised(call, row, managed, revoke).await;
+        }
+        let judged = self.judge(&mut *read, &row, revoke.reason).await?;
         drop(read);
-        // Only what shares a key is searched for.
-        let (store, name) = (&self.inner.store, "issued-certificate.revoke");
-        let mut tx = if compromise { store.begin(name).await? } else { store.begin_keyed(name).await? };
+        let Some((before, after)) = judged else { return Ok(Revoked { unchanged: true, ..split(vec![row], vec![]) }) };
+        let row = IssuedCertificate { revocation: Some(after), ..row };
+        if !call.dry_run {
+            let (audit, event) = self.told(call, &row, before, managed);
+            let (issued, ca) = (row.id.clone(), row.ca_id.clone());
+            self.mark_revoked(Revoking { issued, ca, before, entry: entry(&row, after, false), audit, event }).await?;
+        }
+        Ok(split(vec![row], vec![]))
+    }
+
+    /// Marks a certificate. What has to happen afterwards happens even if the caller goes away: the mark may be stored all the same.
+    async fn mark_revoked(&self, revoking: Revoking) -> Result<(), Error> {
+        let app = self.clone();
+        let marking = tokio::spawn(async move {
+            let serial = revoking.entry.serial.clone();
+            let marked = async {
+                let mut tx = app.inner.store.begin_keyed("issued-certificate.revoke").await?;
+                tx.revoke(&revoking).await?;
+                tx.commit().await
+            };
+            let marked = marked.await;
+            // After a failure it may be stored as well.
+            app.forget_ocsp(Some(&serial));
+            app.after_revocation(None);
+            marked
+        });
+        match marking.await {
+            Ok(marked) => Ok(marked?),
+            Err(error) => Err(Error::Internal(format!("a revocation was not finished: {error}"))),
+        }
+    }
+
+    /// Revokes because of a compromise: the key is blocked on every node, and what carries it is revoked too, or told.
+    async fn revoke_compromised(
+        &self,
+        call: &Call,
+        row: IssuedCertificate,
+        managed: Option<(ManagedCertificate, u32)>,
+        revoke: Revoke,
+    ) -> Result<Revoked, Error> {
+        let mut tx = self.inner.store.begin("issued-certificate.revoke").await?;
         // What blocks a key is a change of configuration: every node must know before it signs again. First in the
         // transaction, as every raising of the epoch.
-        let epoch = if compromise { Some(tx.bump_epoch().await?) } else { None };
+        let epoch = tx.bump_epoch().await?;
         let now = self.now();
-        let mut siblings = Vec::new();
-        if compromise {
-            siblings = tx.issued_with_key(&row.spki_sha256, now, MAX_SIBLINGS.saturating_add(1)).await?;
-            siblings.retain(|sibling| sibling.id != row.id && !is_compromised(sibling));
-            siblings = self.may_revoke_all(&mut *tx, call, siblings, revoke.siblings).await?;
-        }
+        let mut siblings = tx.issued_with_key(&row.spki_sha256, now, MAX_SIBLINGS.saturating_add(1)).await?;
+        siblings.retain(|sibling| sibling.id != row.id && !is_compromised(sibling));
+        siblings = self.may_revoke_all(&mut *tx, call, siblings, revoke.siblings).await?;
         if siblings.len() > usize::try_from(MAX_SIBLINGS).unwrap_or(usize::MAX) {
             return Err(too_many_siblings(&row));
         }
+        let mut managed = Some((row.id.clone(), managed));
+        let spki = row.spki_sha256;
         let mut chosen = vec![row];
         if revoke.siblings {
             chosen.append(&mut siblings);
@@ -131,9 +177,7 @@ impl App {
         for (row, before) in &changed {
             tx.change_revocation(&row.id, before.as_ref(), row.revocation.as_ref()).await?;
         }
-        if let (Some(epoch), Some((row, _))) = (epoch, changed.first()) {
-            tx.block_key(&row.spki_sha256, epoch, now).await?;
-        }
+        tx.block_key(&spki, epoch, now).await?;
         for (ca_id, entries) in &entries {
             tx.note_revocations(ca_id, entries, now).await?;
         }
@@ -142,14 +186,16 @@ impl App {
                 Some((_, known)) => known,
                 None => tx.certificate_of(&row.id).await?,
             };
-            self.tell(call, &mut *tx, row, *before, managed).await?;
+            let (audit, event) = self.told(call, row, *before, managed);
+            tx.insert_audit(&audit).await?;
+            tx.insert_event(&event).await?;
         }
         match call.dry_run {
             true => tx.rollback().await?,
             false => {
                 tx.commit().await?;
                 changed.iter().for_each(|(row, _)| self.forget_ocsp(Some(&row.serial)));
-                self.after_revocation(epoch);
+                self.after_revocation(Some(epoch));
             }
         }
         Ok(split(chosen, siblings))
@@ -179,7 +225,10 @@ impl App {
         tx.note_revocations(&row.ca_id, &[entry(&row, before, true)], self.now()).await?;
         row.revocation = None;
         let managed = tx.certificate_of(&row.id).await?;
-        self.tell_release(call, &mut *tx, &row, managed).await?;
+        let what = ("issued-certificate.release", EventKind::CertificateReleased);
+        let (audit, event) = self.told_of_row(call, &row, managed, what, &[]);
+        tx.insert_audit(&audit).await?;
+        tx.insert_event(&event).await?;
         match call.dry_run {
             true => tx.rollback().await?,
             false => {
@@ -252,42 +301,30 @@ impl App {
         self.inner.crls.wake();
     }
 
-    /// The audit event and the event of a revocation: about the managed certificate, where the row is a version of one.
-    async fn tell(
+    /// The audit event and the event of a revocation.
+    fn told(
         &self,
         call: &Call,
-        queries: &mut dyn Queries,
         row: &IssuedCertificate,
         before: Option<Revocation>,
         managed: Option<(ManagedCertificate, u32)>,
-    ) -> Result<(), Error> {
+    ) -> (AuditEvent, Event) {
         let reason = row.revocation.map_or("", |revocation| revocation.reason.as_str());
         let mut details = vec![("reason", reason)];
         details.extend(before.as_ref().map(|before| ("before", before.reason.as_str())));
         let what = ("issued-certificate.revoke", EventKind::CertificateRevoked);
-        self.tell_of_row(call, queries, row, managed, what, &details).await
+        self.told_of_row(call, row, managed, what, &details)
     }
 
-    async fn tell_release(
+    /// The audit event, and the event: about the managed certificate, where the row is a version of one.
+    fn told_of_row(
         &self,
         call: &Call,
-        queries: &mut dyn Queries,
-        row: &IssuedCertificate,
-        managed: Option<(ManagedCertificate, u32)>,
-    ) -> Result<(), Error> {
-        let what = ("issued-certificate.release", EventKind::CertificateReleased);
-        self.tell_of_row(call, queries, row, managed, what, &[]).await
-    }
-
-    async fn tell_of_row(
-        &self,
-        call: &Call,
-        queries: &mut dyn Queries,
         row: &IssuedCertificate,
         managed: Option<(ManagedCertificate, u32)>,
         (action, kind): (&'static str, EventKind),
         more: &[(&str, &str)],
-    ) -> Result<(), Error> {
+    ) -> (AuditEvent, Event) {
         let (serial, fingerprint) = (row.serial.to_string(), row.fingerprint.to_string());
         let mut details = more.to_vec();
         details.extend([
@@ -296,14 +333,14 @@ impl App {
             ("subject", row.subject.as_str()),
         ]);
         let target = Target { kind: "issued-certificate", id: &serial, name: &row.common_name };
-        queries.insert_audit(&self.inner.audit(call, action, target, &details)).await?;
+        let audit = self.inner.audit(call, action, target, &details);
         let Some((certificate, number)) = managed else {
-            return Ok(queries.insert_event(&self.inner.event(call, kind, target, &details)).await?);
+            return (audit, self.inner.event(call, kind, target, &details));
         };
         let number = number.to_string();
         details.extend([("version", number.as_str()), ("serial", serial.as_str())]);
         let target = Target { kind: "certificate", id: certificate.id.as_str(), name: certificate.name.as_str() };
-        Ok(queries.insert_event(&self.inner.event(call, kind, target, &details)).await?)
+        (audit, self.inner.event(call, kind, target, &details))
     }
 }
 

@@ -49,17 +49,22 @@ pub(super) struct Together {
     pub(super) end: &'static str,
 }
 pub(super) const TOGETHER: Together = Together { begin: "", first: "WITH made AS (", between: ") ", end: "" };
-/// The same within a transaction.
-pub(super) const BESIDE: Together = TOGETHER;
-/// How a counter is raised and used in one turn: what stands before the one and between the two, and the table `counted`
-/// that has the counter as it is then.
-pub(super) struct Counted {
-    pub(super) first: &'static str,
-    pub(super) between: &'static str,
-    pub(super) table: &'static str,
+/// The counter of a CA's changes as the part `counted` of the same turn leaves it (see [`begin_part`]).
+pub(super) const COUNTED: &str = "counted";
+/// Begins a part of a turn: one of several statements that run together, in an order that is nobody's business.
+pub(super) fn begin_part(statement: &mut QueryBuilder<Driver>, is_first: bool, name: &'static str) {
+    statement.push(if is_first { "WITH " } else { "), " }).push(name).push(" AS (");
 }
-pub(super) const COUNTED: Counted =
-    Counted { first: "WITH counted AS (", between: " RETURNING ca_id, change) ", table: "counted" };
+/// Ends a turn of parts; the rows that those return which are named.
+pub(super) fn end_parts(statement: &mut QueryBuilder<Driver>, returning: &[&'static str]) {
+    statement.push(") ");
+    for (place, name) in returning.iter().enumerate() {
+        statement.push(if place == 0 { "" } else { " UNION ALL " }).push("SELECT what FROM ").push(*name);
+    }
+    if returning.is_empty() {
+        statement.push("SELECT '' AS what WHERE 1 = 0");
+    }
+}
 /// The authorizations of an order `o`: `e`, with `value` and `key` (their place).
 pub(super) const EACH_PROOF: &str =
     "json_array_elements_text(CAST(o.authorizations AS json)) WITH ORDINALITY AS e (value, key)";

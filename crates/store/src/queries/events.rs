@@ -1,7 +1,7 @@
 //! Events: the outbox.
 
-use super::super::{BESIDE, Together};
 use super::page::{id_after, one_more};
+use super::parts::{Parts, told};
 use super::{Driver, Reading, Result, Row, Session, clamp, name_page, sql};
 use crate::{EventFilter, EventQueries, Page, PageRequest, cursor, documents};
 use async_trait::async_trait;
@@ -10,6 +10,8 @@ use certwright_domain::id::{DeliveryId, EventId};
 use sqlx::QueryBuilder;
 
 const LIST: &str = "events";
+/// The part that stores deliveries.
+pub(super) const OWED: &str = "owed";
 
 macro_rules! select_event {
     ($rest:literal) => {
@@ -31,10 +33,11 @@ fn read_event(row: &Row) -> Result<Event> {
     })
 }
 
-/// Pushes the insert of an event.
-fn push_event(statement: &mut QueryBuilder<Driver>, event: &Event) {
-    statement.push("INSERT INTO events (id, kind, at, subject_kind, subject_id, subject_name, request_id, details) ");
-    statement.push_values([event], |mut row, event| {
+/// A part: the insert of events.
+pub(super) fn push_events(parts: &mut Parts, events: &[&Event]) {
+    let told = parts.part("told");
+    told.push("INSERT INTO events (id, kind, at, subject_kind, subject_id, subject_name, request_id, details) ");
+    told.push_values(events, |mut row, event| {
         row.push_bind(event.id.as_str().to_owned())
             .push_bind(event.kind.as_str())
             .push_bind(event.at.unix_ms())
@@ -46,31 +49,34 @@ fn push_event(statement: &mut QueryBuilder<Driver>, event: &Event) {
     });
 }
 
-/// Pushes the insert of a delivery to each webhook that wants the event; gives a row for each.
-fn push_deliveries(statement: &mut QueryBuilder<Driver>, event: &Event) {
-    statement.push(
+/// A part: the insert of a delivery of each event to each webhook that wants it; a row `owed` for each.
+pub(super) fn push_deliveries(parts: &mut Parts, events: &[&Event]) {
+    let owed = parts.part(OWED);
+    owed.push(
         "INSERT INTO webhook_deliveries \
-         (webhook_id, id, event_id, created_at, state, attempts, next_attempt_at, revision) SELECT id, ",
+         (webhook_id, id, event_id, created_at, state, attempts, next_attempt_at, revision) \
+         SELECT w.id, v.column1, v.column2, v.column3, 'PENDING', 0, v.column3, 1 FROM webhooks AS w, (",
     );
-    statement.push_bind(DeliveryId::of(&event.id).as_str().to_owned()).push(", ");
-    statement.push_bind(event.id.as_str().to_owned()).push(", ").push_bind(event.at.unix_ms());
-    statement.push(", 'PENDING', 0, ").push_bind(event.at.unix_ms());
-    statement.push(", 1 FROM webhooks WHERE enabled = 1 AND (kinds = '' OR kinds LIKE ");
-    statement.push_bind(format!("%,{},%", event.kind)).push(") RETURNING id");
+    owed.push_values(events, |mut row, event| {
+        row.push_bind(DeliveryId::of(&event.id).as_str().to_owned())
+            .push_bind(event.id.as_str().to_owned())
+            .push_bind(event.at.unix_ms())
+            .push_bind(format!("%,{},%", event.kind));
+    });
+    owed.push(") AS v WHERE w.enabled = 1 AND (w.kinds = '' OR w.kinds LIKE v.column4) RETURNING 'owed' AS what");
 }
 
 #[async_trait]
 impl EventQueries for Session {
     async fn insert_event(&mut self, event: &Event) -> Result<()> {
+        let mut parts = Parts::default();
+        push_events(&mut parts, &[event]);
         let is_test = event.kind == EventKind::WebhookTest;
-        let Together { first, between, .. } = BESIDE;
-        let mut statement = QueryBuilder::<Driver>::new(if is_test { "" } else { first });
-        push_event(&mut statement, event);
         if !is_test {
-            statement.push(between);
-            push_deliveries(&mut statement, event);
+            push_deliveries(&mut parts, &[event]);
         }
-        if !self.written(statement).await?.is_empty() {
+        let rows = self.written(parts.returning(if is_test { &[] } else { &[OWED] })).await?;
+        if told(&rows, OWED)? > 0 {
             self.owes_deliveries();
         }
         Ok(())

@@ -22,6 +22,7 @@ pub(crate) mod migrate;
 pub(crate) mod nonces;
 pub(crate) mod ocsp;
 mod page;
+mod parts;
 mod profiles;
 mod publications;
 mod reading;

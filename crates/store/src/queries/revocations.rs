@@ -1,19 +1,25 @@
 //! What revocation lists carry.
 
-use super::super::{COUNTED, Counted, LISTED};
-use super::{Driver, Error, Reading, Result, Row, Session, sql};
-use crate::{ListedEntries, RevocationQueries};
+use super::super::{COUNTED, LISTED};
+use super::events::{OWED, push_deliveries, push_events};
+use super::parts::{Parts, told};
+use super::{Error, Reading, Result, Row, Session, sql};
+use crate::{ListedEntries, RevocationQueries, Revoking};
 use async_trait::async_trait;
 use certwright_domain::crl::{Place, RevokedSerial};
 use certwright_domain::id::CaId;
 use certwright_domain::serial::Serial;
 use certwright_domain::time::Timestamp;
-use sqlx::{QueryBuilder, Row as _};
+use sqlx::Row as _;
 
 /// Rows of one statement; each binds six values, and SQLite takes 32,766.
 const BATCH: usize = 1000;
 /// More entries than this: all lists of the CA are made anew, instead of a statement for each.
 const FEW: usize = 8;
+/// The part that stores entries.
+const NOTED: &str = "noted";
+/// The part that marks a certificate.
+const MARKED: &str = "marked";
 
 macro_rules! select_revocation {
     ($rest:literal) => {
@@ -31,24 +37,22 @@ fn read_revocation(row: &Row) -> Result<RevokedSerial> {
     })
 }
 
-/// Stores a batch of entries under the number of the change; gives a row for each. The first batch of a change counts it.
-fn note_statement(ca_id: &CaId, batch: &[RevokedSerial], is_first: bool) -> QueryBuilder<Driver> {
-    let Counted { first, between, table } = COUNTED;
-    let mut statement = QueryBuilder::<Driver>::new(if is_first { first } else { "" });
+/// Parts: store a batch of entries under the number of the change, a row `noted` for each. The first batch of a change counts it.
+fn push_note(parts: &mut Parts, ca_id: &CaId, batch: &[RevokedSerial], is_first: bool) {
     if is_first {
         // The row of the counters is held until the transaction ends: changes are numbered in the order of their commits, and
         // whoever reads the counter and the entries in one snapshot knows just what it has seen.
-        statement
-            .push("UPDATE crl_counters SET change = change + 1 WHERE ca_id = ")
-            .push_bind(ca_id.as_str().to_owned());
-        statement.push(between);
+        let counted = parts.part("counted");
+        counted.push("UPDATE crl_counters SET change = change + 1 WHERE ca_id = ").push_bind(ca_id.as_str().to_owned());
+        counted.push(" RETURNING ca_id, change");
     }
-    statement.push(
+    let noted = parts.part(NOTED);
+    noted.push(
         "INSERT INTO revocations (ca_id, change, place, serial, expires_at, revoked_at, revocation_reason, released) \
          SELECT counted.ca_id, counted.change, v.* FROM ",
     );
-    statement.push(if is_first { table } else { "crl_counters AS counted" }).push(", (");
-    statement.push_values(batch, |mut row, entry| {
+    noted.push(if is_first { COUNTED } else { "crl_counters AS counted" }).push(", (");
+    noted.push_values(batch, |mut row, entry| {
         row.push_bind(i64::from(Place::of(&entry.serial).number()))
             .push_bind(entry.serial.as_bytes().to_vec())
             .push_bind(entry.expires_at.map(Timestamp::unix_ms))
@@ -56,44 +60,87 @@ fn note_statement(ca_id: &CaId, batch: &[RevokedSerial], is_first: bool) -> Quer
             .push_bind(entry.revocation.reason.as_str())
             .push_bind(i64::from(entry.released));
     });
-    statement.push(") AS v WHERE counted.ca_id = ").push_bind(ca_id.as_str().to_owned());
-    statement.push(
+    noted.push(") AS v WHERE counted.ca_id = ").push_bind(ca_id.as_str().to_owned());
+    noted.push(
         " ON CONFLICT (ca_id, place, serial) DO UPDATE SET expires_at = excluded.expires_at, \
          revoked_at = excluded.revoked_at, revocation_reason = excluded.revocation_reason, \
-         released = excluded.released, change = excluded.change RETURNING change",
+         released = excluded.released, change = excluded.change RETURNING 'noted' AS what",
     );
-    statement
+}
+
+/// A part: the lists that carry these entries are due.
+fn push_due(parts: &mut Parts, ca_id: &CaId, entries: &[RevokedSerial], now: Timestamp) {
+    let due = parts.part("due");
+    due.push("UPDATE crl_series SET due_at = ").push_bind(now.unix_ms());
+    due.push(" WHERE ca_id = ").push_bind(ca_id.as_str().to_owned());
+    due.push(" AND due_at IS NOT NULL AND due_at > ").push_bind(now.unix_ms());
+    if entries.len() <= FEW {
+        due.push(" AND (1 = 0");
+        for entry in entries {
+            let place = i64::from(Place::of(&entry.serial).number());
+            due.push(" OR shard = (").push_bind(place).push(" * shards) / 65536");
+        }
+        due.push(")");
+    }
+}
+
+/// Were as many entries stored as there were? The counters of a CA are made with it.
+fn check_noted(rows: &[Row], entries: usize, ca_id: &CaId) -> Result<()> {
+    let (table, column) = ("crl_counters", "ca_id");
+    match told(rows, NOTED)? < entries {
+        true => Err(Error::Corrupt { table, column, row: ca_id.as_str().to_owned() }),
+        false => Ok(()),
+    }
+}
+
+/// A part: marks the certificate, if it is marked still as it was when this was decided; a row `marked` if it was.
+fn push_mark(parts: &mut Parts, revoking: &Revoking) {
+    let (before, after) = (revoking.before.as_ref(), &revoking.entry.revocation);
+    let mark = parts.part(MARKED);
+    mark.push("UPDATE issued_certificates SET revoked_at = ").push_bind(after.at.unix_ms());
+    mark.push(", revocation_reason = ").push_bind(after.reason.as_str());
+    mark.push(" WHERE id = ").push_bind(revoking.issued.as_str().to_owned());
+    match before {
+        None => mark.push(" AND revoked_at IS NULL"),
+        Some(before) => {
+            mark.push(" AND revoked_at = ").push_bind(before.at.unix_ms());
+            mark.push(" AND revocation_reason = ").push_bind(before.reason.as_str())
+        }
+    };
+    mark.push(" RETURNING 'marked' AS what");
 }
 
 #[async_trait]
 impl RevocationQueries for Session {
+    async fn revoke(&mut self, revoking: &Revoking) -> Result<()> {
+        let (entries, events) = (std::slice::from_ref(&revoking.entry), [&revoking.event]);
+        let mut parts = Parts::default();
+        push_mark(&mut parts, revoking);
+        push_note(&mut parts, &revoking.ca, entries, true);
+        push_due(&mut parts, &revoking.ca, entries, revoking.audit.at);
+        push_events(&mut parts, &events);
+        push_deliveries(&mut parts, &events);
+        let rows = self.written(parts.returning(&[MARKED, NOTED, OWED])).await?;
+        if told(&rows, MARKED)? == 0 {
+            return Err(self.spoil(Error::Stale { what: "issued_certificates" }));
+        }
+        check_noted(&rows, entries.len(), &revoking.ca)?;
+        if told(&rows, OWED)? > 0 {
+            self.owes_deliveries();
+        }
+        self.owes_audit(revoking.audit.clone());
+        Ok(())
+    }
+
     async fn note_revocations(&mut self, ca_id: &CaId, entries: &[RevokedSerial], now: Timestamp) -> Result<()> {
         for (number, batch) in entries.chunks(BATCH).enumerate() {
-            let rows = self.written(note_statement(ca_id, batch, number == 0)).await?;
-            if rows.len() < batch.len() {
-                let (table, column) = ("crl_counters", "ca_id");
-                return Err(Error::Corrupt { table, column, row: ca_id.as_str().to_owned() });
+            let mut parts = Parts::default();
+            push_note(&mut parts, ca_id, batch, number == 0);
+            if number == 0 {
+                push_due(&mut parts, ca_id, entries, now);
             }
-        }
-        if entries.len() > FEW {
-            return self
-                .execute(
-                    sql("UPDATE crl_series SET due_at = $2 WHERE ca_id = $1 AND due_at IS NOT NULL AND due_at > $2")
-                        .bind(ca_id.as_str())
-                        .bind(now.unix_ms()),
-                )
-                .await
-                .map(drop);
-        }
-        for entry in entries {
-            self.execute(
-                sql("UPDATE crl_series SET due_at = $2 WHERE ca_id = $1 AND due_at IS NOT NULL AND due_at > $2 \
-                     AND shard = ($3 * shards) / 65536")
-                .bind(ca_id.as_str())
-                .bind(now.unix_ms())
-                .bind(i64::from(Place::of(&entry.serial).number())),
-            )
-            .await?;
+            let rows = self.written(parts.returning(&[NOTED])).await?;
+            check_noted(&rows, batch.len(), ca_id)?;
         }
         Ok(())
     }

@@ -132,6 +132,11 @@ impl Session {
         outcome
     }
 
+    /// Nothing that was written before `error` may be committed.
+    pub(super) fn spoil(&mut self, error: Error) -> Error {
+        self.spoiled.get_or_insert(error).clone()
+    }
+
     /// Runs one of the batched inserts, which speak in our errors.
     pub(super) async fn bulk(&mut self, work: impl AsyncFnOnce(&mut Connection) -> Result<()>) -> Result<()> {
         self.refuse_a_glance()?;
@@ -142,7 +147,7 @@ impl Session {
         })
         .await?;
         match failure {
-            Some(error) => Err(self.spoiled.get_or_insert(error).clone()),
+            Some(error) => Err(self.spoil(error)),
             None => Ok(()),
         }
     }

@@ -57,16 +57,14 @@ pub(super) struct Together {
 }
 pub(super) const TOGETHER: Together =
     Together { begin: "PRAGMA synchronous = FULL; BEGIN IMMEDIATE; ", first: "", between: "; ", end: "; COMMIT" };
-/// The same within a transaction.
-pub(super) const BESIDE: Together = Together { begin: "", first: "", between: "; ", end: "" };
-/// How a counter is raised and used in one turn: what stands before the one and between the two, and the table `counted`
-/// that has the counter as it is then.
-pub(super) struct Counted {
-    pub(super) first: &'static str,
-    pub(super) between: &'static str,
-    pub(super) table: &'static str,
+/// The counter of a CA's changes as an earlier part of the same turn leaves it (see [`begin_part`]).
+pub(super) const COUNTED: &str = "crl_counters AS counted";
+/// Begins a part of a turn: one of several statements that run together, one after the other.
+pub(super) fn begin_part(statement: &mut QueryBuilder<Driver>, is_first: bool, _name: &'static str) {
+    statement.push(if is_first { "" } else { "; " });
 }
-pub(super) const COUNTED: Counted = Counted { first: "", between: "; ", table: "crl_counters AS counted" };
+/// Ends a turn of parts: what they return comes by itself.
+pub(super) fn end_parts(_statement: &mut QueryBuilder<Driver>, _returning: &[&'static str]) {}
 /// The authorizations of an order `o`: `e`, with `value` and `key` (their place).
 pub(super) const EACH_PROOF: &str = "json_each(o.authorizations) e";
 /// Begins a read transaction: one snapshot.

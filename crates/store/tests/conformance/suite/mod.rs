@@ -19,6 +19,7 @@ mod profiles;
 mod publications;
 mod recorder;
 mod revocations;
+mod revoking;
 mod search;
 mod shipping;
 mod system;
