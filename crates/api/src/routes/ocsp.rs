@@ -225,7 +225,9 @@ pub(crate) fn answered(app: &App, outcome: Result<OcspGiven, OcspRefusal>, route
             set(&mut response, CACHE_CONTROL, &cache_control(answer.next_update, app.now()))?;
             set(&mut response, LAST_MODIFIED, &http_date(answer.this_update))?;
             set(&mut response, EXPIRES, &http_date(answer.next_update))?;
-            set(&mut response, ETAG, &tag(&answer.digest))?;
+            if let Some(digest) = &answer.digest {
+                set(&mut response, ETAG, &tag(digest))?;
+            }
             if let Some(hold) = hold {
                 response.extensions_mut().insert(Given { answer, hold, route });
             }

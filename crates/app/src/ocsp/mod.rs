@@ -72,8 +72,8 @@ impl OcspSettings {
 pub struct OcspAnswer {
     /// DER OCSPResponse.
     pub der: Bytes,
-    /// SHA-256 of it.
-    pub digest: Sha256,
+    /// SHA-256 of it, where others may keep it.
+    pub digest: Option<Sha256>,
     /// thisUpdate.
     pub this_update: Timestamp,
     /// nextUpdate.
@@ -285,7 +285,7 @@ impl App {
             // Whatever is wrong with the signer, it is opened anew before it signs again.
             self.inner.ocsp.responders.invalidate(&responder.place);
         })?;
-        let digest = crate::sha256(&[&der]);
+        let digest = cacheable.then(|| crate::sha256(&[&der]));
         Ok(Arc::new(OcspAnswer { der: der.into(), digest, this_update, next_update, cacheable }))
     }
 
