@@ -202,11 +202,10 @@ impl App {
             key_authorization: &key_authorization,
             allowed: directory.settings.allowed_private_ranges(),
         };
-        let mut outcome = self.inner.validator.validate(&check).await;
-        if outcome.is_ok() {
-            outcome = self.heed_caa(authorization, account, directory).await;
-        }
-        Some(Attempt { method: challenge.method, node, outcome })
+        // At once: most proofs are there, and then both are needed.
+        let (proof, heeded) =
+            tokio::join!(self.inner.validator.validate(&check), self.heed_caa(authorization, account, directory));
+        Some(Attempt { method: challenge.method, node, outcome: proof.and(heeded) })
     }
 
     /// CAA records, where the directory heeds them (RFC 8659, RFC 8657).
