@@ -108,14 +108,14 @@ pub(crate) async fn verify(
 }
 
 /// Verifies a request of an account that begins with reading something, and reads it while the nonce is taken: they are turns
-/// of different connections. What was read comes out only when the nonce was good.
+/// of different connections. `read` gets the payload, and changes nothing that lasts. What was read comes out only when the nonce was good.
 pub(crate) async fn verify_and_read<T>(
     door: &Door,
     name: &str,
     path: &str,
     parts: &Parts,
     body: &Bytes,
-    read: impl AsyncFnOnce(&AcmeCall) -> Result<T, AcmeError>,
+    read: impl AsyncFnOnce(&AcmeCall, &[u8]) -> Result<T, AcmeError>,
 ) -> Result<(AcmeCall, Vec<u8>, Result<T, AcmeError>), AcmeError> {
     let signed = signature(door, name, path, parts, body, Signer::Account).await?;
     if let Err(ended) = signed.refuse_ended() {
@@ -124,7 +124,7 @@ pub(crate) async fn verify_and_read<T>(
     }
     let Signed { verified, nonce } = signed;
     let (call, payload) = verified.call()?;
-    let (taken, found) = tokio::join!(door.app().use_acme_nonce(&nonce), read(&call));
+    let (taken, found) = tokio::join!(door.app().use_acme_nonce(&nonce), read(&call, &payload));
     taken?;
     Ok((call, payload, found))
 }

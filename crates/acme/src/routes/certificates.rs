@@ -44,7 +44,7 @@ fn absent() -> AcmeError {
 }
 
 async fn chain(door: &Door, name: &str, id: &str, number: usize, path: &str, parts: &Parts, body: &Bytes) -> Answer {
-    let read = async |call: &AcmeCall| door.app().acme_certificate(call, id).await;
+    let read = async |call: &AcmeCall, _: &[u8]| door.app().acme_certificate(call, id).await;
     let (_, payload, found) = guard::verify_and_read(door, name, path, parts, body, read).await?;
     Payload::none(&payload)?;
     let found = found?;

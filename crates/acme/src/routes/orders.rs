@@ -2,7 +2,7 @@
 
 use crate::Door;
 use crate::answer::{Answer, json_body, set};
-use crate::guard::{self, Signer};
+use crate::guard;
 use crate::payload::Payload;
 use crate::render;
 use axum::body::{Body, Bytes};
@@ -17,9 +17,12 @@ use certwright_domain::acme::OrderState;
 pub(crate) const SOON: &str = "1";
 
 pub(crate) async fn new_order(State(door): State<Door>, Path(name): Path<String>, parts: Parts, body: Bytes) -> Answer {
-    let verified = guard::verify(&door, &name, "new-order", &parts, &body, Signer::Account).await?;
-    let (call, payload) = verified.call()?;
-    let view = door.app().new_acme_order(&call, read_new(&payload)?).await?;
+    let prepare = async |call: &AcmeCall, payload: &[u8]| {
+        let new = read_new(payload)?;
+        door.app().prepare_acme_order(call, new).await
+    };
+    let (.., prepared) = guard::verify_and_read(&door, &name, "new-order", &parts, &body, prepare).await?;
+    let view = door.app().place_acme_order(prepared?).await?;
     Ok(answer(&door, &name, StatusCode::CREATED, &view))
 }
 
@@ -41,7 +44,7 @@ pub(crate) async fn order(
     body: Bytes,
 ) -> Answer {
     let path = format!("order/{id}");
-    let read = async |call: &AcmeCall| door.app().acme_order(call, &id).await;
+    let read = async |call: &AcmeCall, _: &[u8]| door.app().acme_order(call, &id).await;
     let (_, payload, found) = guard::verify_and_read(&door, &name, &path, &parts, &body, read).await?;
     Payload::none(&payload)?;
     Ok(answer(&door, &name, StatusCode::OK, &found?))
@@ -54,7 +57,7 @@ pub(crate) async fn finalize(
     body: Bytes,
 ) -> Answer {
     let path = format!("order/{id}/finalize");
-    let read = async |call: &AcmeCall| door.app().acme_order(call, &id).await;
+    let read = async |call: &AcmeCall, _: &[u8]| door.app().acme_order(call, &id).await;
     let (call, payload, found) = guard::verify_and_read(&door, &name, &path, &parts, &body, read).await?;
     let csr = Payload::parse(&payload)?.bytes("csr")?;
     let view = door.app().finalize_acme_order(&call, found?, &csr).await?;

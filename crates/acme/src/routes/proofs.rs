@@ -39,7 +39,7 @@ pub(crate) async fn authorization(
     body: Bytes,
 ) -> Answer {
     let path = format!("authorization/{id}");
-    let read = async |call: &AcmeCall| door.app().acme_authorization(call, &id).await;
+    let read = async |call: &AcmeCall, _: &[u8]| door.app().acme_authorization(call, &id).await;
     let (call, payload, found) = guard::verify_and_read(&door, &name, &path, &parts, &body, read).await?;
     let authorization = match payload.is_empty() {
         true => found?,
@@ -68,7 +68,7 @@ pub(crate) async fn challenge(
 ) -> Answer {
     let path = format!("challenge/{id}/{method}");
     let method = Method::parse(&method).map_err(|_| no_challenge());
-    let read = async |call: &AcmeCall| match &method {
+    let read = async |call: &AcmeCall, _: &[u8]| match &method {
         Ok(method) => door.app().acme_challenge(call, &id, *method).await,
         Err(_) => Err(no_challenge()),
     };

@@ -147,7 +147,9 @@ impl World {
         let (account, _) = app.app.new_acme_account(&door, &key, NewAccount::default()).await.unwrap();
         let call = AcmeCall { door, account: account.into() };
         let identifiers = vec![("dns".to_owned(), "acme.example.com".to_owned())];
-        let order = app.app.new_acme_order(&call, NewOrder { identifiers, ..NewOrder::default() }).await.unwrap();
+        let new = NewOrder { identifiers, ..NewOrder::default() };
+        let prepared = app.app.prepare_acme_order(&call, new).await.unwrap();
+        let order = app.app.place_acme_order(prepared).await.unwrap();
         let wish = json!({"name": "key", "directory": format!("{side}-directory")});
         let key = app.post("/v1/acme-eab-keys", wish).await.is(201).json();
         let key = key["id"].as_str().unwrap().to_owned();

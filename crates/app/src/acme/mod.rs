@@ -25,6 +25,7 @@ mod view;
 pub use admin::{AcmeOrderDetail, NewEabKey};
 pub use directories::NewAcmeDirectory;
 pub use limits::AcmeLimits;
+pub use orders::PreparedOrder;
 pub use problem::{AcmeError, Problem, ProblemKind, Subproblem};
 pub use renewal::RenewalInfo;
 pub use validator::{CaaCheck, ChallengeCheck, Validator};

@@ -26,9 +26,18 @@ pub(super) const ORDER_LIFETIME: Span = Span::from_days(7);
 /// Longest text of an identifier that is looked at.
 const MAX_TEXT: usize = 300;
 
+/// An order that nothing speaks against, with its authorizations. Dropped, it is as if nobody had asked.
+pub struct PreparedOrder {
+    order: Order,
+    /// True: it is new.
+    authorizations: Vec<(Authorization, bool)>,
+    spent: Option<Spent>,
+}
+
 impl App {
-    /// Makes an order. What would be refused when it is finalized is refused now, with one subproblem for each name.
-    pub async fn new_acme_order(&self, call: &AcmeCall, new: NewOrder) -> Result<OrderView, AcmeError> {
+    /// An order that can be placed; nothing is stored yet. What would be refused when it is finalized is refused now, with one
+    /// subproblem for each name.
+    pub async fn prepare_acme_order(&self, call: &AcmeCall, new: NewOrder) -> Result<PreparedOrder, AcmeError> {
         let identifiers = identifiers(&new.identifiers)?;
         let profile = self.order_profile(call, new.profile.as_deref())?;
         self.judge_names(call, &identifiers)?;
@@ -74,6 +83,13 @@ impl App {
             created_at: now,
             revision: 1,
         };
+        Ok(PreparedOrder { order, authorizations, spent })
+    }
+
+    /// Makes an order.
+    pub async fn place_acme_order(&self, prepared: PreparedOrder) -> Result<OrderView, AcmeError> {
+        let PreparedOrder { order, authorizations, spent } = prepared;
+        let made: Vec<&Authorization> = authorizations.iter().filter(|(_, new)| *new).map(|(it, _)| it).collect();
         self.inner.store.place_acme_order("acme.new-order", &order, &made).await?;
         spent.into_iter().for_each(Spent::keep);
         let authorizations = authorizations.into_iter().map(|(authorization, _)| authorization).collect();

@@ -112,7 +112,7 @@ async fn account(app: &TestApp) -> AcmeCall {
 async fn ordered(app: &App, call: &AcmeCall, name: &str) -> BTreeSet<String> {
     let kind = if name.parse::<std::net::IpAddr>().is_ok() { "ip" } else { "dns" };
     let identifiers = vec![(kind.to_owned(), name.to_owned())];
-    match app.new_acme_order(call, NewOrder { identifiers, ..NewOrder::default() }).await {
+    match app.prepare_acme_order(call, NewOrder { identifiers, ..NewOrder::default() }).await {
         Err(AcmeError::Problem(problem)) if problem.subproblems.is_empty() => [problem.detail].into(),
         Err(AcmeError::Problem(problem)) => problem.subproblems.into_iter().map(|one| one.detail).collect(),
         Err(other) => panic!("{other:?}"),
