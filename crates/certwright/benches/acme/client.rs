@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
@@ -30,12 +30,29 @@ pub(crate) struct Client {
     kid: String,
     nonce: String,
     directory: Value,
+    /// Of all its orders: what each step took.
+    pub(crate) steps: Steps,
 }
+
+/// Steps of an order, with the time that answers took; the last one is what the client did meanwhile.
+pub(crate) type Steps = [(&'static str, Duration); 8];
+pub(crate) const STEPS: Steps = [
+    ("newOrder", Duration::ZERO),
+    ("authorization", Duration::ZERO),
+    ("challenge", Duration::ZERO),
+    ("poll", Duration::ZERO),
+    ("finalize", Duration::ZERO),
+    ("order", Duration::ZERO),
+    ("certificate", Duration::ZERO),
+    ("the client itself", Duration::ZERO),
+];
 
 struct Connection {
     stream: TlsStream<TcpStream>,
     host: String,
     buffer: Vec<u8>,
+    /// For answers, so far.
+    waited: Duration,
 }
 
 struct Answer {
@@ -56,7 +73,7 @@ impl Client {
         stream.set_nodelay(true)?;
         let stream = server.connector()?.connect("localhost".try_into()?, stream).await?;
         let host = format!("localhost:{}", server.port);
-        let mut connection = Connection { stream, host, buffer: vec![0; 64 << 10] };
+        let mut connection = Connection { stream, host, buffer: vec![0; 64 << 10], waited: Duration::ZERO };
         let directory = connection.exchange("GET", &server.directory, None).await?.json()?;
         let key = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).ok().context("no key")?;
         let point = key.public_key().as_ref().get(1..).unwrap_or_default();
@@ -64,7 +81,8 @@ impl Client {
         let jwk = json!({"crv": "P-256", "kty": "EC", "x": b64(x), "y": b64(y)});
         let thumbprint = b64(digest(&SHA256, jwk.to_string().as_bytes()));
         let (kid, nonce) = (String::new(), String::new());
-        let mut client = Self { world, connection, key, jwk, thumbprint, kid, nonce, directory };
+        let steps = STEPS;
+        let mut client = Self { world, connection, key, jwk, thumbprint, kid, nonce, directory, steps };
         let url = client.entry("newNonce")?;
         let answer = client.connection.exchange("HEAD", &url, None).await?;
         client.nonce = answer.nonce.context("no nonce")?;
@@ -81,36 +99,58 @@ impl Client {
     /// newOrder, authorization, challenge, poll, finalize, certificate.
     pub(crate) async fn order(&mut self) -> Result<()> {
         static NUMBER: AtomicU64 = AtomicU64::new(0);
+        let since = Instant::now();
+        let waited = self.waited();
         let name = format!("n{}.bench.example", NUMBER.fetch_add(1, Ordering::Relaxed));
         let url = self.entry("newOrder")?;
-        let made = self.post(&url, Some(json!({"identifiers": [{"type": "dns", "value": name}]}))).await?;
+        let made = self.step(0, &url, Some(json!({"identifiers": [{"type": "dns", "value": name}]}))).await?;
         let order_url = made.location.clone().context("no order")?;
         let order = made.json()?;
         let authorization_url =
             order.pointer("/authorizations/0").and_then(Value::as_str).context("no authorization")?.to_owned();
-        let authorization = self.post(&authorization_url, None).await?.json()?;
+        let authorization = self.step(1, &authorization_url, None).await?.json()?;
         let challenges = authorization.get("challenges").and_then(Value::as_array).context("no challenges")?;
         let http = challenges.iter().find(|challenge| challenge.get("type") == Some(&json!("http-01")));
         let http = http.context("no http-01")?;
         let token = text(http, "token")?;
         self.world.show(&token, format!("{token}.{}", self.thumbprint));
-        self.post(&text(http, "url")?, Some(json!({}))).await?;
-        self.poll(&authorization_url, "valid").await?;
+        self.step(2, &text(http, "url")?, Some(json!({}))).await?;
+        self.poll(3, &authorization_url, "valid").await?;
         let pem = csr::pem(&name)?;
         let body: String = pem.lines().filter(|line| !line.starts_with('-')).collect();
         let der = STANDARD.decode(body)?;
-        self.post(&text(&order, "finalize")?, Some(json!({"csr": b64(der)}))).await?;
-        let done = self.poll(&order_url, "valid").await?;
-        let certificate = self.post(&text(&done, "certificate")?, None).await?;
+        self.step(4, &text(&order, "finalize")?, Some(json!({"csr": b64(der)}))).await?;
+        let done = self.poll(5, &order_url, "valid").await?;
+        let certificate = self.step(6, &text(&done, "certificate")?, None).await?;
         ensure!(certificate.body.starts_with(b"-----BEGIN CERTIFICATE"), "no certificate");
         self.world.hide(&token);
+        let meanwhile = since.elapsed().saturating_sub(self.waited().saturating_sub(waited));
+        self.add(7, meanwhile);
         Ok(())
     }
 
+    /// A request whose answer's time is noted.
+    async fn step(&mut self, step: usize, url: &str, payload: Option<Value>) -> Result<Answer> {
+        let before = self.connection.waited;
+        let answer = self.post(url, payload).await?;
+        self.add(step, self.connection.waited.saturating_sub(before));
+        Ok(answer)
+    }
+
+    fn add(&mut self, step: usize, took: Duration) {
+        if let Some((_, sum)) = self.steps.get_mut(step) {
+            *sum = sum.saturating_add(took);
+        }
+    }
+
+    fn waited(&self) -> Duration {
+        self.connection.waited
+    }
+
     /// Without the pauses that a polite client makes: both servers are asked alike.
-    async fn poll(&mut self, url: &str, wanted: &str) -> Result<Value> {
+    async fn poll(&mut self, step: usize, url: &str, wanted: &str) -> Result<Value> {
         for attempt in 0..POLLS {
-            let found = self.post(url, None).await?.json()?;
+            let found = self.step(step, url, None).await?.json()?;
             match found.get("status").and_then(Value::as_str) {
                 Some(status) if status == wanted => return Ok(found),
                 Some("pending" | "processing") => {}
@@ -155,6 +195,13 @@ fn text(value: &Value, name: &str) -> Result<String> {
 
 impl Connection {
     async fn exchange(&mut self, method: &str, url: &str, body: Option<&str>) -> Result<Answer> {
+        let since = Instant::now();
+        let answer = self.exchange_now(method, url, body).await;
+        self.waited = self.waited.saturating_add(since.elapsed());
+        answer
+    }
+
+    async fn exchange_now(&mut self, method: &str, url: &str, body: Option<&str>) -> Result<Answer> {
         let path = url.splitn(4, '/').nth(3).context("no path")?;
         let body = body.unwrap_or_default();
         let request = format!(

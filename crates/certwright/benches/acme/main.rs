@@ -16,8 +16,8 @@ use anyhow::{Context, Result};
 use clap::Parser;
 use client::Client;
 use servers::Server;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 use world::World;
@@ -59,11 +59,16 @@ async fn run(options: &Options) -> Result<()> {
     println!("| clients | {} |", names.join(" | "));
     println!("|---{}|", "|---".repeat(names.len()));
     let mut rows: Vec<Vec<f64>> = CLIENTS.iter().map(|_| Vec::new()).collect();
+    let mut steps = Vec::new();
     for kind in kinds {
         for (row, clients) in rows.iter_mut().zip(CLIENTS) {
             // A new one for each cell: what a cell cuts off must not be in the way of the next.
             let server = Arc::new(Server::start(kind, &world).await?);
-            row.push(orders_per_second(&server, &world, clients, options.seconds).await?);
+            let (rate, taken) = orders_per_second(&server, &world, clients, options.seconds).await?;
+            row.push(rate);
+            if clients == 1 {
+                steps.push(taken);
+            }
             Arc::into_inner(server).context("a client is left")?.stop()?;
         }
     }
@@ -71,12 +76,26 @@ async fn run(options: &Options) -> Result<()> {
         let cells: Vec<String> = row.iter().map(|cell| format!("{cell:.0}/s")).collect();
         println!("| {clients} | {} |", cells.join(" | "));
     }
+    println!("\nMilliseconds of an order, one client:\n");
+    println!("| step | {} |", names.join(" | "));
+    println!("|---{}|", "|---".repeat(names.len()));
+    for (step, (name, _)) in client::STEPS.iter().enumerate() {
+        let cells: Vec<String> = steps.iter().filter_map(|of| of.get(step)).map(|ms| format!("{ms:.2}")).collect();
+        println!("| {name} | {} |", cells.join(" | "));
+    }
     Ok(())
 }
 
-async fn orders_per_second(server: &Arc<Server>, world: &Arc<World>, clients: usize, seconds: f64) -> Result<f64> {
+/// Orders a second, and the milliseconds of each step of an order of the first client.
+async fn orders_per_second(
+    server: &Arc<Server>,
+    world: &Arc<World>,
+    clients: usize,
+    seconds: f64,
+) -> Result<(f64, Vec<f64>)> {
     let done = Arc::new(AtomicU64::new(0));
-    let mut tasks = start(server, world, clients, &done, u64::MAX);
+    let steps = Arc::new(Mutex::new((client::STEPS, 0_u32)));
+    let mut tasks = start(server, world, clients, &done, u64::MAX, &steps);
     tokio::time::sleep(Duration::from_secs(1)).await;
     let (before, since) = (done.load(Ordering::Relaxed), Instant::now());
     tokio::select! {
@@ -86,7 +105,9 @@ async fn orders_per_second(server: &Arc<Server>, world: &Arc<World>, clients: us
     let orders = done.load(Ordering::Relaxed).saturating_sub(before);
     let taken = since.elapsed().as_secs_f64();
     tasks.shutdown().await;
-    Ok(orders as f64 / taken)
+    let (steps, done) = *steps.lock().unwrap_or_else(PoisonError::into_inner);
+    let each = |took: Duration| took.as_secs_f64() * 1000.0 / f64::from(done.max(1));
+    Ok((orders as f64 / taken, steps.iter().map(|(_, took)| each(*took)).collect()))
 }
 
 fn start(
@@ -95,15 +116,22 @@ fn start(
     clients: usize,
     done: &Arc<AtomicU64>,
     most: u64,
+    steps: &Arc<Mutex<(client::Steps, u32)>>,
 ) -> JoinSet<Result<()>> {
     let mut tasks = JoinSet::new();
-    for _ in 0..clients {
+    for number in 0..clients {
         let (server, world, done) = (Arc::clone(server), Arc::clone(world), Arc::clone(done));
+        let steps = (number == 0).then(|| Arc::clone(steps));
         tasks.spawn(async move {
             let mut client = Client::register(&server, world).await?;
+            let mut orders = 0_u32;
             while done.load(Ordering::Relaxed) < most {
                 client.order().await?;
                 done.fetch_add(1, Ordering::Relaxed);
+                orders = orders.saturating_add(1);
+                if let Some(steps) = &steps {
+                    *steps.lock().unwrap_or_else(PoisonError::into_inner) = (client.steps, orders);
+                }
             }
             Ok(())
         });
@@ -114,11 +142,12 @@ fn start(
 async fn memory(world: &Arc<World>, orders: u64) -> Result<()> {
     let server = Arc::new(Server::start(servers::Kind::Sqlite, world).await?);
     let done = Arc::new(AtomicU64::new(0));
+    let steps = Arc::new(Mutex::new((client::STEPS, 0)));
     println!("| orders | resident memory |");
     println!("|---|---|");
     let tenth = orders.checked_div(10).unwrap_or(1).max(1);
     for part in 1..=10 {
-        let mut tasks = start(&server, world, 16, &done, tenth.saturating_mul(part));
+        let mut tasks = start(&server, world, 16, &done, tenth.saturating_mul(part), &steps);
         while let Some(ended) = tasks.join_next().await {
             ended??;
         }
