@@ -16,6 +16,7 @@ use certwright_pki::ocsp::{CertStatus, read_ocsp_response};
 use certwright_pki::{check_issued_by, read_certificate, verify_signature};
 use certwright_testkit::ocsp::{SHA1, SHA256, cert_id, issuer_parts, request};
 use std::sync::Arc;
+use std::task::Poll;
 
 /// A CertID of a certificate under the CA's version.
 async fn id(app: &TestApp, ca: &str, version: u32, serial: &Serial, hash: &[u8]) -> Vec<u8> {
@@ -95,6 +96,38 @@ async fn good_revoked_and_unknown() {
         // A revoked CA still says what it knows.
         assert_eq!(status(&app, "issuing", &one).await, CertStatus::Good);
     }
+}
+
+/// Whoever asks for a revocation may go away while it is written: it is written all the same, and answers know of it at once.
+#[tokio::test]
+async fn a_revocation_whose_caller_went_away_is_known_to_answers() {
+    let app = TestApp::sqlite().await;
+    house(&app).await;
+    for patience in (0..24).map(|power| 1 << power) {
+        let serial = issued(&app, "issuing").await;
+        assert_eq!(status(&app, "issuing", &serial).await, CertStatus::Good);
+        // The writer is taken, so a revocation can be on its way and no further.
+        let held = app.store.begin("held").await.unwrap();
+        let (call, reference) = (call(), serial.to_string());
+        let mut revoking = Box::pin(app.revoke(&call, &reference, RevocationReason::Superseded));
+        for _ in 0..patience {
+            let is_ready =
+                std::future::poll_fn(|context| Poll::Ready(revoking.as_mut().poll(context).is_ready())).await;
+            assert!(!is_ready, "nobody can write");
+            tokio::task::yield_now().await;
+        }
+        drop(revoking);
+        held.rollback().await.unwrap();
+        // Behind it in the queue for the writer.
+        issued(&app, "issuing").await;
+        let row = app.app.issued_certificate(&call, &reference).await.unwrap();
+        match (row.revocation, status(&app, "issuing", &serial).await) {
+            (None, CertStatus::Good) => {}
+            (Some(_), CertStatus::Revoked(_)) => return,
+            other => panic!("{other:?}"),
+        }
+    }
+    panic!("no revocation came as far as the writer");
 }
 
 #[tokio::test]
