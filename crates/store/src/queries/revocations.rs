@@ -14,7 +14,7 @@ use sqlx::Row as _;
 
 /// Rows of one statement; each binds six values, and SQLite takes 32,766.
 const BATCH: usize = 1000;
-/// More entries than this: all lists of the CA are made anew, instead of a statement for each.
+/// More entries than this: all lists of the CA are made anew, instead of those that carry one of them.
 const FEW: usize = 8;
 /// The part that stores entries.
 const NOTED: &str = "noted";
