@@ -3,7 +3,7 @@
 #[path = "../../../app/tests/common/proofs.rs"]
 mod proofs;
 
-use crate::signing::{CountingKeys, Signatures};
+use crate::signing::{CountingKeys, Signatures, Troubles};
 use axum::Router;
 use axum::body::{Body, Bytes, HttpBody};
 use axum::http::{HeaderMap, Method, Request, StatusCode};
@@ -45,6 +45,8 @@ pub(crate) struct TestApp {
     pub(crate) token: String,
     /// How often a key of the store has signed.
     pub(crate) signatures: Signatures,
+    /// What goes wrong with signers.
+    pub(crate) troubles: Troubles,
     router: Router,
     plain: PlainDoor,
     _folder: TempDir,
@@ -124,11 +126,13 @@ impl TestApp {
         store.migrate().await.unwrap();
         let source = RootKeySource::File { path: folder.path().join("root.key"), create: true };
         let (proofs, signatures) = (Arc::new(KnownProofs::default()), Signatures::default());
+        let troubles = Troubles::default();
         let app = App::new(Dependencies {
             store,
             keys: Arc::new(CountingKeys {
                 inner: SoftwareKeyStore::open(&source).unwrap(),
                 signatures: Arc::clone(&signatures),
+                troubles: Arc::clone(&troubles),
             }),
             clock: clock.clone(),
             entropy: Arc::new(SeededEntropy::new(7)),
@@ -160,7 +164,19 @@ impl TestApp {
         let beside = axum::Router::new().route("/acme/{directory}/directory", axum::routing::get(async || "beside"));
         let router = router_beside(app.clone(), settings.clone(), beside).unwrap();
         let plain = plain_door(app.clone(), settings, Router::new()).unwrap();
-        Self { app, clock, faults, proofs, token, signatures, router, plain, _folder: folder, _postgres: postgres }
+        Self {
+            app,
+            clock,
+            faults,
+            proofs,
+            token,
+            signatures,
+            troubles,
+            router,
+            plain,
+            _folder: folder,
+            _postgres: postgres,
+        }
     }
 
     /// A request with the administrator's token.

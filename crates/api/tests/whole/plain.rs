@@ -2,6 +2,7 @@
 
 use crate::common::{Reply, TestApp};
 use crate::ocsp::{GOOD, answer, id, post, says};
+use crate::signing::Trouble;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use certwright_domain::time::Span;
@@ -141,4 +142,26 @@ async fn without_room_nothing_is_signed() {
     let reply = post(&app, "/pki/root/1/ocsp", vec![0x30, 0]).await;
     assert_eq!(reply.header("retry-after"), "1");
     reply.problem(503, "overloaded");
+}
+
+#[tokio::test]
+async fn a_signer_that_falls_over_or_never_ends_is_told_of_as_by_the_router() {
+    let app = TestApp::with(|settings| settings.request_timeout = std::time::Duration::from_secs(3)).await;
+    let (id, _) = asked(&app).await;
+    let body = request(std::slice::from_ref(&id), Some(&[7; 16]));
+    let ask = || {
+        let ask = app.ask("POST", "/pki/root/1/ocsp").authorization(None);
+        ask.header("content-type", "application/ocsp-request").header("x-request-id", "mine").body(body.clone())
+    };
+    assert!(says(&answer(ask().plain().send().await), &id, GOOD));
+    for (trouble, status, code) in [(Trouble::Panics, 500, "internal"), (Trouble::Hangs, 503, "timeout")] {
+        *app.troubles.lock().unwrap() = Some(trouble);
+        let (plain, routed) = tokio::join!(ask().plain().send(), ask().send());
+        assert_eq!(headers(&plain), headers(&routed), "{trouble:?}");
+        assert_eq!(plain.header("x-request-id"), "mine");
+        let (plain, routed) = (plain.problem(status, code), routed.problem(status, code));
+        assert_eq!(plain, routed);
+    }
+    *app.troubles.lock().unwrap() = None;
+    assert!(says(&answer(ask().plain().send().await), &id, GOOD), "the next one is answered");
 }

@@ -1,4 +1,4 @@
-//! A key store that counts what is signed.
+//! A key store that counts what is signed, and whose signers fall over or never end where a test wants it.
 
 use async_trait::async_trait;
 use certwright_domain::algorithm::{KeyAlgorithm, SignatureAlgorithm};
@@ -6,21 +6,34 @@ use certwright_domain::id::VaultId;
 use certwright_domain::key::SealedBlob;
 use certwright_domain::secret::SecretBytes;
 use certwright_keystore::{Error, KeyPlace, KeyStore, LeafKey, NewKey, Signer, SoftwareKeyStore, VaultKey};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 
 /// How often something was signed.
 pub(crate) type Signatures = Arc<AtomicU32>;
 
 /// The software key store, and a count.
+/// What goes wrong with whoever is to sign.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Trouble {
+    /// It falls over.
+    Panics,
+    /// It never ends.
+    Hangs,
+}
+/// Set by the test.
+pub(crate) type Troubles = Arc<Mutex<Option<Trouble>>>;
+
 pub(crate) struct CountingKeys {
     pub(crate) inner: SoftwareKeyStore,
     pub(crate) signatures: Signatures,
+    pub(crate) troubles: Troubles,
 }
 
 struct CountingSigner {
     inner: Arc<dyn Signer>,
     signatures: Signatures,
+    troubles: Troubles,
 }
 
 #[async_trait]
@@ -30,6 +43,12 @@ impl Signer for CountingSigner {
     }
     async fn sign(&self, algorithm: SignatureAlgorithm, message: &[u8]) -> Result<Vec<u8>, Error> {
         self.signatures.fetch_add(1, Ordering::SeqCst);
+        let trouble = *self.troubles.lock().unwrap();
+        match trouble {
+            None => {}
+            Some(Trouble::Panics) => panic!("the signer fell over"),
+            Some(Trouble::Hangs) => std::future::pending().await,
+        }
         self.inner.sign(algorithm, message).await
     }
 }
@@ -68,7 +87,8 @@ impl KeyStore for CountingKeys {
     }
     async fn signer(&self, vault: &VaultKey, place: &KeyPlace, sealed: &SealedBlob) -> Result<Arc<dyn Signer>, Error> {
         let (inner, signatures) = (self.inner.signer(vault, place, sealed).await?, Arc::clone(&self.signatures));
-        Ok(Arc::new(CountingSigner { inner, signatures }))
+        let troubles = Arc::clone(&self.troubles);
+        Ok(Arc::new(CountingSigner { inner, signatures, troubles }))
     }
     async fn export_key(&self, vault: &VaultKey, place: &KeyPlace, sealed: &SealedBlob) -> Result<SecretBytes, Error> {
         self.inner.export_key(vault, place, sealed).await
