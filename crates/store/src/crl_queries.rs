@@ -63,11 +63,13 @@ const fn nibble(digit: u8) -> u8 {
 /// What revocation lists carry.
 #[async_trait]
 pub trait RevocationQueries: Send {
-    /// Marks a certificate as revoked, with its entry, its audit event and its event for webhooks, in one turn.
+    /// Marks a certificate as revoked, with its entry, the lists that are due and its event for webhooks, in one turn; its audit
+    /// event comes with the commit.
     /// [`crate::Error::Stale`]: the mark is not `before` any more, and nothing of this transaction can be committed.
     async fn revoke(&mut self, revoking: &Revoking) -> Result<()>;
     /// Writes entries of a CA, new ones or over those that are there, raises its counter of changes and has the lists that
-    /// carry them made anew. Every revocation, release and change of a reason comes here, in its own transaction.
+    /// carry them made anew, in the transaction of the change. What is no plain revocation ([`Self::revoke`]) comes here: several certificates at once,
+    /// releases, versions of CAs, uploaded lists.
     async fn note_revocations(&mut self, ca_id: &CaId, entries: &[RevokedSerial], now: Timestamp) -> Result<()>;
     /// What full lists carry ([`RevokedSerial::on_full_list`]) of the places `from` to `to`, in no order. `previous`:
     /// thisUpdate of the list before.

@@ -12,7 +12,6 @@ use std::sync::{Arc, Mutex};
 /// How often something was signed.
 pub(crate) type Signatures = Arc<AtomicU32>;
 
-/// The software key store, and a count.
 /// What goes wrong with whoever is to sign.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Trouble {
@@ -24,6 +23,7 @@ pub(crate) enum Trouble {
 /// Set by the test.
 pub(crate) type Troubles = Arc<Mutex<Option<Trouble>>>;
 
+/// The software key store, with a count and troubles.
 pub(crate) struct CountingKeys {
     pub(crate) inner: SoftwareKeyStore,
     pub(crate) signatures: Signatures,

@@ -22,6 +22,7 @@ use certwright_domain::violation::Invalid;
 use certwright_pki::read_certificates;
 use certwright_store::{CaFilter, PageRequest, Queries, Revoking};
 use std::collections::BTreeMap;
+use tracing::Instrument as _;
 
 /// Most certificates with one key that are revoked in one call.
 const MAX_SIBLINGS: u32 = 1000;
@@ -89,15 +90,11 @@ impl App {
         }
         // Read before anything is written, which happens only if the row is as it was: writers do not wait for it.
         let mut read = self.inner.store.glance().await?;
-        let (row, called) = find_target(self, &mut *read, call, target).await?;
-        let managed = async { self.inner.store.glance().await?.certificate_of(&row.id).await };
-        let (may, managed) =
-            tokio::join!(self.may_issued(&mut *read, call, Permission::IssuedRevoke, &row, &called), managed);
-        may?;
-        let managed = managed?;
+        let row = self.find_target(&mut *read, call, target).await?;
         if row.kind == IssuedKind::Ca {
             return Err(points_to_the_ca(&mut *read, &row).await?);
         }
+        let managed = read.certificate_of(&row.id).await?;
         if revoke.reason == RevocationReason::KeyCompromise {
             drop(read);
             return self.revoke_compromised(call, row, managed, revoke).await;
@@ -117,7 +114,7 @@ impl App {
     /// Marks a certificate. What has to happen afterwards happens even if the caller goes away: the mark may be stored all the same.
     async fn mark_revoked(&self, revoking: Revoking) -> Result<(), Error> {
         let app = self.clone();
-        let marking = tokio::spawn(async move {
+        let marking = async move {
             let serial = revoking.entry.serial.clone();
             let marked = async {
                 let mut tx = app.inner.store.begin_keyed("issued-certificate.revoke").await?;
@@ -129,8 +126,8 @@ impl App {
             app.forget_ocsp(Some(&serial));
             app.after_revocation(None);
             marked
-        });
-        match marking.await {
+        };
+        match tokio::spawn(marking.in_current_span()).await {
             Ok(marked) => Ok(marked?),
             Err(error) => Err(Error::Internal(format!("a revocation was not finished: {error}"))),
         }

@@ -70,6 +70,21 @@ async fn of_two_revocations_at_once_one_is_upgraded_or_refused() {
     }
 }
 
+/// More at once than a node has connections: none of them waits for one while it holds another.
+#[tokio::test]
+async fn many_revocations_at_once_do_not_starve_each_other() {
+    for app in TestApp::on_every_database().await {
+        with_root(&app).await;
+        let mut ids = Vec::new();
+        for number in 0..40 {
+            ids.push(leaf(&app, "root", &format!("n{number}.example.com")).await.id.to_string());
+        }
+        let call = call();
+        let revoked = futures_util::future::join_all(ids.iter().map(|id| app.revoke(&call, id, R::Superseded))).await;
+        assert!(revoked.iter().all(Result::is_ok), "{:?}", revoked.iter().find(|it| it.is_err()));
+    }
+}
+
 #[tokio::test]
 async fn a_compromise_blocks_the_key_and_offers_its_siblings() {
     for app in TestApp::on_every_database().await {

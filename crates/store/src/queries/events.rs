@@ -33,11 +33,11 @@ fn read_event(row: &Row) -> Result<Event> {
     })
 }
 
-/// A part: the insert of events.
-pub(super) fn push_events(parts: &mut Parts, events: &[&Event]) {
+/// A part: the insert of an event.
+pub(super) fn push_event(parts: &mut Parts, event: &Event) {
     let told = parts.part("told");
     told.push("INSERT INTO events (id, kind, at, subject_kind, subject_id, subject_name, request_id, details) ");
-    told.push_values(events, |mut row, event| {
+    told.push_values([event], |mut row, event| {
         row.push_bind(event.id.as_str().to_owned())
             .push_bind(event.kind.as_str())
             .push_bind(event.at.unix_ms())
@@ -49,31 +49,28 @@ pub(super) fn push_events(parts: &mut Parts, events: &[&Event]) {
     });
 }
 
-/// A part: the insert of a delivery of each event to each webhook that wants it; a row `owed` for each.
-pub(super) fn push_deliveries(parts: &mut Parts, events: &[&Event]) {
+/// A part: the insert of a delivery to each webhook that wants the event; a row `owed` for each.
+pub(super) fn push_deliveries(parts: &mut Parts, event: &Event) {
     let owed = parts.part(OWED);
     owed.push(
         "INSERT INTO webhook_deliveries \
-         (webhook_id, id, event_id, created_at, state, attempts, next_attempt_at, revision) \
-         SELECT w.id, v.column1, v.column2, v.column3, 'PENDING', 0, v.column3, 1 FROM webhooks AS w, (",
+         (webhook_id, id, event_id, created_at, state, attempts, next_attempt_at, revision) SELECT id, ",
     );
-    owed.push_values(events, |mut row, event| {
-        row.push_bind(DeliveryId::of(&event.id).as_str().to_owned())
-            .push_bind(event.id.as_str().to_owned())
-            .push_bind(event.at.unix_ms())
-            .push_bind(format!("%,{},%", event.kind));
-    });
-    owed.push(") AS v WHERE w.enabled = 1 AND (w.kinds = '' OR w.kinds LIKE v.column4) RETURNING 'owed' AS what");
+    owed.push_bind(DeliveryId::of(&event.id).as_str().to_owned()).push(", ");
+    owed.push_bind(event.id.as_str().to_owned()).push(", ").push_bind(event.at.unix_ms());
+    owed.push(", 'PENDING', 0, ").push_bind(event.at.unix_ms());
+    owed.push(", 1 FROM webhooks WHERE enabled = 1 AND (kinds = '' OR kinds LIKE ");
+    owed.push_bind(format!("%,{},%", event.kind)).push(") RETURNING 'owed' AS what");
 }
 
 #[async_trait]
 impl EventQueries for Session {
     async fn insert_event(&mut self, event: &Event) -> Result<()> {
         let mut parts = Parts::default();
-        push_events(&mut parts, &[event]);
+        push_event(&mut parts, event);
         let is_test = event.kind == EventKind::WebhookTest;
         if !is_test {
-            push_deliveries(&mut parts, &[event]);
+            push_deliveries(&mut parts, event);
         }
         let rows = self.written(parts.returning(if is_test { &[] } else { &[OWED] })).await?;
         if told(&rows, OWED)? > 0 {

@@ -1,7 +1,7 @@
 //! What revocation lists carry.
 
 use super::super::{COUNTED, LISTED};
-use super::events::{OWED, push_deliveries, push_events};
+use super::events::{OWED, push_deliveries, push_event};
 use super::parts::{Parts, told};
 use super::{Error, Reading, Result, Row, Session, sql};
 use crate::{ListedEntries, RevocationQueries, Revoking};
@@ -113,13 +113,13 @@ fn push_mark(parts: &mut Parts, revoking: &Revoking) {
 #[async_trait]
 impl RevocationQueries for Session {
     async fn revoke(&mut self, revoking: &Revoking) -> Result<()> {
-        let (entries, events) = (std::slice::from_ref(&revoking.entry), [&revoking.event]);
+        let entries = std::slice::from_ref(&revoking.entry);
         let mut parts = Parts::default();
         push_mark(&mut parts, revoking);
         push_note(&mut parts, &revoking.ca, entries, true);
         push_due(&mut parts, &revoking.ca, entries, revoking.audit.at);
-        push_events(&mut parts, &events);
-        push_deliveries(&mut parts, &events);
+        push_event(&mut parts, &revoking.event);
+        push_deliveries(&mut parts, &revoking.event);
         let rows = self.written(parts.returning(&[MARKED, NOTED, OWED])).await?;
         if told(&rows, MARKED)? == 0 {
             return Err(self.spoil(Error::Stale { what: "issued_certificates" }));
