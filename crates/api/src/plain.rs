@@ -17,12 +17,13 @@ use axum::body::{Body, Bytes, HttpBody};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue, IF_NONE_MATCH};
 use axum::http::{Method, Request, Response, StatusCode};
 use axum::response::IntoResponse;
+use certwright_app::may_have_ocsp_nonce;
 use futures_util::FutureExt;
 use http_body::Frame;
 use moka::sync::Cache;
 use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
@@ -83,8 +84,8 @@ where
         let inner = Arc::clone(&self.inner);
         match Way::of(&request) {
             Way::Router => Box::pin(inner.router.clone().oneshot(request)),
-            Way::Get => Box::pin(async move { inner.get(request).await }),
-            Way::Post => Box::pin(async move { inner.post(request).await }),
+            Way::Get => Box::pin(inner.get(request)),
+            Way::Post => Box::pin(inner.post(request)),
         }
     }
 }
@@ -116,7 +117,7 @@ impl Way {
 }
 
 impl Inner {
-    async fn get<B>(&self, request: Request<B>) -> Result<Response<Body>, Infallible>
+    async fn get<B>(self: Arc<Self>, request: Request<B>) -> Result<Response<Body>, Infallible>
     where
         B: HttpBody<Data = Bytes> + Send + 'static,
         B::Error: Into<axum::BoxError> + Send,
@@ -130,7 +131,7 @@ impl Inner {
         Ok(self.keep(key, response))
     }
 
-    async fn post<B>(&self, request: Request<B>) -> Result<Response<Body>, Infallible>
+    async fn post<B>(self: Arc<Self>, request: Request<B>) -> Result<Response<Body>, Infallible>
     where
         B: HttpBody<Data = Bytes> + Send + Unpin + 'static,
         B::Error: Into<axum::BoxError> + Send,
@@ -138,8 +139,10 @@ impl Inner {
         let (parts, mut body) = request.into_parts();
         let first = beginning(&mut body).await;
         let whole = first.as_ref().and_then(|first| first.as_ref().ok()?.data_ref()).filter(|_| body.is_end_stream());
-        // No path has a NUL.
-        let key = whole.map(|whole| [parts.uri.path().as_bytes(), b"\0", whole].concat());
+        // Whoever sends a nonce wants an answer of their own. No path has a NUL.
+        let key = whole
+            .filter(|whole| !may_have_ocsp_nonce(whole))
+            .map(|whole| [parts.uri.path().as_bytes(), b"\0", whole].concat());
         if let Some(response) = key.as_ref().and_then(|key| self.again("POST", key, &parts.headers)) {
             return Ok(response);
         }
@@ -188,7 +191,7 @@ impl Inner {
         let api = &self.api;
         let _room = api.inner.in_flight.try_acquire().ok()?;
         let id = edge::request_id(api, headers);
-        let work = AssertUnwindSafe(asked.answer(&api.inner.app, request)).catch_unwind();
+        let work = pin!(AssertUnwindSafe(asked.answer(&api.inner.app, request)).catch_unwind());
         let mut response = match tokio::time::timeout(api.inner.settings.request_timeout, work).await {
             Ok(Ok(outcome)) => {
                 // A span costs more than all of the rest here, and only a refusal has something to log.

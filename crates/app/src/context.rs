@@ -136,7 +136,8 @@ impl App {
     /// The epoch to work under: the newest known, read from the store when none is.
     pub(crate) async fn working_epoch(&self) -> Result<i64, Error> {
         match self.inner.context.epoch() {
-            0 => self.refresh_epoch().await,
+            // Boxed, as all that is seldom taken on a busy way: a future is as large as the largest of its ways.
+            0 => Box::pin(self.refresh_epoch()).await,
             known => Ok(known),
         }
     }
@@ -147,7 +148,7 @@ impl App {
         if let Some(known) = self.inner.context.issuers.get(ca.as_str()).filter(|known| known.epoch == epoch) {
             return Ok(known);
         }
-        let loaded = Arc::new(self.load_issuer(ca).await?);
+        let loaded = Arc::new(Box::pin(self.load_issuer(ca)).await?);
         self.inner.context.issuers.insert(ca.as_str().to_owned(), Arc::clone(&loaded));
         Ok(loaded)
     }
@@ -159,20 +160,21 @@ impl App {
         if let Some(known) = self.inner.context.profiles.get(name).filter(|known| known.0 == epoch) {
             return Ok(known);
         }
-        let (epoch, profile) = match Profile::built_in(name) {
+        let loaded = Arc::new(match Profile::built_in(name) {
             Some(profile) => (epoch, profile),
-            None => {
-                let mut read = self.inner.store.read().await?;
-                let epoch = read.epoch().await?;
-                let reference = Reference::parse(name).map_err(|invalid| Error::invalid("/profile", invalid))?;
-                let stored = read.profile(&reference).await?.ok_or_else(|| Error::not_found("profile", name))?;
-                self.inner.context.note_epoch(epoch);
-                (epoch, stored.profile)
-            }
-        };
-        let loaded = Arc::new((epoch, profile));
+            None => Box::pin(self.load_profile(name)).await?,
+        });
         self.inner.context.profiles.insert(name.to_owned(), Arc::clone(&loaded));
         Ok(loaded)
+    }
+
+    async fn load_profile(&self, name: &str) -> Result<(i64, Profile), Error> {
+        let mut read = self.inner.store.read().await?;
+        let epoch = read.epoch().await?;
+        let reference = Reference::parse(name).map_err(|invalid| Error::invalid("/profile", invalid))?;
+        let stored = read.profile(&reference).await?.ok_or_else(|| Error::not_found("profile", name))?;
+        self.inner.context.note_epoch(epoch);
+        Ok((epoch, stored.profile))
     }
 
     /// What is known of a public key.
@@ -182,6 +184,10 @@ impl App {
         if let Some(known) = known.as_ref().filter(|known| known.epoch == epoch) {
             return Ok(known.standing(spki));
         }
+        Box::pin(self.load_key_standing(spki, known)).await
+    }
+
+    async fn load_key_standing(&self, spki: &Sha256, known: Option<Arc<KnownKeys>>) -> Result<KeyStanding, Error> {
         let mut read = self.inner.store.read().await?;
         let epoch = read.epoch().await?;
         let of_cas: HashSet<Sha256> = read.ca_public_keys().await?.into_iter().collect();

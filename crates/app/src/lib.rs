@@ -65,7 +65,7 @@ pub use certificates::{
     Brought, Bundle, CertificateRequest, CertificateVersionView, CertificateView, Content, EnsureOutcome, Ensured,
     ImportedCertificate, KeyFile, RenewCertificate, RenewalRequest, UpdateCertificate, WishRequest,
 };
-pub use certwright_pki::ocsp::{MAX_OCSP_REQUEST_BYTES, OcspError};
+pub use certwright_pki::ocsp::{MAX_OCSP_REQUEST_BYTES, OcspError, may_have_ocsp_nonce};
 pub use certwright_pki::{Csr, read_certificate, read_private_key_pem, to_pem, to_pkcs7};
 pub use certwright_store::{
     AuditFilter, CaFilter, CertificateFilter, CrlHealth, EventFilter, IssuedFilter, IssuedSort, KeyFilter, Page,

@@ -172,6 +172,13 @@ pub(crate) fn write_head(out: &mut Vec<u8>, tag: u8, length: usize) {
     }
 }
 
+/// Octets of a whole element whose contents have `length` octets.
+pub(crate) fn size(length: usize) -> usize {
+    let significant = usize::BITS.saturating_sub(length.leading_zeros()).div_ceil(8);
+    let long = if length < 0x80 { 0 } else { usize::try_from(significant).unwrap_or(usize::MAX) };
+    length.saturating_add(2).saturating_add(long)
+}
+
 /// An element with this tag and these contents, given in parts.
 pub(crate) fn element(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
     let length = parts.iter().fold(8_usize, |sum, part| sum.saturating_add(part.len()));
@@ -264,6 +271,7 @@ mod tests {
             let read = reader.next().unwrap().unwrap();
             prop_assert_eq!(read.content, &content[..]);
             prop_assert_eq!(read.raw, &der[..]);
+            prop_assert_eq!(size(content.len()), der.len());
             prop_assert!(reader.next().unwrap().is_none());
         }
 

@@ -105,14 +105,14 @@ impl App {
         let epoch = self.working_epoch().await?;
         if let Some(known) = self.inner.ocsp.authorities.get(reference.as_str()) {
             let fresh = known.window(recheck).contains(now);
-            if known.epoch == epoch && (fresh || self.refresh_epoch().await? == known.epoch) {
+            if known.epoch == epoch && (fresh || Box::pin(self.refresh_epoch()).await? == known.epoch) {
                 if !fresh {
                     known.checked_at.store(now.unix_ms(), Ordering::Release);
                 }
                 return Ok(known);
             }
         }
-        let loaded = Arc::new(self.load_authority(reference, now).await?);
+        let loaded = Arc::new(Box::pin(self.load_authority(reference, now)).await?);
         self.inner.ocsp.authorities.insert(reference.as_str().to_owned(), Arc::clone(&loaded));
         Ok(loaded)
     }
@@ -152,9 +152,19 @@ impl App {
         // Once a CA's certificate has ended, so have all that it issued.
         let version = key.lasting(now).ok_or(OcspRefusal::Known(OcspError::Unauthorized))?;
         let place = (authority.ca.as_str().to_owned(), version);
-        if let Some(slot) = self.trusted_slot(authority, &place, now) {
-            return slot.given();
+        match self.trusted_slot(authority, &place, now) {
+            Some(slot) => slot.given(),
+            None => Box::pin(self.learn_responder(authority, place, now)).await,
         }
+    }
+
+    /// One caller at a time.
+    async fn learn_responder(
+        &self,
+        authority: &Authority,
+        place: (String, u32),
+        now: Timestamp,
+    ) -> Result<(Arc<Responder>, Window), OcspRefusal> {
         let _turn = self.inner.ocsp.turns.turn(authority.ca.as_str()).await;
         if let Some(slot) = self.trusted_slot(authority, &place, now) {
             return slot.given();
@@ -164,11 +174,11 @@ impl App {
             Err(error @ Error::Unavailable { .. }) => return Err(error.into()),
             Err(Error::NotFound { .. }) => Err(OcspError::Unauthorized),
             Err(error @ (Error::Conflict { .. } | Error::Rejected(_))) => {
-                tracing::warn!(ca.id = %authority.ca, version, %error, "nobody can sign OCSP answers");
+                tracing::warn!(ca.id = %authority.ca, version = place.1, %error, "nobody can sign OCSP answers");
                 Err(OcspError::TryLater)
             }
             Err(error) => {
-                tracing::error!(ca.id = %authority.ca, version, %error, "the OCSP responder cannot be opened");
+                tracing::error!(ca.id = %authority.ca, version = place.1, %error, "the OCSP responder cannot be opened");
                 Err(OcspError::InternalError)
             }
         };

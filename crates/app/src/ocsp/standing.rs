@@ -72,17 +72,18 @@ impl App {
     /// What the CA knows of the serial, no older than `recheck` and than the last change on this node.
     pub(super) async fn serial_standing(&self, ca: &CaId, serial: &Serial) -> Result<Seen, Error> {
         let standings = &self.inner.ocsp.standings;
-        let place: Arc<[u8]> = [ca.as_str().as_bytes(), serial.as_bytes()].concat().into();
+        let place = [ca.as_str().as_bytes(), serial.as_bytes()].concat();
         let (now, stripe) = (self.now(), standings.stripe(serial));
         let recheck = self.inner.settings.ocsp.recheck;
-        if let Some(Entry { standing, read_at, stripe: before }) = standings.entries.get(&place)
+        if let Some(Entry { standing, read_at, stripe: before }) = standings.entries.get(&place[..])
             && before == stripe
             && Window::since(read_at, recheck).contains(now)
         {
             return Ok(Seen { standing, stripe, window: Window::since(read_at, recheck) });
         }
-        let standing = self.inner.store.glance().await?.serial_standing(ca, serial).await?;
-        standings.entries.insert(place, Entry { standing, read_at: now, stripe });
+        // Boxed, for the sake of the futures of those that need not look.
+        let standing = Box::pin(async { self.inner.store.glance().await?.serial_standing(ca, serial).await }).await?;
+        standings.entries.insert(place.into(), Entry { standing, read_at: now, stripe });
         Ok(Seen { standing, stripe, window: Window::since(now, recheck) })
     }
 }

@@ -18,7 +18,7 @@ mod response;
 pub use read::{OcspResponse, SingleResponse, read_ocsp_response};
 pub use request::{
     CertId, IdHash, MAX_OCSP_REQUEST_BYTES, MAX_SINGLE_REQUESTS, MalformedRequest, OcspIssuer, OcspRequest,
-    read_ocsp_request,
+    may_have_ocsp_nonce, read_ocsp_request,
 };
 pub use response::{CertStatus, OcspContent, OcspError, OcspResponder, PreparedResponse, SignatureCheck, SingleStatus};
 

@@ -50,7 +50,7 @@ impl OcspResponse<'_> {
     }
 }
 
-/// Reads a successful response. The signature is not verified.
+/// Reads a successful response. The signature is not verified, and `certs` is not looked into.
 ///
 /// # Errors
 /// [`Error::SelfCheck`] for anything that our responders do not write, error responses included.
@@ -59,7 +59,6 @@ pub fn read_ocsp_response(der: &[u8]) -> Result<OcspResponse<'_>, Error> {
 }
 
 fn read(der: &[u8]) -> Result<OcspResponse<'_>, Malformed> {
-    tlv::check(der)?;
     let mut outer = Reader::only(der, tlv::SEQUENCE, "it is not a SEQUENCE")?;
     let status = outer.expect(tag::ENUMERATED, "the status is missing")?;
     if status.content != [0] {
@@ -74,10 +73,11 @@ fn read(der: &[u8]) -> Result<OcspResponse<'_>, Malformed> {
     let basic = bytes.expect(tlv::OCTET_STRING, "the basic response is missing")?.content;
     bytes.end("something follows the basic response")?;
 
-    tlv::check(basic)?;
     let mut basic = Reader::only(basic, tlv::SEQUENCE, "the basic response is not a SEQUENCE")?;
     let data = basic.expect(tlv::SEQUENCE, "the response data is missing")?;
+    tlv::check(data.raw)?;
     let algorithm = basic.expect(tlv::SEQUENCE, "the algorithm is missing")?.raw;
+    tlv::check(algorithm)?;
     let signature = basic.expect(tlv::BIT_STRING, "the signature is missing")?.content;
     let certificates = basic.optional(tag::C0)?.map_or(&[][..], |list| list.raw);
     basic.end("something follows the certificates")?;

@@ -63,6 +63,13 @@ pub struct CertId<'a> {
     pub serial: Option<Serial>,
 }
 
+/// Might these bytes be a request with a nonce? `false` is certain, `true` is not: its OID is somewhere among them. For those
+/// who would rather not read a request.
+pub fn may_have_ocsp_nonce(der: &[u8]) -> bool {
+    // It stands near the end.
+    der.windows(oid::NONCE.len()).rev().any(|window| window == oid::NONCE)
+}
+
 /// Reads a DER OCSPRequest.
 ///
 /// # Errors

@@ -173,14 +173,35 @@ impl PreparedResponse<'_> {
                 .map_err(|_| Error::SelfCheck("the signature was not made by the responder's key".to_owned()))?;
         }
         let algorithm = key::signature_identifier(responder.algorithm);
-        let bits = tlv::element(tlv::BIT_STRING, &[&[0], signature]);
-        let basic = tlv::element(tlv::SEQUENCE, &[&self.tbs, algorithm, &bits, &responder.certificates]);
-        let kind = tlv::element(tlv::OID, &[oid::BASIC]);
-        let basic = tlv::element(tlv::OCTET_STRING, &[&basic]);
-        let bytes = tlv::element(tag::C0, &[&tlv::element(tlv::SEQUENCE, &[&kind, &basic])]);
-        let der = tlv::element(tlv::SEQUENCE, &[&[tag::ENUMERATED, 1, 0], &bytes]);
+        let der = self.assemble(algorithm, signature);
         self.compare(&der, algorithm, signature)?;
         Ok(der)
+    }
+
+    /// OCSPResponse, written from the outside to the inside, once.
+    fn assemble(&self, algorithm: &[u8], signature: &[u8]) -> Vec<u8> {
+        const SUCCESSFUL: &[u8] = &[tag::ENUMERATED, 1, 0];
+        let sum = |parts: &[usize]| parts.iter().fold(0_usize, |sum, part| sum.saturating_add(*part));
+        let certificates = &self.responder.certificates;
+        let bits = sum(&[1, signature.len()]);
+        let basic = sum(&[self.tbs.len(), algorithm.len(), tlv::size(bits), certificates.len()]);
+        let octets = tlv::size(basic);
+        let typed = sum(&[tlv::size(oid::BASIC.len()), tlv::size(octets)]);
+        let explicit = tlv::size(typed);
+        let whole = sum(&[SUCCESSFUL.len(), tlv::size(explicit)]);
+        let mut der = Vec::with_capacity(tlv::size(whole));
+        tlv::write_head(&mut der, tlv::SEQUENCE, whole);
+        der.extend_from_slice(SUCCESSFUL);
+        tlv::write_head(&mut der, tag::C0, explicit);
+        tlv::write_head(&mut der, tlv::SEQUENCE, typed);
+        tlv::write(&mut der, tlv::OID, &[oid::BASIC]);
+        tlv::write_head(&mut der, tlv::OCTET_STRING, octets);
+        tlv::write_head(&mut der, tlv::SEQUENCE, basic);
+        der.extend_from_slice(&self.tbs);
+        der.extend_from_slice(algorithm);
+        tlv::write(&mut der, tlv::BIT_STRING, &[&[0], signature]);
+        der.extend_from_slice(certificates);
+        der
     }
 
     fn compare(&self, der: &[u8], algorithm: &[u8], signature: &[u8]) -> Result<(), Error> {

@@ -1,7 +1,9 @@
 //! What is read of requests.
 
 use super::{NONCE, SHA1, SHA256, ca, cert_id, der, extension, nonce, request};
-use certwright_pki::ocsp::{IdHash, MAX_OCSP_REQUEST_BYTES, MAX_SINGLE_REQUESTS, OcspIssuer, read_ocsp_request};
+use certwright_pki::ocsp::{
+    IdHash, MAX_OCSP_REQUEST_BYTES, MAX_SINGLE_REQUESTS, OcspIssuer, may_have_ocsp_nonce, read_ocsp_request,
+};
 use proptest::prelude::*;
 
 const NULL: &[u8] = &[0x05, 0];
@@ -48,11 +50,21 @@ fn nonces_of_every_length() {
     for length in 0..=130_usize {
         let octets = vec![0xa5; length];
         let bytes = request(std::slice::from_ref(&id), &[nonce(&octets)]);
+        assert!(may_have_ocsp_nonce(&bytes), "{length}");
         let read = read_ocsp_request(&bytes);
         match (1..=128).contains(&length) {
             true => assert_eq!(read.unwrap().nonce, Some(&octets[..]), "{length}"),
             false => assert_eq!(read.unwrap_err().0, "the nonce is not of 1 to 128 octets", "{length}"),
         }
+    }
+}
+
+#[test]
+fn a_request_without_a_nonce_is_seen_to_have_none() {
+    let (_, ours) = ca();
+    let ids = [cert_id(SHA1, NULL, &ours, &[1]), cert_id(SHA256, NULL, &ours, &[2])];
+    for bytes in [&request(&ids, &[])[..], &[], &[0x2b]] {
+        assert!(!may_have_ocsp_nonce(bytes));
     }
 }
 
