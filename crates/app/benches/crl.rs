@@ -40,6 +40,8 @@ use std::time::{Duration, Instant};
 
 /// Who issues meanwhile.
 const ISSUERS: usize = 16;
+/// Certificates that are there to be revoked each time.
+const REVOCATIONS: usize = 3000;
 /// Entries stored in one transaction while the ground is laid.
 const BATCH: u64 = 20_000;
 
@@ -160,7 +162,7 @@ async fn run(database: &str, location: &Location, entries: u64) {
     fill(&app, &store, entries).await;
 
     // The same callers, without a list being made.
-    let (_, calm) = under_load(&app, async { tokio::time::sleep(Duration::from_secs(4)).await }).await;
+    let (_, calm) = under_load(&app, ISSUERS, async { tokio::time::sleep(Duration::from_secs(4)).await }).await;
     let before = peak();
     app.make_crls(&call(), &to("root")).await.unwrap();
     let quiet = timed(&app).await;
@@ -170,7 +172,16 @@ async fn run(database: &str, location: &Location, entries: u64) {
         peak() - before
     );
 
-    let (list, busy) = under_load(&app, timed(&app)).await;
+    let (list, alone) = under_load(&app, 0, timed(&app)).await;
+    println!(
+        "{database}, while nobody issues and one revokes: full list in {:.2} s; {} revocations meanwhile, p50 {:.1} ms, p99 {:.1} ms",
+        list.as_secs_f64(),
+        alone.revocations.len(),
+        quantile(&alone.revocations, 50),
+        quantile(&alone.revocations, 99),
+    );
+
+    let (list, busy) = under_load(&app, ISSUERS, timed(&app)).await;
     println!(
         "{database}, while {ISSUERS} callers issue and one revokes: full list in {:.2} s; issuing {:.0}/s instead of {:.0}/s ({:.2}); \
          {} revocations meanwhile, p50 {:.1} ms, p99 {:.1} ms (without a list being made {:.1} ms, {:.1} ms)",
@@ -265,8 +276,13 @@ fn rate(count: &AtomicU64, took: Duration) -> f64 {
     count.load(Ordering::Relaxed) as f64 / took.as_secs_f64()
 }
 
-fn issuers(app: &App, stop: &Arc<AtomicBool>, issued: &Arc<AtomicU64>) -> Vec<tokio::task::JoinHandle<()>> {
-    (0..ISSUERS)
+fn issuers(
+    app: &App,
+    count: usize,
+    stop: &Arc<AtomicBool>,
+    issued: &Arc<AtomicU64>,
+) -> Vec<tokio::task::JoinHandle<()>> {
+    (0..count)
         .map(|_| {
             let (app, stop, issued) = (app.clone(), Arc::clone(stop), Arc::clone(issued));
             tokio::spawn(async move {
@@ -286,15 +302,15 @@ struct Load {
     revocations: Vec<f64>,
 }
 
-/// What those feel who issue, and one who revokes in a loop, while something is done.
-async fn under_load<T>(app: &App, work: impl Future<Output = T>) -> (T, Load) {
+/// What so many who issue feel, and one who revokes in a loop, while something is done.
+async fn under_load<T>(app: &App, count: usize, work: impl Future<Output = T>) -> (T, Load) {
     let mut rows = Vec::new();
-    for _ in 0..2000 {
+    for _ in 0..REVOCATIONS {
         rows.push(app.issue(&call(), &to("root"), request()).await.unwrap().row.id);
     }
     let stop = Arc::new(AtomicBool::new(false));
     let issued = Arc::new(AtomicU64::new(0));
-    let issuers = issuers(app, &stop, &issued);
+    let issuers = issuers(app, count, &stop, &issued);
     let revoker = {
         let (app, stop) = (app.clone(), Arc::clone(&stop));
         tokio::spawn(async move {
