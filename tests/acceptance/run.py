@@ -5,13 +5,19 @@ The last line says `acceptance: N passed, N failed`; the exit status is 1 when a
 """
 
 import argparse
+import re
 import signal
+import subprocess
 import sys
+import threading
 import time
 import unittest
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
+# Exit status when there was nothing to run.
+NOTHING = 3
+HALVES = ("postgres", "others")
 sys.path.insert(0, str(HERE))
 
 from harness.case import words
@@ -75,18 +81,25 @@ def main() -> int:
     parser.add_argument("--binary", type=Path, default=Context.binary)
     parser.add_argument("--database", choices=["sqlite", "postgres"], help="only this one")
     parser.add_argument("--long", action="store_true", help="more kills, more certificates")
+    parser.add_argument("--side-by-side", action="store_true", help="PostgreSQL's tests beside all others")
+    parser.add_argument("--half", choices=HALVES, help=argparse.SUPPRESS)
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    if options.side_by_side:
+        return side_by_side([argument for argument in sys.argv[1:] if argument != "--side-by-side"])
     Context.binary, Context.long = options.binary.resolve(), options.long
     if options.database:
         Context.databases = (options.database,)
     if not Context.binary.exists():
         print(f"error: there is no {Context.binary}; run `cargo build` first", file=sys.stderr)
         return 2
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
 
     found = unittest.defaultTestLoader.discover(str(HERE), pattern="test_*.py", top_level_dir=str(HERE))
     suite = unittest.TestSuite(
-        t for t in flat(found) if not options.only or any(word.lower() in t.id().lower() for word in options.only)
+        t
+        for t in flat(found)
+        if (not options.only or any(word.lower() in t.id().lower() for word in options.only))
+        and (not options.half or half(t) == options.half)
     )
     result = Result()
     start = time.monotonic()
@@ -97,7 +110,7 @@ def main() -> int:
     failed = len(result.failures) + len(result.errors)
     if result.passed + failed == 0:
         print("error: no test matches", file=sys.stderr)
-        return 2
+        return NOTHING
     if failed:
         print("\nfailed:")
         for test, _ in result.failures + result.errors:
@@ -105,6 +118,50 @@ def main() -> int:
     print(f"\nin {time.monotonic() - start:.0f} s")
     print(f"acceptance: {result.passed} passed, {failed} failed")
     return 1 if failed else 0
+
+
+def half(test) -> str:
+    """In which of the halves a test runs. Most of them wait most of the time, so two can share the cores."""
+    return "postgres" if getattr(type(test), "database", None) == "postgres" else "others"
+
+
+def side_by_side(arguments: list[str]) -> int:
+    """Both halves at once, each in a process of its own; their lines as they come, with the half's name before each."""
+    start = time.monotonic()
+    lock, counts = threading.Lock(), {}
+
+    def follow(name: str, process: subprocess.Popen) -> None:
+        for line in process.stdout:
+            counted = re.fullmatch(r"acceptance: (\d+) passed, (\d+) failed\n", line)
+            with lock:
+                if counted:
+                    counts[name] = int(counted[1]), int(counted[2])
+                print(f"{name:<8} | {line}", end="", flush=True)
+
+    processes = {
+        name: subprocess.Popen([sys.executable, __file__, *arguments, "--half", name], stdout=subprocess.PIPE, text=True)
+        for name in HALVES
+    }
+    try:
+        followers = [threading.Thread(target=follow, args=item) for item in processes.items()]
+        for follower in followers:
+            follower.start()
+        statuses = {name: process.wait() for name, process in processes.items()}
+        for follower in followers:
+            follower.join()
+    finally:
+        for process in processes.values():
+            if process.poll() is None:
+                process.terminate()
+                process.wait()
+    passed, failed = (sum(count[column] for count in counts.values()) for column in (0, 1))
+    # A half in which no test has one of the words is no failure, unless the other one has none either.
+    bad = {name: status for name, status in statuses.items() if status and not (status == NOTHING and passed)}
+    for name, status in bad.items():
+        print(f"{name} ended with {status}")
+    print(f"\nin {time.monotonic() - start:.0f} s")
+    print(f"acceptance: {passed} passed, {failed} failed")
+    return 1 if bad else 0
 
 
 def flat(suite):
