@@ -76,7 +76,7 @@ class Result(unittest.TestResult):
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
     parser.add_argument("only", nargs="*", help="run only tests whose module.class.name holds one of these words")
     parser.add_argument("--binary", type=Path, default=Context.binary)
     parser.add_argument("--database", choices=["sqlite", "postgres"], help="only this one")
@@ -86,7 +86,8 @@ def main() -> int:
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     if options.side_by_side:
-        return side_by_side([argument for argument in sys.argv[1:] if argument != "--side-by-side"])
+        arguments = [argument for argument in sys.argv[1:] if argument != "--side-by-side"]
+        return side_by_side(arguments, chosen=bool(options.only or options.database))
     Context.binary, Context.long = options.binary.resolve(), options.long
     if options.database:
         Context.databases = (options.database,)
@@ -125,8 +126,11 @@ def half(test) -> str:
     return "postgres" if getattr(type(test), "database", None) == "postgres" else "others"
 
 
-def side_by_side(arguments: list[str]) -> int:
-    """Both halves at once, each in a process of its own; their lines as they come, with the half's name before each."""
+def side_by_side(arguments: list[str], *, chosen: bool) -> int:
+    """Both halves at once, each in a process of its own; their lines as they come, with the half's name before each.
+
+    `chosen`: not all tests are wanted, so one half may have none of them.
+    """
     start = time.monotonic()
     lock, counts = threading.Lock(), {}
 
@@ -155,8 +159,8 @@ def side_by_side(arguments: list[str]) -> int:
                 process.terminate()
                 process.wait()
     passed, failed = (sum(count[column] for count in counts.values()) for column in (0, 1))
-    # A half in which no test has one of the words is no failure, unless the other one has none either.
-    bad = {name: status for name, status in statuses.items() if status and not (status == NOTHING and passed)}
+    empty = {name for name, status in statuses.items() if status == NOTHING and chosen}
+    bad = {name: status for name, status in statuses.items() if status and (name not in empty or len(empty) == len(HALVES))}
     for name, status in bad.items():
         print(f"{name} ended with {status}")
     print(f"\nin {time.monotonic() - start:.0f} s")

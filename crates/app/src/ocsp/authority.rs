@@ -158,7 +158,7 @@ impl App {
         }
     }
 
-    /// One caller at a time.
+    /// Looks who signs, and remembers it for `recheck`; one caller at a time.
     async fn learn_responder(
         &self,
         authority: &Authority,
