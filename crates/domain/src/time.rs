@@ -1,8 +1,8 @@
 //! Instants and spans. Instants are milliseconds since 1970-01-01T00:00:00Z; certificates use whole seconds of them.
 
 use crate::violation::Invalid;
+use ::time::OffsetDateTime;
 use ::time::format_description::well_known::Rfc3339;
-use ::time::{OffsetDateTime, UtcOffset};
 use std::fmt;
 
 /// An instant, in milliseconds since the Unix epoch, between the years 1950 and 9999.
@@ -81,23 +81,42 @@ impl Timestamp {
 
     /// As a calendar time in UTC.
     pub fn to_utc(self) -> OffsetDateTime {
-        // Cannot fail: the constructor keeps the value between 1950 and 9999.
-        OffsetDateTime::from_unix_timestamp_nanos(i128::from(self.0).saturating_mul(1_000_000))
-            .map_or(OffsetDateTime::UNIX_EPOCH, |at| at.to_offset(UtcOffset::UTC))
+        // Neither can fail: the constructor keeps the value between 1950 and 9999, and a remainder of 1000 is below 1000.
+        let ms = u16::try_from(self.0.rem_euclid(1000)).unwrap_or(0);
+        OffsetDateTime::from_unix_timestamp(self.unix_s())
+            .and_then(|at| at.replace_millisecond(ms))
+            .unwrap_or(OffsetDateTime::UNIX_EPOCH)
     }
 }
 
 impl fmt::Display for Timestamp {
     /// RFC 3339 in UTC, without a fraction when it is zero, else with three digits.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Written digit by digit: every certificate writes several of them, and the formatting of numbers costs ten times as much.
         let at = self.to_utc();
-        let (year, month, day) = (at.year(), u8::from(at.month()), at.day());
-        write!(f, "{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}", at.hour(), at.minute(), at.second())?;
-        match at.millisecond() {
-            0 => f.write_str("Z"),
-            ms => write!(f, ".{ms:03}Z"),
-        }
+        let small = |part: i32| u8::try_from(part).unwrap_or(0);
+        let ms = i32::from(at.millisecond());
+        let [[y1, y2], [y3, y4]] = [at.year() / 100, at.year() % 100].map(|part| two_digits(small(part)));
+        let [[m1, m2], [d1, d2]] = [u8::from(at.month()), at.day()].map(two_digits);
+        let [[h1, h2], [n1, n2], [s1, s2]] = [at.hour(), at.minute(), at.second()].map(two_digits);
+        let (f1, [f2, f3]) = (digit(small(ms / 100)), two_digits(small(ms % 100)));
+        let exact = [
+            y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2, b'T', h1, h2, b':', n1, n2, b':', s1, s2, b'.', f1, f2, f3,
+            b'Z',
+        ];
+        let whole = [y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2, b'T', h1, h2, b':', n1, n2, b':', s1, s2, b'Z'];
+        f.write_str(std::str::from_utf8(if ms == 0 { &whole } else { &exact }).unwrap_or_default())
     }
+}
+
+/// The last decimal digit of a number, as a character.
+fn digit(number: u8) -> u8 {
+    b'0' | (number % 10)
+}
+
+/// A number below 100, in two digits.
+fn two_digits(number: u8) -> [u8; 2] {
+    [digit(number / 10), digit(number)]
 }
 
 /// A span of time, in milliseconds, never negative, at most 10,000 years.

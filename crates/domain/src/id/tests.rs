@@ -28,6 +28,14 @@ fn the_form_of_an_id() {
 }
 
 #[test]
+fn the_symbols_that_are_read_are_those_that_are_written() {
+    for symbol in 0..=127_u8 {
+        let text = format!("01ARYZ6S41000000000000000{}", char::from(symbol));
+        assert_eq!(is_ulid(&text), CROCKFORD.contains(&symbol), "{text:?}");
+    }
+}
+
+#[test]
 fn what_looks_like_an_id_cannot_be_a_name() {
     use crate::name::{Reference, ResourceName};
     let id = CaId::new(Timestamp::from_unix_ms(0), [1; 10]);

@@ -45,6 +45,12 @@ proptest! {
     }
 
     #[test]
+    fn octets_are_shown_as_the_formatter_would(bytes in any::<[u8; 32]>()) {
+        let shown: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        prop_assert_eq!(Sha256(bytes).to_string(), shown);
+    }
+
+    #[test]
     fn fingerprints_read_as_they_are_shown(bytes in any::<[u8; 32]>()) {
         prop_assert_eq!(Sha256::parse(&Sha256(bytes).to_string()), Ok(Sha256(bytes)));
     }

@@ -123,6 +123,16 @@ proptest! {
     }
 
     #[test]
+    fn instants_are_shown_as_the_formatter_would(ms in MIN_MS..=MAX_MS) {
+        let (at, shown) = (Timestamp::from_unix_ms(ms).to_utc(), Timestamp::from_unix_ms(ms).to_string());
+        prop_assert_eq!(at.unix_timestamp_nanos(), i128::from(ms).saturating_mul(1_000_000));
+        let (date, ms) = (format!("{:04}-{:02}-{:02}", at.year(), u8::from(at.month()), at.day()), at.millisecond());
+        let time = format!("{:02}:{:02}:{:02}", at.hour(), at.minute(), at.second());
+        let fraction = if ms == 0 { String::new() } else { format!(".{ms:03}") };
+        prop_assert_eq!(shown, format!("{date}T{time}{fraction}Z"));
+    }
+
+    #[test]
     fn spans_read_as_they_are_shown(seconds in 0..=Span::MAX_MS / 1000) {
         let span = Span::from_s(seconds);
         prop_assert_eq!(Span::parse(&span.to_string()), Ok(span));
