@@ -106,12 +106,15 @@ impl Material {
     }
 
     fn new(algorithm: KeyAlgorithm, pair: Pair) -> Result<Self, Error> {
-        let spki: Result<PublicKeyX509Der<'static>, _> = match &pair {
-            Pair::Rsa(pair) => pair.public_key().as_der(),
-            Pair::Ecdsa(pair) => pair.public_key().as_der(),
-            Pair::Ed25519(pair) => pair.public_key().as_der(),
+        let encoded = |spki: Result<PublicKeyX509Der<'static>, _>| {
+            spki.map(|spki| spki.as_ref().to_vec()).map_err(|_| Error::Crypto("public key encoding"))
         };
-        let public_key = spki.map_err(|_| Error::Crypto("public key encoding"))?.as_ref().to_vec();
+        let public_key = match &pair {
+            Pair::Rsa(pair) => encoded(pair.public_key().as_der())?,
+            // The library has written the point when it made the pair; asked for the whole it computes it again.
+            Pair::Ecdsa(pair) => [ecdsa_prefix(algorithm)?, pair.public_key().as_ref()].concat(),
+            Pair::Ed25519(pair) => encoded(pair.public_key().as_der())?,
+        };
         Ok(Self { algorithm, pair, public_key })
     }
 
@@ -189,6 +192,21 @@ fn curve(algorithm: KeyAlgorithm) -> Option<&'static EcdsaSigningAlgorithm> {
         KeyAlgorithm::EcdsaP384 => Some(&ECDSA_P384_SHA384_ASN1_SIGNING),
         KeyAlgorithm::EcdsaP521 => Some(&ECDSA_P521_SHA512_ASN1_SIGNING),
         _ => None,
+    }
+}
+
+/// What stands before the uncompressed point in the SubjectPublicKeyInfo of an ECDSA key (RFC 5480 section 2).
+fn ecdsa_prefix(algorithm: KeyAlgorithm) -> Result<&'static [u8], Error> {
+    const P256: &[u8] =
+        b"\x30\x59\x30\x13\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07\x03\x42\x00";
+    const P384: &[u8] = b"\x30\x76\x30\x10\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x05\x2b\x81\x04\x00\x22\x03\x62\x00";
+    const P521: &[u8] =
+        b"\x30\x81\x9b\x30\x10\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x05\x2b\x81\x04\x00\x23\x03\x81\x86\x00";
+    match algorithm {
+        KeyAlgorithm::EcdsaP256 => Ok(P256),
+        KeyAlgorithm::EcdsaP384 => Ok(P384),
+        KeyAlgorithm::EcdsaP521 => Ok(P521),
+        _ => Err(Error::Crypto("public key encoding")),
     }
 }
 
@@ -299,4 +317,19 @@ fn rejected(kind: &str, error: &aws_lc_rs::error::KeyRejected) -> Error {
         "TooLarge" => format!("The {kind} private key is too long."),
         _ => format!("The {kind} private key is damaged, or its parts do not fit together."),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ecdsa_keys_are_encoded_as_the_library_would() {
+        for algorithm in [KeyAlgorithm::EcdsaP256, KeyAlgorithm::EcdsaP384, KeyAlgorithm::EcdsaP521] {
+            let made = Material::generate(algorithm).unwrap();
+            let Pair::Ecdsa(pair) = &made.pair else { unreachable!() };
+            let spki: PublicKeyX509Der<'_> = pair.public_key().as_der().unwrap();
+            assert_eq!(made.public_key(), spki.as_ref(), "{algorithm}");
+        }
+    }
 }
