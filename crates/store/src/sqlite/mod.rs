@@ -168,6 +168,9 @@ pub(super) const MIGRATIONS: &[Step] = &[
 
 /// Waiting for the writer or a reader longer than this is [`Error::Unavailable`].
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
+/// Pages that the writer keeps, as text of a pragma (16 MiB). A commit may look at all of them once (balancing an index lends a page a
+/// number far behind the others), so more of them cost every commit more than they spare reads.
+const WRITER_CACHE: &str = "-16384";
 /// Pages that a reader keeps, as text of a pragma (2 MiB). It forgets them with every commit of another connection; what lasts is
 /// the operating system's memory of the file.
 const READER_CACHE: &str = "-2048";
@@ -251,7 +254,7 @@ impl Database {
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
             .busy_timeout(BUSY_TIMEOUT)
-            .pragma("cache_size", "-65536")
+            .pragma("cache_size", WRITER_CACHE)
             .pragma("temp_store", "MEMORY")
             .pragma("wal_autocheckpoint", WRITER_PAGES)
             .pragma("journal_size_limit", "67108864")
