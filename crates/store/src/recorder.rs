@@ -1,6 +1,7 @@
 //! The group commit of the issuing path: the queue and its ends. The lanes that work it off are in `queries::lane`.
 
 use crate::{Error, Recording};
+use certwright_domain::issued::IssuedCertificate;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -14,7 +15,8 @@ const PATIENCE: Duration = Duration::from_secs(15);
 /// A recording on its way, with the place where its caller waits.
 pub(crate) struct Job {
     pub(crate) recording: Recording,
-    pub(crate) reply: oneshot::Sender<Result<(), Error>>,
+    /// Gets the row back once it is stored.
+    pub(crate) reply: oneshot::Sender<Result<IssuedCertificate, Error>>,
 }
 
 /// The far end of the queue, shared by the lanes: one takes a batch while the others commit theirs.
@@ -53,12 +55,12 @@ impl Recorder {
         (Self { jobs: sender }, Intake { jobs: receiver, closing }, close)
     }
 
-    /// Stores the certificate with its audit event. Returns once the row is on disk. [`Error::Stale`]: the epoch is not
+    /// Stores the certificate with its audit event. Returns the row once it is on disk. [`Error::Stale`]: the epoch is not
     /// the recording's any more, nothing was stored. [`Error::Conflict`]: the serial exists.
     /// One bad recording does not fail the others of its batch.
     ///
     /// A caller that goes away before the answer does not stop the recording.
-    pub async fn record(&self, recording: Recording) -> Result<(), Error> {
+    pub async fn record(&self, recording: Recording) -> Result<IssuedCertificate, Error> {
         let (reply, answer) = oneshot::channel();
         let send_and_wait = async {
             let closed = || Error::Unavailable("the store is closed".to_owned());

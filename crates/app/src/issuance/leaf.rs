@@ -70,20 +70,21 @@ impl App {
 
     async fn issue_unaudited(&self, call: &Call, ca: &Reference, request: IssueRequest) -> Result<Issued, Error> {
         let algorithm = self.leaf_algorithm(&request).await?;
-        if algorithm.family() == KeyFamily::Rsa {
-            // Judged with a key of the same kind first: a refused request costs no RSA key.
-            let (_, decision) = self.trial_of_issue(call, ca, request.clone(), algorithm).await?;
-            decision.into_result().map_err(Error::Rejected)?;
-        } else {
-            // The CA must be there, able to sign, and the caller's to ask before any key is made for it.
-            let sample = self.sample_key(algorithm).await?;
-            let profile = request.profile.clone();
-            self.prepare_work(call, ca, profile.as_ref(), service_request(request.clone(), sample)).await?;
-        }
-        let key = self.inner.keys.create_leaf_key(algorithm).await?;
-        let public_key = read_public_key(&key.public_key)?;
         let profile = request.profile.clone();
-        let mut issued = self.run(call, ca, profile.as_ref(), service_request(request, public_key)).await?;
+        // The CA must be there, able to sign, and the caller's to ask before any key is made for it.
+        let mut work = if algorithm.family() == KeyFamily::Rsa {
+            // Judged with a key of the same kind first: a refused request costs no RSA key.
+            let (work, decision) = self.trial_of_issue(call, ca, request, algorithm).await?;
+            decision.into_result().map_err(Error::Rejected)?;
+            work
+        } else {
+            let sample = self.sample_key(algorithm).await?;
+            self.prepare_work(call, ca, profile.as_ref(), service_request(request, sample)).await?
+        };
+        let key = self.inner.keys.create_leaf_key(algorithm).await?;
+        work.request.public_key = read_public_key(&key.public_key)?;
+        work.standing = self.key_standing(&work.request.public_key.spki_sha256).await?;
+        let mut issued = self.run(call, ca, profile.as_ref(), work).await?;
         issued.private_key = Some(key.pkcs8);
         Ok(issued)
     }
@@ -97,7 +98,8 @@ impl App {
     async fn sign_unaudited(&self, call: &Call, ca: &Reference, request: SignRequest) -> Result<Issued, Error> {
         let profile = request.profile.clone();
         let (leaf, ignored) = csr_request(request)?;
-        let mut issued = self.run(call, ca, profile.as_ref(), leaf).await?;
+        let work = self.prepare_work(call, ca, profile.as_ref(), leaf).await?;
+        let mut issued = self.run(call, ca, profile.as_ref(), work).await?;
         issued.ignored_extensions = ignored;
         Ok(issued)
     }
@@ -175,15 +177,15 @@ impl App {
         Ok(public_key)
     }
 
+    /// Decides, signs and records; anew where the configuration changed meanwhile.
     async fn run(
         &self,
         call: &Call,
         ca: &Reference,
         profile: Option<&Reference>,
-        request: LeafRequest,
+        mut work: Work,
     ) -> Result<Issued, Error> {
         for attempt in 0..MAX_ATTEMPTS {
-            let work = self.prepare_work(call, ca, profile, request.clone()).await?;
             self.recheck_caller(call, work.epoch).await?;
             let approved = self.decide(&work).into_result().map_err(Error::Rejected)?;
             if attempt == 0 {
@@ -193,6 +195,7 @@ impl App {
             match self.record(call, &work, signed).await {
                 Err(certwright_store::Error::Stale { .. }) => {
                     self.refresh_epoch().await?;
+                    work = self.prepare_work(call, ca, profile, work.request).await?;
                 }
                 other => return Ok(other?),
             }
@@ -274,9 +277,9 @@ impl App {
 
     /// Stores the certificate with its audit event; only what is on disk becomes an [`Issued`].
     async fn record(&self, call: &Call, work: &Work, signed: Signed) -> Result<Issued, certwright_store::Error> {
-        let row = signed.row;
-        let audit = self.issue_audit(call, &row, &work.leave.ground());
-        self.inner.recorder.record(Recording { issued: row.clone(), audit, epoch: work.epoch, ending: None }).await?;
+        let audit = self.issue_audit(call, &signed.row, &work.leave.ground());
+        let recording = Recording { issued: signed.row, audit, epoch: work.epoch, ending: None };
+        let row = self.inner.recorder.record(recording).await?;
         metrics::counter!("certwright_certificates_issued_total").increment(1);
         let above = Arc::clone(&work.issuer.ca_chain);
         Ok(Issued { row, above, private_key: None, ignored_extensions: Vec::new() })

@@ -56,13 +56,13 @@ impl Lane {
         while intake.lock().await.take(&mut jobs).await > 0 {
             let (recordings, replies): (Vec<_>, Vec<_>) = jobs.drain(..).map(|job| (job.recording, job.reply)).unzip();
             let fates = self.store(&recordings).await;
-            for (index, reply) in replies.into_iter().enumerate() {
+            for (index, (recording, reply)) in recordings.into_iter().zip(replies).enumerate() {
                 let fate = match &fates {
                     Ok(fates) => fates.get(index).cloned().unwrap_or(Ok(())),
                     Err(error) => Err(error.clone()),
                 };
                 // A caller that has gone away needs no answer.
-                let _ = reply.send(fate);
+                let _ = reply.send(fate.map(|()| recording.issued));
             }
         }
     }

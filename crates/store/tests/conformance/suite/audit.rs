@@ -101,9 +101,9 @@ async fn chains_hold_under_lanes_and_transactions_at_once() {
                 2 => {
                     let mut twin = recording(number, &ca, epoch);
                     twin.issued.serial = issued(3, &ca).serial;
-                    store.recorder().record(twin).await
+                    store.recorder().record(twin).await.map(drop)
                 }
-                _ => store.recorder().record(recording(number, &ca, epoch)).await,
+                _ => store.recorder().record(recording(number, &ca, epoch)).await.map(drop),
             }
         }));
     }

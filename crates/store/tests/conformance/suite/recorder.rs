@@ -12,7 +12,10 @@ async fn record_all(store: &Store, recordings: Vec<Recording>) -> Vec<Result<(),
         .into_iter()
         .map(|recording| {
             let recorder = store.recorder();
-            tokio::spawn(async move { recorder.record(recording).await })
+            tokio::spawn(async move {
+                let row = recording.issued.clone();
+                recorder.record(recording).await.map(|stored| assert_eq!(stored, row))
+            })
         })
         .collect();
     let mut outcomes = Vec::new();
