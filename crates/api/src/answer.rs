@@ -17,8 +17,16 @@ pub(crate) type Answer = Result<Response<Body>, Problem>;
 
 /// A JSON document.
 pub(crate) fn json(status: StatusCode, value: &impl Serialize) -> Answer {
-    let body = serde_json::to_vec(value).map_err(|error| Problem::internal(format!("writing JSON: {error}")))?;
-    Ok(bytes(status, "application/json", body))
+    Ok(bytes(status, "application/json", written(value)?))
+}
+
+/// What most documents with a chain of certificates fit into.
+const USUAL: usize = 8192;
+
+fn written(value: &impl Serialize) -> Result<Vec<u8>, Problem> {
+    let mut body = Vec::with_capacity(USUAL);
+    serde_json::to_writer(&mut body, value).map_err(|error| Problem::internal(format!("writing JSON: {error}")))?;
+    Ok(body)
 }
 
 /// A body of a media type.
@@ -55,7 +63,7 @@ pub(crate) fn revised(headers: &HeaderMap, revision: i64, response: Response<Bod
 
 /// A JSON document whose ETag is made from its content.
 pub(crate) fn document(headers: &HeaderMap, value: &impl Serialize) -> Answer {
-    let body = serde_json::to_vec(value).map_err(|error| Problem::internal(format!("writing JSON: {error}")))?;
+    let body = written(value)?;
     let tag = content_etag(&body);
     with_etag(headers, &tag, bytes(StatusCode::OK, "application/json", body))
 }
