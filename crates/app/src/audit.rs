@@ -15,6 +15,7 @@ use certwright_domain::audit::{AuditEvent, Outcome, StoredAuditEvent};
 use certwright_domain::event::{Event, EventKind};
 use certwright_domain::id::{AuditId, EventId};
 use certwright_store::{AuditFilter, Page, PageRequest};
+use std::collections::BTreeMap;
 
 /// What was changed.
 #[derive(Clone, Copy)]
@@ -34,8 +35,6 @@ impl crate::Inner {
         details: &[(&str, &str)],
     ) -> AuditEvent {
         let at = self.clock.now();
-        let details: serde_json::Map<String, serde_json::Value> =
-            details.iter().map(|(name, value)| ((*name).to_owned(), (*value).into())).collect();
         AuditEvent {
             id: AuditId::new(at, self.id_entropy()),
             at,
@@ -50,7 +49,7 @@ impl crate::Inner {
             address: call.address,
             decided_by: call.decided.by(),
             outcome: Outcome::Succeeded,
-            details: serde_json::Value::Object(details).to_string(),
+            details: object_of(details),
         }
     }
 
@@ -69,6 +68,13 @@ impl crate::Inner {
             details: details.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
         }
     }
+}
+
+/// The pairs as a JSON object, in the order of their names.
+fn object_of(pairs: &[(&str, &str)]) -> String {
+    let pairs: BTreeMap<&str, &str> = pairs.iter().copied().collect();
+    // Texts under texts: nothing of that can fail.
+    serde_json::to_string(&pairs).unwrap_or_else(|_| "{}".to_owned())
 }
 
 impl App {
