@@ -189,18 +189,23 @@ async fn execute_appending(
     if done.rows_affected() == all { Ok(()) } else { Err(Error::Stale { what: "audit_chains" }) }
 }
 
-/// Stores recordings: rows of the inventory, their names, their audit events at the end of their chain. Then commits, if asked to.
+/// Stores recordings: rows of the inventory, their names, their audit events at the end of their chain. Then commits, if asked to;
+/// `committing` comes right before.
 pub(in super::super) async fn insert_recordings(
     connection: &mut Connection,
     rows: &[IssuedRow<'_>],
     names: &[NameRow<'_>],
     audit: &Appended<'_>,
     then: Then,
+    committing: impl FnOnce(),
 ) -> Result<(), Error> {
     let statement = bind_issued(sqlx::query(INSERT_RECORDINGS.clone()), rows);
     execute_appending(connection, bind_audit(bind_names(statement, names), audit), audit).await?;
     match then {
-        Then::Commit => commit(connection).await,
+        Then::Commit => {
+            committing();
+            commit(connection).await
+        }
         Then::Nothing => Ok(()),
     }
 }

@@ -117,7 +117,7 @@ pub(super) const LISTED: &str = "SELECT string_agg(encode(serial, 'hex') || ' ' 
      AND (expires_at IS NULL OR expires_at >= $4)";
 /// A statement that takes longer is given up; the server's own limit (see `SETTINGS`) comes first when it is there at all.
 pub(super) const STATEMENT_DEADLINE: Duration = Duration::from_secs(6);
-/// Tasks of the group commit: while one waits for the disk, the other sends.
+/// Tasks of the group commit: while one waits for the disk, the other takes and sends.
 pub(super) const LANES: usize = 2;
 /// The migrations.
 pub(super) const MIGRATIONS: &[Step] = &[

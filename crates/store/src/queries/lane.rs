@@ -11,11 +11,15 @@ use crate::rows::{Then, append, issued_rows};
 use crate::{CommitFaults, Recording};
 use certwright_domain::audit::chain::Head;
 use std::sync::Arc;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, MutexGuard};
 use tokio::task::JoinHandle;
 
 /// The name of its transactions.
 const NAME: &str = "record";
+
+/// The right to take the next batch. A lane keeps it until its own batch waits for nothing but the disk: meanwhile the next one
+/// grows, for the turns of a transaction cost the same whatever it holds.
+type Turn<'i> = Option<MutexGuard<'i, Intake>>;
 
 /// What became of one recording of a batch that was committed.
 type Fate = Result<()>;
@@ -53,9 +57,13 @@ enum Way {
 impl Lane {
     async fn run(mut self, intake: Arc<Mutex<Intake>>) {
         let mut jobs: Vec<Job> = Vec::new();
-        while intake.lock().await.take(&mut jobs).await > 0 {
+        loop {
+            let mut turn = intake.lock().await;
+            if turn.take(&mut jobs).await == 0 {
+                break;
+            }
             let (recordings, replies): (Vec<_>, Vec<_>) = jobs.drain(..).map(|job| (job.recording, job.reply)).unzip();
-            let fates = self.store(&recordings).await;
+            let fates = self.store(&recordings, Some(turn)).await;
             for (index, (recording, reply)) in recordings.into_iter().zip(replies).enumerate() {
                 let fate = match &fates {
                     Ok(fates) => fates.get(index).cloned().unwrap_or(Ok(())),
@@ -68,23 +76,23 @@ impl Lane {
     }
 
     /// Stores the batch. An error means that nothing is known to be stored.
-    async fn store(&mut self, recordings: &[Recording]) -> Result<Vec<Fate>> {
-        let together = self.attempt(recordings, Way::Together).await;
+    async fn store(&mut self, recordings: &[Recording], mut turn: Turn<'_>) -> Result<Vec<Fate>> {
+        let together = self.attempt(recordings, Way::Together, &mut turn).await;
         match together {
             Err(Error::Conflict { .. } | Error::Driver(_)) if recordings.len() > 1 => {
-                self.attempt(recordings, Way::OneByOne).await
+                self.attempt(recordings, Way::OneByOne, &mut turn).await
             }
             other => other,
         }
     }
 
     /// One transaction. Whatever goes wrong before its commit undoes it.
-    async fn attempt(&mut self, recordings: &[Recording], way: Way) -> Result<Vec<Fate>> {
+    async fn attempt(&mut self, recordings: &[Recording], way: Way, turn: &mut Turn<'_>) -> Result<Vec<Fate>> {
         let (mut held, begun) = self.begin().await?;
         let faults = Arc::clone(&self.faults);
         let work = async {
             faults.before(NAME)?;
-            write(&mut held, recordings, begun, way).await
+            write(&mut held, recordings, begun, way, turn).await
         };
         let outcome = match tokio::time::timeout(STATEMENT_DEADLINE, work).await {
             Ok(outcome) => outcome,
@@ -157,7 +165,13 @@ async fn execute(connection: &mut Connection, statement: &'static str) -> Result
 }
 
 /// Writes the recordings of the epoch that holds, whose orders can end; the others are stale. Then commits.
-async fn write(connection: &mut Connection, recordings: &[Recording], begun: Begun, way: Way) -> Result<Vec<Fate>> {
+async fn write(
+    connection: &mut Connection,
+    recordings: &[Recording],
+    begun: Begun,
+    way: Way,
+    turn: &mut Turn<'_>,
+) -> Result<Vec<Fate>> {
     let epoch = begun.epoch;
     let mut head = match begun.head {
         Some(head) => head,
@@ -174,7 +188,7 @@ async fn write(connection: &mut Connection, recordings: &[Recording], begun: Beg
                 .collect();
             match all.is_empty() {
                 true => execute(connection, "COMMIT").await?,
-                false => insert(connection, &mut head, &all, Then::Commit).await?,
+                false => insert(connection, &mut head, &all, Then::Commit, || drop(turn.take())).await?,
             }
             Ok(fates)
         }
@@ -216,7 +230,7 @@ async fn insert_guarded(
     execute(connection, "SAVEPOINT one").await?;
     let stored = async {
         judge(connection, std::slice::from_ref(recording), epoch).await?.into_iter().collect::<Fate>()?;
-        insert(connection, head, &[recording], Then::Nothing).await
+        insert(connection, head, &[recording], Then::Nothing, || ()).await
     };
     match stored.await {
         Ok(()) => {
@@ -232,11 +246,17 @@ async fn insert_guarded(
     }
 }
 
-/// Writes recordings; the head moves only when that worked.
-async fn insert(connection: &mut Connection, head: &mut Head, recordings: &[&Recording], then: Then) -> Result<()> {
+/// Writes recordings; the head moves only when that worked. `committing`: what is done when nothing but the commit is left.
+async fn insert(
+    connection: &mut Connection,
+    head: &mut Head,
+    recordings: &[&Recording],
+    then: Then,
+    committing: impl FnOnce(),
+) -> Result<()> {
     let (rows, names) = issued_rows(recordings.iter().map(|recording| &recording.issued));
     let audit = append(head, recordings.iter().map(|recording| &recording.audit));
-    insert_recordings(connection, &rows, &names, &audit, then).await?;
+    insert_recordings(connection, &rows, &names, &audit, then, committing).await?;
     *head = audit.head;
     Ok(())
 }

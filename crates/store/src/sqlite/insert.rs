@@ -187,7 +187,10 @@ pub(in super::super) async fn insert_recordings(
     names: &[NameRow<'_>],
     audit: &Appended<'_>,
     then: Then,
+    committing: impl FnOnce(),
 ) -> Result<(), Error> {
+    // The commit stands in the same statement; there is one lane, and nobody waits for it.
+    committing();
     insert_all(connection, rows, names, Some((audit, then))).await
 }
 
