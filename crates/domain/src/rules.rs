@@ -21,7 +21,7 @@ use crate::san::San;
 use crate::time::{Span, Timestamp};
 use crate::validity::{RequestedEnd, RequestedValidity, Validity};
 use crate::violation::{Verdict, Violation};
-use record::Verdicts;
+use record::{Verdicts, Wanted};
 
 /// Limits of the service itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -188,9 +188,8 @@ impl Decision {
 
     /// The one place where an [`Approved`] comes from: no rule is broken, and the lifetime's rules found a validity.
     fn conclude(verdicts: Verdicts, validity: Option<Validity>, content: impl FnOnce(Validity) -> Approved) -> Self {
-        let verdicts = verdicts.into_vec();
-        let approved = validity.filter(|_| verdicts.iter().all(Verdict::passed)).map(content);
-        Self { verdicts, approved }
+        let approved = validity.filter(|_| verdicts.passed()).map(content);
+        Self { verdicts: verdicts.into_vec(), approved }
     }
 }
 
@@ -199,20 +198,48 @@ impl Decision {
 pub fn decide_leaf(
     profile: &Profile,
     issuer: &IssuerFacts,
-    request: LeafRequest,
+    request: &LeafRequest,
     standing: KeyStanding,
     limits: &ServiceLimits,
     now: Timestamp,
 ) -> Decision {
-    let mut verdicts = Verdicts::default();
+    judge_leaf(Wanted::Words, profile, issuer, request, standing, limits, now)
+}
+
+/// The same, without the verdicts of rules that passed: what was approved, or every broken rule.
+pub fn approve_leaf(
+    profile: &Profile,
+    issuer: &IssuerFacts,
+    request: &LeafRequest,
+    standing: KeyStanding,
+    limits: &ServiceLimits,
+    now: Timestamp,
+) -> Result<Approved, Vec<Violation>> {
+    match judge_leaf(Wanted::Outcome, profile, issuer, request, standing, limits, now).approved {
+        Some(approved) => Ok(approved),
+        // Judged anew for the words.
+        None => decide_leaf(profile, issuer, request, standing, limits, now).into_result(),
+    }
+}
+
+fn judge_leaf(
+    wanted: Wanted,
+    profile: &Profile,
+    issuer: &IssuerFacts,
+    request: &LeafRequest,
+    standing: KeyStanding,
+    limits: &ServiceLimits,
+    now: Timestamp,
+) -> Decision {
+    let mut verdicts = Verdicts::new(wanted);
     issuer::may_issue(&mut verdicts, issuer, now);
-    key::leaf(&mut verdicts, profile, issuer, &request, standing);
-    names::leaf(&mut verdicts, profile, issuer, &request);
+    key::leaf(&mut verdicts, profile, issuer, request, standing);
+    names::leaf(&mut verdicts, profile, issuer, request);
     let validity = lifetime::Bounds::leaf(profile, issuer, limits, now).choose(&mut verdicts, &request.validity);
     Decision::conclude(verdicts, validity, |validity| Approved {
-        names: with_described_addresses(request.names, &request.subject),
-        subject: request.subject,
-        public_key: request.public_key,
+        names: with_described_addresses(request.names.clone(), &request.subject),
+        subject: request.subject.clone(),
+        public_key: request.public_key.clone(),
         validity,
         kind: ApprovedKind::Leaf { usages: profile.usages().to_vec(), profile: profile.name().to_string() },
     })
@@ -228,9 +255,9 @@ pub fn decide_subordinate(
     limits: &ServiceLimits,
     now: Timestamp,
 ) -> Decision {
-    let mut verdicts = Verdicts::default();
+    let mut verdicts = Verdicts::new(Wanted::Words);
     issuer::may_issue(&mut verdicts, issuer, now);
-    verdicts.push(key_strength(&request.public_key, SERVICE));
+    key::strength(&mut verdicts, &request.public_key);
     key::not_of_issuer(&mut verdicts, issuer, &request.public_key);
     names::authority_subject(&mut verdicts, &request.subject);
     names::subordinate(&mut verdicts, issuer, &request.subject);
@@ -243,8 +270,8 @@ pub fn decide_subordinate(
 
 /// May this root sign itself?
 pub fn decide_root(request: CaRequest, limits: &ServiceLimits, now: Timestamp) -> Decision {
-    let mut verdicts = Verdicts::default();
-    verdicts.push(key_strength(&request.public_key, SERVICE));
+    let mut verdicts = Verdicts::new(Wanted::Words);
+    key::strength(&mut verdicts, &request.public_key);
     names::authority_subject(&mut verdicts, &request.subject);
     lifetime::own_rules(&mut verdicts, &request.rules);
     let validity = lifetime::Bounds::root(limits, now).choose(&mut verdicts, &request.validity);
@@ -262,9 +289,9 @@ pub fn decide_responder(
     now: Timestamp,
 ) -> Decision {
     let longest = RequestedValidity { not_before: None, end: RequestedEnd::Longest };
-    let mut verdicts = Verdicts::default();
+    let mut verdicts = Verdicts::new(Wanted::Words);
     issuer::may_answer(&mut verdicts, issuer, now);
-    verdicts.push(key_strength(&request.public_key, SERVICE));
+    key::strength(&mut verdicts, &request.public_key);
     key::nobody_elses(&mut verdicts, issuer, &request.public_key, standing);
     let bounds = lifetime::Bounds::responder(issuer, request.lifetime, limits, now);
     let validity = bounds.choose(&mut verdicts, &longest);
@@ -277,18 +304,17 @@ pub fn decide_responder(
     })
 }
 
-/// Is this key strong enough to be certified, for a leaf or a CA? The list names every weakness.
-pub fn key_strength(public_key: &PublicKey, owner: &str) -> Verdict {
-    key::strength(public_key, owner)
+/// Is this key strong enough to be certified, for a leaf or a CA? The verdict names every weakness.
+pub fn key_strength(public_key: &PublicKey) -> Vec<Verdict> {
+    let mut verdicts = Verdicts::new(Wanted::Words);
+    key::strength(&mut verdicts, public_key);
+    verdicts.into_vec()
 }
 
 /// Does the signature algorithm fit the key? Pure check used before a CA is made.
 pub fn signature_fits(public_key: &PublicKey, algorithm: SignatureAlgorithm) -> bool {
     public_key.algorithm().is_some_and(|key| key.signature_algorithms().contains(&algorithm))
 }
-
-/// Owner of the rules that no one can change.
-const SERVICE: &str = "the service";
 
 /// An e-mail address in the subject must stand among the names as well (RFC 5280 section 4.1.2.6). The rules have judged
 /// it with the subject; one that an rfc822Name cannot hold stays in the subject alone.

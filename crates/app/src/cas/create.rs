@@ -2,6 +2,7 @@
 
 use super::lifecycle::not_the_servers_own;
 use super::read::view_with;
+use super::refusals::strong_enough;
 use super::{CaView, NewCa, NewCaKind, NewRules, OwnKey};
 use crate::access::{CaPrincipal, Leave, Object};
 use crate::audit::Target;
@@ -20,7 +21,7 @@ use certwright_domain::key::{Key, KeyState};
 use certwright_domain::name::{Reference, ResourceName};
 use certwright_domain::public_key::PublicKey;
 use certwright_domain::publication::Publication;
-use certwright_domain::rules::{CaRequest, Decision, decide_root, decide_subordinate, key_strength};
+use certwright_domain::rules::{CaRequest, Decision, decide_root, decide_subordinate};
 use certwright_domain::stage::VersionPointers;
 use certwright_domain::validity::RequestedValidity;
 use certwright_domain::violation::Invalid;
@@ -185,17 +186,13 @@ impl App {
 
     async fn create_external_subordinate(&self, call: &Call, blank: Blank, own: OwnKey) -> Result<CaView, Error> {
         let key = self.signing_key(call, &blank, &own).await?;
-        let strength = key_strength(&key.public_key, "the service");
-        if !strength.passed() {
-            return Err(Error::Rejected(strength.violations));
-        }
+        let verdicts = strong_enough(&key.public_key)?;
         let rules = blank.ca_rules();
         let mut ca = self.new_ca(blank, CaType::SubordinateExternal, rules, &own, &key);
         ca.state = CaState::PendingActivation;
         ca.versions.current = None;
         let mut version = blank_version(&ca.id, 1, Some(key.key.latest_version), ca.created_at);
         version.spki_sha256 = Some(key.public_key.spki_sha256);
-        let verdicts = vec![strength];
         if call.dry_run {
             let mut read = self.inner.store.read().await?;
             return view_with(&mut read, ca, Some(version), verdicts).await;

@@ -2,6 +2,7 @@
 
 use super::bring::{Foreign, at};
 use super::create::Blank;
+use super::refusals::strong_enough;
 use super::{CaView, ImportCa};
 use crate::vaults::{find_vault, newest_vault_key, usable_vault, vault_key};
 use crate::{App, Call, Error};
@@ -10,7 +11,6 @@ use certwright_domain::ca::CaType;
 use certwright_domain::id::KeyId;
 use certwright_domain::key::{Key, KeyState, KeyVersion, Protection};
 use certwright_domain::known_serial::KnownSerial;
-use certwright_domain::rules::key_strength;
 use certwright_domain::secret::SecretBytes;
 use certwright_domain::violation::Invalid;
 use certwright_keystore::KeyPlace;
@@ -104,8 +104,7 @@ impl App {
 }
 
 fn refuse_weak(certificate: &Certificate) -> Result<(), Error> {
-    let strength = key_strength(&certificate.public_key, "the service");
-    if strength.passed() { Ok(()) } else { Err(Error::Rejected(strength.violations)) }
+    strong_enough(&certificate.public_key).map(drop)
 }
 
 fn bad_key(error: certwright_keystore::Error) -> Error {

@@ -6,8 +6,10 @@ use crate::{App, Error};
 use certwright_domain::ca::{Ca, CaState};
 use certwright_domain::managed::{CertificateState, ManagedCertificate};
 use certwright_domain::name::ResourceName;
+use certwright_domain::public_key::PublicKey;
+use certwright_domain::rules::key_strength;
 use certwright_domain::serial::Sha256;
-use certwright_domain::violation::Violation;
+use certwright_domain::violation::{Verdict, Violation};
 use certwright_store::{CertificateFilter, PageRequest, Queries, VersionSelector};
 
 /// A certificate whose next renewal would be refused.
@@ -19,6 +21,15 @@ pub struct RefusedRenewal {
     pub id: String,
     /// Every rule that refuses.
     pub violations: Vec<Violation>,
+}
+
+/// Refuses a key that is too weak to be certified; the verdicts on it.
+pub(super) fn strong_enough(public_key: &PublicKey) -> Result<Vec<Verdict>, Error> {
+    let verdicts = key_strength(public_key);
+    match verdicts.iter().all(Verdict::passed) {
+        true => Ok(verdicts),
+        false => Err(Error::Rejected(verdicts.into_iter().flat_map(|verdict| verdict.violations).collect())),
+    }
 }
 
 /// Refuses a key that is known to others: no CA may certify it or rest on it.

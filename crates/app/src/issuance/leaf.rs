@@ -15,7 +15,7 @@ use certwright_domain::name::Reference;
 use certwright_domain::profile::{KeyHolder, Profile};
 use certwright_domain::public_key::PublicKey;
 use certwright_domain::renewal::{RenewalRule, renew_at};
-use certwright_domain::rules::{Approved, Decision, KeyStanding, LeafRequest, decide_leaf};
+use certwright_domain::rules::{Approved, Decision, KeyStanding, LeafRequest, approve_leaf, decide_leaf};
 use certwright_domain::san::San;
 use certwright_domain::validity::RequestedValidity;
 use certwright_domain::violation::{Invalid, Verdict, Violation};
@@ -143,8 +143,8 @@ impl App {
         let profile = self.issuing_profile(Some(profile)).await?;
         let standing = self.key_standing(&request.public_key.spki_sha256).await?;
         let limits = &self.inner.settings.limits;
-        let decision = decide_leaf(&profile.1, facts, request, standing, limits, self.inner.clock.now());
-        Ok(decision.into_result().err().unwrap_or_default())
+        let approved = approve_leaf(&profile.1, facts, &request, standing, limits, self.inner.clock.now());
+        Ok(approved.err().unwrap_or_default())
     }
 
     /// Judges and signs. `rule`: the renewal rule that the row's due time follows.
@@ -158,7 +158,7 @@ impl App {
     ) -> Result<SignedLeaf, Error> {
         let work = self.prepare_work(call, ca, Some(profile), request).await?;
         self.recheck_caller(call, work.epoch).await?;
-        let approved = self.decide(&work).into_result().map_err(Error::Rejected)?;
+        let approved = self.approve(&work)?;
         self.count_names(approved.names())?;
         let mut signed = self.sign_approved(call, &work, approved).await?;
         signed.row.renew_at = renew_at(&signed.row.validity, rule, &signed.row.serial, None);
@@ -187,7 +187,7 @@ impl App {
     ) -> Result<Issued, Error> {
         for attempt in 0..MAX_ATTEMPTS {
             self.recheck_caller(call, work.epoch).await?;
-            let approved = self.decide(&work).into_result().map_err(Error::Rejected)?;
+            let approved = self.approve(&work)?;
             if attempt == 0 {
                 self.count_names(approved.names())?;
             }
@@ -231,7 +231,15 @@ impl App {
     fn decide(&self, work: &Work) -> Decision {
         let limits = &self.inner.settings.limits;
         let now = self.inner.clock.now();
-        decide_leaf(&work.profile.1, &work.issuer.facts, work.request.clone(), work.standing, limits, now)
+        decide_leaf(&work.profile.1, &work.issuer.facts, &work.request, work.standing, limits, now)
+    }
+
+    /// The same decision, without words for what passed.
+    fn approve(&self, work: &Work) -> Result<Approved, Error> {
+        let limits = &self.inner.settings.limits;
+        let now = self.inner.clock.now();
+        approve_leaf(&work.profile.1, &work.issuer.facts, &work.request, work.standing, limits, now)
+            .map_err(Error::Rejected)
     }
 
     /// Signs with leave: nothing but the authorizer makes a [`Leave`], and this one must be for this CA.

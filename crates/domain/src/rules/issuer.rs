@@ -1,19 +1,20 @@
 //! What the signing CA must be, and what it lets a CA below it be.
 
-use super::record::{Broken, Rule, Verdicts};
+use super::record::{Broken, Owner, Verdicts};
 use crate::ca::{CaState, IssuerFacts};
 use crate::constraints::NameConstraints;
 use crate::time::Timestamp;
 
 /// How refusals name the CA.
-pub(super) fn owner(issuer: &IssuerFacts) -> String {
-    format!("CA {}", issuer.name)
+pub(super) fn owner(issuer: &IssuerFacts) -> Owner<'_> {
+    Owner::Ca(issuer.name.as_str())
 }
 
 /// State, revocation and expiry. The use cases refuse most of this earlier, as a conflict of state; nothing is signed
 /// should one of them forget.
 pub(super) fn may_issue(verdicts: &mut Verdicts, issuer: &IssuerFacts, now: Timestamp) {
-    let mut state = Rule::new("issuerState", owner(issuer), CaState::Active.as_str(), issuer.state.as_str());
+    let words = || (CaState::Active.as_str(), issuer.state.as_str());
+    let mut state = verdicts.rule("issuerState", owner(issuer), words);
     state.broken_if(issuer.state != CaState::Active, || Broken {
         code: "issuer_not_active",
         pointer: "/ca".into(),
@@ -24,7 +25,7 @@ pub(super) fn may_issue(verdicts: &mut Verdicts, issuer: &IssuerFacts, now: Time
     verdicts.push(state);
 
     let revoked = if issuer.revoked { "revoked" } else { "not revoked" };
-    let mut revocation = Rule::new("issuerRevocation", owner(issuer), "not revoked", revoked);
+    let mut revocation = verdicts.rule("issuerRevocation", owner(issuer), || ("not revoked", revoked));
     revocation.broken_if(issuer.revoked, || Broken {
         code: "issuer_revoked",
         pointer: "/ca".into(),
@@ -41,7 +42,8 @@ pub(super) fn may_issue(verdicts: &mut Verdicts, issuer: &IssuerFacts, now: Time
 /// when its own certificate was revoked, as long as its certificate lasts.
 pub(super) fn may_answer(verdicts: &mut Verdicts, issuer: &IssuerFacts, now: Timestamp) {
     let answers = matches!(issuer.state, CaState::Active | CaState::Disabled | CaState::PendingDeletion);
-    let mut state = Rule::new("issuerState", owner(issuer), "activated and not deleted", issuer.state.as_str());
+    let words = || ("activated and not deleted", issuer.state.as_str());
+    let mut state = verdicts.rule("issuerState", owner(issuer), words);
     state.broken_if(!answers, || Broken {
         code: "issuer_not_answering",
         pointer: "/ca".into(),
@@ -55,7 +57,8 @@ pub(super) fn may_answer(verdicts: &mut Verdicts, issuer: &IssuerFacts, now: Tim
 
 fn unexpired(verdicts: &mut Verdicts, issuer: &IssuerFacts, now: Timestamp) {
     let end = issuer.validity.not_after();
-    let mut expiry = Rule::new("issuerExpiry", owner(issuer), end.to_string(), now.floor_to_second().to_string());
+    let words = || (end.to_string(), now.floor_to_second().to_string());
+    let mut expiry = verdicts.rule("issuerExpiry", owner(issuer), words);
     expiry.broken_if(end < now.floor_to_second(), || Broken {
         code: "issuer_expired",
         pointer: "/ca".into(),
@@ -71,7 +74,7 @@ pub(super) fn path_length(verdicts: &mut Verdicts, issuer: &IssuerFacts, asked: 
     let text = |length: Option<u8>| length.map_or_else(|| "unlimited".to_owned(), |n| n.to_string());
     let left = issuer.path_length_left;
     let longest = left.map(|left| left.saturating_sub(1));
-    let mut rule = Rule::new("pathLength", owner(issuer), text(left), text(asked.or(longest)));
+    let mut rule = verdicts.rule("pathLength", owner(issuer), || (text(left), text(asked.or(longest))));
     match (left, asked) {
         (Some(0), _) => rule.broken(Broken {
             code: "path_length_exhausted",
@@ -103,7 +106,7 @@ pub(super) fn path_length(verdicts: &mut Verdicts, issuer: &IssuerFacts, asked: 
 pub(super) fn constraints_stay_within(verdicts: &mut Verdicts, issuer: &IssuerFacts, own: Option<&NameConstraints>) {
     let limit = if issuer.name_constraints.is_empty() { "unconstrained" } else { "within the issuer's" };
     let value = if own.is_some() { "constrained" } else { "unconstrained" };
-    let mut rule = Rule::new("nameConstraints", owner(issuer), limit, value);
+    let mut rule = verdicts.rule("nameConstraints", owner(issuer), || (limit, value));
     let mut wider: Vec<String> =
         own.iter().flat_map(|own| issuer.name_constraints.iter().flat_map(|above| own.wider_than(above))).collect();
     wider.sort_unstable();

@@ -1,24 +1,24 @@
 //! The public key: strong, of an allowed kind, held by an allowed party, and nobody else's.
 
-use super::SERVICE;
 use super::issuer::owner;
-use super::record::{Broken, Rule, Verdicts};
+use super::record::{Broken, Owner, Verdicts};
 use super::{KeyStanding, LeafRequest};
 use crate::algorithm::{KeyAlgorithm, KeyFamily};
 use crate::ca::IssuerFacts;
 use crate::profile::Profile;
 use crate::public_key::{PublicKey, PublicKeyKind};
-use crate::violation::{Verdict, listed};
+use crate::violation::listed;
 use crate::weak_key::rsa_weakness;
 
 const POINTER: &str = "/publicKey";
 /// Smallest and largest RSA modulus in bits (Baseline Requirements 6.1.5; the upper bound keeps verifying cheap).
 const RSA_BITS: (usize, usize) = (2048, 8192);
 
-pub(super) fn strength(key: &PublicKey, owner: &str) -> Verdict {
+/// Strong enough, for a leaf or a CA.
+pub(super) fn strength(verdicts: &mut Verdicts, key: &PublicKey) {
     const LIMIT: &str = "RSA 2048 to 8192 bits, ECDSA P-256, P-384, P-521, Ed25519";
     const HINT: &str = "Make a new key: `ECDSA_P256`, `RSA_3072` or `ED25519`, say.";
-    let mut rule = Rule::new("keyStrength", owner, LIMIT, describe(key));
+    let mut rule = verdicts.rule("keyStrength", Owner::Service, || (LIMIT, describe(key)));
     let mut weak = |code, allowed: &str, detail: String| {
         let (allowed, hint) = (allowed.to_owned(), HINT.to_owned());
         rule.broken(Broken { code, pointer: POINTER.into(), allowed, detail, hint, ..Broken::default() });
@@ -60,7 +60,7 @@ pub(super) fn strength(key: &PublicKey, owner: &str) -> Verdict {
             }
         }
     }
-    rule.into()
+    verdicts.push(rule);
 }
 
 /// Odd, at least 65537, below 2^256 (SP 800-56B section 6.2); big-endian, leading zeros do not count.
@@ -79,9 +79,10 @@ pub(super) fn leaf(
     request: &LeafRequest,
     standing: KeyStanding,
 ) {
-    let of_profile = format!("profile {}", profile.name());
+    let of_profile = Owner::Profile(profile.name().as_str());
     let holders = profile.key_holders();
-    let mut holder = Rule::new("keyHolders", of_profile.clone(), listed(holders.iter()), request.key_holder.as_str());
+    let words = || (listed(holders.iter()), request.key_holder.as_str());
+    let mut holder = verdicts.rule("keyHolders", of_profile, words);
     holder.broken_if(!holders.contains(&request.key_holder), || Broken {
         code: "key_holder_not_allowed",
         detail: format!("The {of_profile} does not let the {} hold the private key.", request.key_holder),
@@ -95,8 +96,8 @@ pub(super) fn leaf(
 
     let allowed = profile.key_algorithms();
     let class = class(&request.public_key);
-    let mut algorithm =
-        Rule::new("keyAlgorithms", of_profile.clone(), listed(allowed.iter()), describe(&request.public_key));
+    let words = || (listed(allowed.iter()), describe(&request.public_key));
+    let mut algorithm = verdicts.rule("keyAlgorithms", of_profile, words);
     algorithm.broken_if(!class.is_some_and(|class| allowed.contains(&class)), || Broken {
         code: "key_algorithm_not_allowed",
         pointer: POINTER.into(),
@@ -105,11 +106,11 @@ pub(super) fn leaf(
         ..Broken::default()
     });
     verdicts.push(algorithm);
-    verdicts.push(strength(&request.public_key, SERVICE));
+    strength(verdicts, &request.public_key);
     nobody_elses(verdicts, issuer, &request.public_key, standing);
 
     let asked = if request.asks_for_ca { "CA certificate" } else { "end-entity certificate" };
-    let mut end_entity = Rule::new("endEntity", of_profile, "end-entity certificate", asked);
+    let mut end_entity = verdicts.rule("endEntity", of_profile, || ("end-entity certificate", asked));
     end_entity.broken_if(request.asks_for_ca, || Broken {
         code: "asks_for_ca",
         pointer: "/csr".into(),
@@ -128,8 +129,8 @@ pub(super) fn nobody_elses(
     standing: KeyStanding,
 ) {
     let own = standing == KeyStanding::OfCa || public_key.spki_sha256 == issuer.spki_sha256;
-    let mut distinct =
-        Rule::new("keyNotOfCa", SERVICE, "not a CA's key", if own { "a CA's key" } else { "another key" });
+    let words = || ("not a CA's key", if own { "a CA's key" } else { "another key" });
+    let mut distinct = verdicts.rule("keyNotOfCa", Owner::Service, words);
     distinct.broken_if(own, || Broken {
         code: "key_is_ca_key",
         pointer: POINTER.into(),
@@ -141,7 +142,7 @@ pub(super) fn nobody_elses(
 
     let compromised = standing == KeyStanding::Compromised;
     let value = if compromised { "a key known to others" } else { "nothing against it" };
-    let mut secret = Rule::new("keyNotCompromised", SERVICE, "not revoked for compromise", value);
+    let mut secret = verdicts.rule("keyNotCompromised", Owner::Service, || ("not revoked for compromise", value));
     secret.broken_if(compromised, || Broken {
         code: "key_compromised",
         pointer: POINTER.into(),
@@ -156,7 +157,7 @@ pub(super) fn nobody_elses(
 pub(super) fn not_of_issuer(verdicts: &mut Verdicts, issuer: &IssuerFacts, key: &PublicKey) {
     let same = key.spki_sha256 == issuer.spki_sha256;
     let value = if same { "the issuer's key" } else { "another key" };
-    let mut rule = Rule::new("keyNotOfIssuer", owner(issuer), "not the issuer's key", value);
+    let mut rule = verdicts.rule("keyNotOfIssuer", owner(issuer), || ("not the issuer's key", value));
     rule.broken_if(same, || Broken {
         code: "key_is_issuer_key",
         pointer: "/key".into(),

@@ -20,8 +20,8 @@
 //!
 //! Nothing that was asked for is moved or shortened: what does not pass is refused, with the nearest that would.
 
-use super::record::{Broken, Rule, Verdicts};
-use super::{CA_DEFAULT_VALIDITY, SERVICE, ServiceLimits, issuer};
+use super::record::{Broken, Owner, Rule, Verdicts};
+use super::{CA_DEFAULT_VALIDITY, ServiceLimits, issuer};
 use crate::ca::{CaRules, IssuerFacts};
 use crate::profile::Profile;
 use crate::time::{Span, Timestamp};
@@ -32,25 +32,25 @@ const LAST_SECOND: i64 = 253_402_300_799;
 
 /// A longest lifetime and who sets it.
 #[derive(Debug)]
-struct Longest {
+struct Longest<'a> {
     rule: &'static str,
-    owner: String,
+    owner: Owner<'a>,
     span: Span,
 }
 
 /// The window that the issuer leaves.
 #[derive(Debug)]
-struct Window {
-    owner: String,
+struct Window<'a> {
+    owner: Owner<'a>,
     first: i64,
     last: i64,
 }
 
 /// Everything that bounds a lifetime. Times are seconds since the epoch.
 #[derive(Debug)]
-pub(super) struct Bounds {
-    longest: Vec<Longest>,
-    window: Option<Window>,
+pub(super) struct Bounds<'a> {
+    longest: Vec<Longest<'a>>,
+    window: Option<Window<'a>>,
     /// The length when the request names no end, where that is less than the longest.
     usual: Option<i64>,
     backdate: i64,
@@ -70,11 +70,11 @@ struct Wish {
     named: bool,
 }
 
-impl Bounds {
-    pub(super) fn leaf(profile: &Profile, issuer: &IssuerFacts, limits: &ServiceLimits, now: Timestamp) -> Self {
+impl<'a> Bounds<'a> {
+    pub(super) fn leaf(profile: &'a Profile, issuer: &'a IssuerFacts, limits: &ServiceLimits, now: Timestamp) -> Self {
         let of_profile = profile.max_validity().map(|span| Longest {
             rule: "maxValidity",
-            owner: format!("profile {}", profile.name()),
+            owner: Owner::Profile(profile.name().as_str()),
             span,
         });
         let of_ca =
@@ -91,12 +91,12 @@ impl Bounds {
     }
 
     /// A delegated responder of the CA: as long as `lifetime`, or as its CA allows.
-    pub(super) fn responder(issuer: &IssuerFacts, lifetime: Span, limits: &ServiceLimits, now: Timestamp) -> Self {
+    pub(super) fn responder(issuer: &'a IssuerFacts, lifetime: Span, limits: &ServiceLimits, now: Timestamp) -> Self {
         let longest = |rule, owner, span| Longest { rule, owner, span };
         Self {
             longest: vec![
                 longest("leafMaxValidity", issuer::owner(issuer), issuer.rules.leaf_max_validity),
-                longest("responderLifetime", SERVICE.into(), lifetime),
+                longest("responderLifetime", Owner::Service, lifetime),
             ],
             window: Some(Window::of(issuer)),
             usual: None,
@@ -107,18 +107,18 @@ impl Bounds {
         }
     }
 
-    pub(super) fn subordinate(issuer: &IssuerFacts, limits: &ServiceLimits, now: Timestamp) -> Self {
+    pub(super) fn subordinate(issuer: &'a IssuerFacts, limits: &ServiceLimits, now: Timestamp) -> Self {
         let span = issuer.rules.subordinate_max_validity;
         let longest = Longest { rule: "subordinateMaxValidity", owner: issuer::owner(issuer), span };
         Self { window: Some(Window::of(issuer)), ..Self::authority(longest, limits, now) }
     }
 
     pub(super) fn root(limits: &ServiceLimits, now: Timestamp) -> Self {
-        let longest = Longest { rule: "rootMaxValidity", owner: SERVICE.into(), span: limits.root_max_validity };
+        let longest = Longest { rule: "rootMaxValidity", owner: Owner::Service, span: limits.root_max_validity };
         Self::authority(longest, limits, now)
     }
 
-    fn authority(longest: Longest, limits: &ServiceLimits, now: Timestamp) -> Self {
+    fn authority(longest: Longest<'a>, limits: &ServiceLimits, now: Timestamp) -> Self {
         Self {
             longest: vec![longest],
             window: None,
@@ -134,12 +134,13 @@ impl Bounds {
     pub(super) fn choose(&self, verdicts: &mut Verdicts, asked: &RequestedValidity) -> Option<Validity> {
         let wish = self.wish(asked);
         let rules = [
-            self.start_rule(&wish, asked.not_before.is_some()),
-            self.order_rule(&wish, asked.not_before.is_some()),
-            self.expiry_rule(&wish, asked.not_before),
+            self.start_rule(verdicts, &wish, asked.not_before.is_some()),
+            self.order_rule(verdicts, &wish, asked.not_before.is_some()),
+            self.expiry_rule(verdicts, &wish, asked.not_before),
         ];
-        let lengths = self.longest.iter().map(|longest| self.length_rule(longest, &wish, asked));
-        let all: Vec<Rule> = rules.into_iter().chain(lengths).chain([self.window_rule(&wish, asked)]).collect();
+        let lengths = self.longest.iter().map(|longest| self.length_rule(verdicts, longest, &wish, asked));
+        let window = self.window_rule(verdicts, &wish, asked);
+        let all: Vec<Rule> = rules.into_iter().chain(lengths).chain([window]).collect();
         let passed = all.iter().all(Rule::passed);
         all.into_iter().for_each(|rule| verdicts.push(rule));
         if !passed {
@@ -197,11 +198,11 @@ impl Bounds {
         self.first().max(self.now.saturating_sub(self.backdate.min(length / 10)))
     }
 
-    fn start_rule(&self, wish: &Wish, named: bool) -> Rule {
+    fn start_rule(&self, verdicts: &Verdicts, wish: &Wish, named: bool) -> Rule {
         let earliest = self.now.saturating_sub(self.max_backdate.s());
         let latest = self.now.saturating_add(self.max_postdate.s());
-        let limit = format!("{} to {}", shown(earliest), shown(latest));
-        let mut rule = Rule::new("notBefore", SERVICE, limit.clone(), shown(wish.start));
+        let words = || (format!("{} to {}", shown(earliest), shown(latest)), shown(wish.start));
+        let mut rule = verdicts.rule("notBefore", Owner::Service, words);
         rule.broken_if(named && wish.start < earliest, || Broken {
             code: "backdated_too_far",
             pointer: "/validity/notBefore".into(),
@@ -227,8 +228,9 @@ impl Bounds {
         rule
     }
 
-    fn order_rule(&self, wish: &Wish, start_named: bool) -> Rule {
-        let mut rule = Rule::new("validityOrder", SERVICE, "notAfter at or after notBefore", shown(wish.end));
+    fn order_rule(&self, verdicts: &Verdicts, wish: &Wish, start_named: bool) -> Rule {
+        let words = || ("notAfter at or after notBefore", shown(wish.end));
+        let mut rule = verdicts.rule("validityOrder", Owner::Service, words);
         // Without a notBefore an end in the past is just that; `expiry_rule` says so.
         let empty = wish.end < wish.start && wish.named && (start_named || wish.end_pointer == "/validity/duration");
         rule.broken_if(empty, || Broken {
@@ -245,8 +247,9 @@ impl Bounds {
         rule
     }
 
-    fn expiry_rule(&self, wish: &Wish, not_before: Option<Timestamp>) -> Rule {
-        let mut rule = Rule::new("notExpired", SERVICE, format!("not before {}", shown(self.now)), shown(wish.end));
+    fn expiry_rule(&self, verdicts: &Verdicts, wish: &Wish, not_before: Option<Timestamp>) -> Rule {
+        let words = || (format!("not before {}", shown(self.now)), shown(wish.end));
+        let mut rule = verdicts.rule("notExpired", Owner::Service, words);
         // When we chose both ends, the issuer has ended, and `issuer_expired` says so.
         let past = wish.end < self.now && (not_before.is_some() || wish.end_pointer == "/validity/notAfter");
         rule.broken_if(past, || Broken {
@@ -259,10 +262,10 @@ impl Bounds {
         rule
     }
 
-    fn length_rule(&self, longest: &Longest, wish: &Wish, asked: &RequestedValidity) -> Rule {
+    fn length_rule(&self, verdicts: &Verdicts, longest: &Longest<'_>, wish: &Wish, asked: &RequestedValidity) -> Rule {
         let asked_for = Span::from_ms(wish.length_ms);
-        let (limit, value) = (longest.span.to_string(), asked_for.to_string());
-        let mut rule = Rule::new(longest.rule, longest.owner.clone(), limit, value);
+        let words = || (longest.span.to_string(), asked_for.to_string());
+        let mut rule = verdicts.rule(longest.rule, longest.owner, words);
         rule.broken_if(wish.length_ms > longest.span.ms(), || Broken {
             code: "lifetime_too_long",
             pointer: wish.end_pointer.into(),
@@ -282,15 +285,17 @@ impl Bounds {
         rule
     }
 
-    fn window_rule(&self, wish: &Wish, asked: &RequestedValidity) -> Rule {
+    fn window_rule(&self, verdicts: &Verdicts, wish: &Wish, asked: &RequestedValidity) -> Rule {
         let (owner, first) = match &self.window {
-            Some(window) => (window.owner.clone(), Some(window.first)),
-            None => (SERVICE.to_owned(), None),
+            Some(window) => (window.owner, Some(window.first)),
+            None => (Owner::Service, None),
         };
         let last = self.last();
-        let from = first.map(|first| format!("{} to ", shown(first))).unwrap_or_default();
-        let value = format!("{} to {}", shown(wish.start), shown(wish.end));
-        let mut rule = Rule::new("issuerBound", owner.clone(), format!("{from}{}", shown(last)), value);
+        let words = || {
+            let from = first.map(|first| format!("{} to ", shown(first))).unwrap_or_default();
+            (format!("{from}{}", shown(last)), format!("{} to {}", shown(wish.start), shown(wish.end)))
+        };
+        let mut rule = verdicts.rule("issuerBound", owner, words);
         rule.broken_if(first.is_some_and(|first| wish.start < first), || Broken {
             code: "starts_before_issuer",
             pointer: "/validity/notBefore".into(),
@@ -338,8 +343,8 @@ impl Bounds {
     }
 }
 
-impl Window {
-    fn of(issuer: &IssuerFacts) -> Self {
+impl<'a> Window<'a> {
+    fn of(issuer: &'a IssuerFacts) -> Self {
         let validity = &issuer.validity;
         Self {
             owner: issuer::owner(issuer),
@@ -355,7 +360,7 @@ pub(super) fn own_rules(verdicts: &mut Verdicts, rules: &CaRules) {
         ("leafMaxValidity", "/rules/leafMaxValidity", rules.leaf_max_validity),
         ("subordinateMaxValidity", "/rules/subordinateMaxValidity", rules.subordinate_max_validity),
     ] {
-        let mut rule = Rule::new(name, "the new CA", "at least PT1S", span.to_string());
+        let mut rule = verdicts.rule(name, Owner::NewCa, || ("at least PT1S", span.to_string()));
         rule.broken_if(span.s() < 1, || Broken {
             code: "rule_allows_nothing",
             pointer: pointer.into(),

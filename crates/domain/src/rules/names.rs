@@ -1,9 +1,9 @@
 //! Names: the subject and the subject alternative names, judged together. A commonName that a verifier could take for a
 //! host is held to the same limits as a name of that kind.
 
+use super::LeafRequest;
 use super::issuer::owner;
-use super::record::{Broken, Rule, Verdicts};
-use super::{LeafRequest, SERVICE};
+use super::record::{Broken, Owner, Rule, Verdicts};
 use crate::ca::IssuerFacts;
 use crate::constraints::Refusal;
 use crate::dn::{AttributeType, DistinguishedName};
@@ -48,9 +48,9 @@ impl Judged<'_> {
 }
 
 pub(super) fn leaf(verdicts: &mut Verdicts, profile: &Profile, issuer: &IssuerFacts, request: &LeafRequest) {
-    let of_profile = format!("profile {}", profile.name());
+    let of_profile = Owner::Profile(profile.name().as_str());
     let limits = profile.names();
-    presence(verdicts, &of_profile, limits, request);
+    presence(verdicts, of_profile, limits, request);
     count_and_repeats(verdicts, request);
 
     // More than the limit is refused already; judging the rest would only make the answer longer.
@@ -64,19 +64,19 @@ pub(super) fn leaf(verdicts: &mut Verdicts, profile: &Profile, issuer: &IssuerFa
         .collect();
     let hosts = common_names(&request.subject, &request.names);
     if limits.common_name_in_names {
-        common_name_in_names(verdicts, &of_profile, &hosts);
+        common_name_in_names(verdicts, of_profile, &hosts);
     }
     names.extend(hosts);
 
     for kind in ["dns", "ip", "email", "uri"] {
         if names.iter().any(|named| named.name.kind() == kind) {
-            kind_allowed(verdicts, &of_profile, limits, kind, &names);
+            kind_allowed(verdicts, of_profile, limits, kind, &names);
         }
     }
     if names.iter().any(|named| named.name.is_wildcard()) {
-        wildcards(verdicts, &of_profile, limits, &names);
+        wildcards(verdicts, of_profile, limits, &names);
     }
-    attributes(verdicts, &of_profile, limits, &request.subject);
+    attributes(verdicts, of_profile, limits, &request.subject);
     constraints(verdicts, issuer, &names, &request.subject);
     differs_from_issuer(verdicts, issuer, &request.subject);
 }
@@ -95,7 +95,8 @@ pub(super) fn described_addresses(names: &[San], subject: &DistinguishedName) ->
 
 /// A CA has a subject (RFC 5280 section 4.1.2.6).
 pub(super) fn authority_subject(verdicts: &mut Verdicts, subject: &DistinguishedName) {
-    let mut rule = Rule::new("subject", SERVICE, "at least one attribute", subject.to_string());
+    let words = || ("at least one attribute", subject.to_string());
+    let mut rule = verdicts.rule("subject", Owner::Service, words);
     rule.broken_if(subject.is_empty(), || Broken {
         code: "subject_missing",
         pointer: "/subject".into(),
@@ -109,16 +110,16 @@ pub(super) fn authority_subject(verdicts: &mut Verdicts, subject: &Distinguished
 /// A subordinate's subject against the constraints above: as a directory name and by its e-mail addresses. Verifiers
 /// take a commonName for a host in end-entity certificates only.
 pub(super) fn subordinate(verdicts: &mut Verdicts, issuer: &IssuerFacts, subject: &DistinguishedName) {
-    let mut rule = constraint_rule(issuer, subject.to_string());
+    let mut rule = constraint_rule(verdicts, issuer, || subject.to_string());
     subject_constraints(&mut rule, issuer, subject, false);
     verdicts.push(rule);
     differs_from_issuer(verdicts, issuer, subject);
 }
 
-fn presence(verdicts: &mut Verdicts, of_profile: &str, limits: &NameLimits, request: &LeafRequest) {
-    let count = format!("{} names", request.names.len());
+fn presence(verdicts: &mut Verdicts, of_profile: Owner<'_>, limits: &NameLimits, request: &LeafRequest) {
+    let count = || format!("{} names", request.names.len());
     let limit = if limits.required { "at least one name" } else { "names optional" };
-    let mut required = Rule::new("names.required", of_profile, limit, count.clone());
+    let mut required = verdicts.rule("names.required", of_profile, || (limit, count()));
     required.broken_if(limits.required && request.names.is_empty(), || Broken {
         code: "names_missing",
         pointer: "/names".into(),
@@ -128,7 +129,7 @@ fn presence(verdicts: &mut Verdicts, of_profile: &str, limits: &NameLimits, requ
     });
     verdicts.push(required);
 
-    let mut somebody = Rule::new("identity", SERVICE, "a subject or a name", count);
+    let mut somebody = verdicts.rule("identity", Owner::Service, || ("a subject or a name", count()));
     somebody.broken_if(request.names.is_empty() && request.subject.is_empty(), || Broken {
         code: "subject_and_names_empty",
         pointer: "/subject".into(),
@@ -142,7 +143,8 @@ fn presence(verdicts: &mut Verdicts, of_profile: &str, limits: &NameLimits, requ
 fn count_and_repeats(verdicts: &mut Verdicts, request: &LeafRequest) {
     // An address of the subject becomes a name as well (RFC 5280 section 4.1.2.6); it is judged with the subject.
     let count = request.names.len().saturating_add(described_addresses(&request.names, &request.subject).len());
-    let mut most = Rule::new("maximumNames", SERVICE, MAX_NAMES.to_string(), count.to_string());
+    let words = || (MAX_NAMES.to_string(), count.to_string());
+    let mut most = verdicts.rule("maximumNames", Owner::Service, words);
     most.broken_if(count > MAX_NAMES, || Broken {
         code: "too_many_names",
         pointer: "/names".into(),
@@ -152,7 +154,7 @@ fn count_and_repeats(verdicts: &mut Verdicts, request: &LeafRequest) {
     });
     verdicts.push(most);
 
-    let mut repeats = Rule::new("distinctNames", SERVICE, "each name once", count.to_string());
+    let mut repeats = verdicts.rule("distinctNames", Owner::Service, || ("each name once", count.to_string()));
     let mut seen = BTreeSet::new();
     for (index, name) in request.names.iter().take(MAX_NAMES).enumerate().filter(|_| count > 1) {
         repeats.broken_if(!seen.insert(name), || Broken {
@@ -184,8 +186,8 @@ fn common_names<'a>(subject: &'a DistinguishedName, names: &[San]) -> Vec<Named<
         .collect()
 }
 
-fn common_name_in_names(verdicts: &mut Verdicts, of_profile: &str, strays: &[Named<'_>]) {
-    let mut rule = Rule::new("names.commonNameInNames", of_profile, "among the names", "");
+fn common_name_in_names(verdicts: &mut Verdicts, of_profile: Owner<'_>, strays: &[Named<'_>]) {
+    let mut rule = verdicts.rule("names.commonNameInNames", of_profile, || ("among the names", ""));
     for stray in strays {
         rule.broken(Broken {
             code: "common_name_not_in_names",
@@ -199,16 +201,22 @@ fn common_name_in_names(verdicts: &mut Verdicts, of_profile: &str, strays: &[Nam
     verdicts.push(rule);
 }
 
-fn kind_allowed(verdicts: &mut Verdicts, of_profile: &str, limits: &NameLimits, kind: &str, names: &[Named<'_>]) {
-    let (rule, limit) = match kind {
-        "dns" => ("names.dns", limits.dns.in_words(NamePattern::to_text)),
-        "ip" => ("names.ip", limits.ip.in_words(ToString::to_string)),
-        "email" => ("names.email", limits.email.in_words(NamePattern::to_email_text)),
-        _ => ("names.uri", limits.uri.in_words(NamePattern::to_text)),
+fn kind_allowed(verdicts: &mut Verdicts, of_profile: Owner<'_>, limits: &NameLimits, kind: &str, names: &[Named<'_>]) {
+    let rule = match kind {
+        "dns" => "names.dns",
+        "ip" => "names.ip",
+        "email" => "names.email",
+        _ => "names.uri",
+    };
+    let limit = || match kind {
+        "dns" => limits.dns.in_words(NamePattern::to_text),
+        "ip" => limits.ip.in_words(ToString::to_string),
+        "email" => limits.email.in_words(NamePattern::to_email_text),
+        _ => limits.uri.in_words(NamePattern::to_text),
     };
     let of_kind = || names.iter().filter(|named| named.name.kind() == kind);
-    let value = of_kind().map(|named| named.shown).take(10).collect::<Vec<_>>().join(", ");
-    let mut rule = Rule::new(rule, of_profile, limit.clone(), value);
+    let value = || of_kind().map(|named| named.shown).take(10).collect::<Vec<_>>().join(", ");
+    let mut rule = verdicts.rule(rule, of_profile, || (limit(), value()));
     for named in of_kind() {
         let allowed = match &named.name {
             // An odd wildcard is refused as such; what it would reach is anyone's guess.
@@ -224,9 +232,9 @@ fn kind_allowed(verdicts: &mut Verdicts, of_profile: &str, limits: &NameLimits, 
                 named.shown,
                 whence(&named.name)
             ),
-            hint: match limit.as_str() {
+            hint: match limit().as_str() {
                 "none" => format!("Leave {kind} names out, or use another profile."),
-                _ => format!("Use names that match: {limit}."),
+                limit => format!("Use names that match: {limit}."),
             },
             ..Broken::default()
         });
@@ -239,10 +247,10 @@ fn whence(name: &Judged<'_>) -> &'static str {
 }
 
 /// By leave of the profile, well-formed, and never for everything under a public suffix.
-fn wildcards(verdicts: &mut Verdicts, of_profile: &str, limits: &NameLimits, names: &[Named<'_>]) {
+fn wildcards(verdicts: &mut Verdicts, of_profile: Owner<'_>, limits: &NameLimits, names: &[Named<'_>]) {
     let limit = if limits.wildcards { "allowed" } else { "not allowed" };
-    let mut leave = Rule::new("names.wildcards", of_profile, limit, "");
-    let mut suffix = Rule::new("wildcardScope", SERVICE, "below a registrable domain", "");
+    let mut leave = verdicts.rule("names.wildcards", of_profile, || (limit, ""));
+    let mut suffix = verdicts.rule("wildcardScope", Owner::Service, || ("below a registrable domain", ""));
     for named in names.iter().filter(|named| named.name.is_wildcard()) {
         let shown = named.shown;
         let broken = |code, detail, hint: &str| Broken {
@@ -283,9 +291,9 @@ fn is_public_suffix(wildcard: &DnsName) -> bool {
     !base.contains('.') || psl::suffix(base.as_bytes()).is_some_and(|suffix| suffix.as_bytes() == base.as_bytes())
 }
 
-fn attributes(verdicts: &mut Verdicts, of_profile: &str, limits: &NameLimits, subject: &DistinguishedName) {
-    let limit = limits.subject.in_words(ToString::to_string);
-    let mut rule = Rule::new("names.subject", of_profile, limit.clone(), subject.to_string());
+fn attributes(verdicts: &mut Verdicts, of_profile: Owner<'_>, limits: &NameLimits, subject: &DistinguishedName) {
+    let limit = || limits.subject.in_words(ToString::to_string);
+    let mut rule = verdicts.rule("names.subject", of_profile, || (limit(), subject.to_string()));
     for attribute in subject.attributes() {
         let kind = attribute.kind();
         rule.broken_if(!limits.allows_attribute(kind), || Broken {
@@ -293,9 +301,9 @@ fn attributes(verdicts: &mut Verdicts, of_profile: &str, limits: &NameLimits, su
             pointer: format!("/subject/{kind}"),
             value: kind.to_string(),
             detail: format!("The {of_profile} does not allow {kind} in the subject."),
-            hint: match limit.as_str() {
+            hint: match limit().as_str() {
                 "none" => "Leave the subject out.".to_owned(),
-                _ => format!("Use only: {limit}."),
+                limit => format!("Use only: {limit}."),
             },
             ..Broken::default()
         });
@@ -308,8 +316,8 @@ fn attributes(verdicts: &mut Verdicts, of_profile: &str, limits: &NameLimits, su
     if !matches!(limits.email, Allowed::Matching(_)) {
         return;
     }
-    let limit = limits.email.in_words(NamePattern::to_email_text);
-    let mut rule = Rule::new("names.email", of_profile, limit.clone(), "");
+    let limit = || limits.email.in_words(NamePattern::to_email_text);
+    let mut rule = verdicts.rule("names.email", of_profile, || (limit(), ""));
     for attribute in subject.attributes().iter().filter(|a| a.kind() == AttributeType::EmailAddress) {
         let allowed = EmailAddress::parse(attribute.value()).is_ok_and(|address| limits.allows_email(&address));
         rule.broken_if(!allowed, || Broken {
@@ -317,24 +325,24 @@ fn attributes(verdicts: &mut Verdicts, of_profile: &str, limits: &NameLimits, su
             pointer: "/subject/emailAddress".into(),
             value: attribute.value().to_owned(),
             detail: format!("The {of_profile} does not allow the emailAddress `{}`.", attribute.value()),
-            hint: format!("Use addresses that match: {limit}."),
+            hint: format!("Use addresses that match: {}.", limit()),
             ..Broken::default()
         });
     }
     verdicts.push(rule);
 }
 
-fn constraint_rule(issuer: &IssuerFacts, value: String) -> Rule {
+fn constraint_rule(verdicts: &Verdicts, issuer: &IssuerFacts, value: impl FnOnce() -> String) -> Rule {
     let limit = match issuer.name_constraints.len() {
         0 => "unconstrained",
         _ => "the name constraints of the CA and of those above it",
     };
-    Rule::new("nameConstraints", owner(issuer), limit, value)
+    verdicts.rule("nameConstraints", owner(issuer), || (limit, value()))
 }
 
 /// The name constraints of every CA above, on every name, host-like commonName and the subject.
 fn constraints(verdicts: &mut Verdicts, issuer: &IssuerFacts, names: &[Named<'_>], subject: &DistinguishedName) {
-    let mut rule = constraint_rule(issuer, String::new());
+    let mut rule = constraint_rule(verdicts, issuer, String::new);
     for above in &issuer.name_constraints {
         for named in names {
             // commonNames are judged with the subject.
@@ -371,7 +379,8 @@ fn constraint_broken(pointer: String, value: String, refusal: Refusal) -> Broken
 /// A certificate whose subject is its issuer's looks self-issued: verifiers skip name constraints and path length for it,
 /// or take it for its own issuer (RFC 5280 section 6.1).
 fn differs_from_issuer(verdicts: &mut Verdicts, issuer: &IssuerFacts, subject: &DistinguishedName) {
-    let mut rule = Rule::new("subjectNotOfIssuer", owner(issuer), "not the issuer's subject", subject.to_string());
+    let words = || ("not the issuer's subject", subject.to_string());
+    let mut rule = verdicts.rule("subjectNotOfIssuer", owner(issuer), words);
     rule.broken_if(!subject.is_empty() && subject.is_like(&issuer.subject), || Broken {
         code: "subject_is_issuer",
         pointer: "/subject".into(),

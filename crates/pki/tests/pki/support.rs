@@ -197,7 +197,7 @@ pub(crate) fn approve_leaf(
         validity: days(6900),
         asks_for_ca: false,
     };
-    rules::decide_leaf(&profile(usages), &facts(issuer), request, KeyStanding::Free, &ServiceLimits::default(), now())
+    rules::decide_leaf(&profile(usages), &facts(issuer), &request, KeyStanding::Free, &ServiceLimits::default(), now())
         .into_result()
         .unwrap()
 }

@@ -7,7 +7,7 @@ use crate::dn::{Attribute, AttributeType, DistinguishedName};
 use crate::name::ResourceName;
 use crate::profile::{KeyHolder, Profile, RawNameLimits, RawProfile};
 use crate::public_key::{PublicKey, PublicKeyKind};
-use crate::rules::{CaRequest, Decision, KeyStanding, LeafRequest, ServiceLimits, decide_leaf};
+use crate::rules::{CaRequest, Decision, KeyStanding, LeafRequest, ServiceLimits, approve_leaf, decide_leaf};
 use crate::san::San;
 use crate::serial::Sha256;
 use crate::time::{Span, Timestamp};
@@ -134,7 +134,11 @@ pub(super) fn until(end: RequestedEnd) -> RequestedValidity {
 }
 
 pub(super) fn decide(profile: &Profile, issuer: &IssuerFacts, request: LeafRequest) -> Decision {
-    decide_leaf(profile, issuer, request, KeyStanding::Free, &ServiceLimits::default(), now())
+    let limits = ServiceLimits::default();
+    let decision = decide_leaf(profile, issuer, &request, KeyStanding::Free, &limits, now());
+    let briefly = approve_leaf(profile, issuer, &request, KeyStanding::Free, &limits, now());
+    assert_eq!(briefly, decision.clone().into_result(), "with and without words");
+    decision
 }
 
 /// The violations; empty when approved.

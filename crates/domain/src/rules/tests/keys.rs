@@ -28,7 +28,7 @@ fn rsa(bits: u64) -> PublicKey {
 }
 
 fn weaknesses(key: &PublicKey) -> Vec<&'static str> {
-    key_strength(key, "the service").violations.into_iter().map(|violation| violation.code).collect()
+    key_strength(key).into_iter().flat_map(|verdict| verdict.violations).map(|violation| violation.code).collect()
 }
 
 #[test]
@@ -68,8 +68,8 @@ fn exponents() {
 #[test]
 fn a_weak_modulus_is_refused_with_its_reason_and_every_fault_is_listed() {
     let even = BigUint::from_bytes_be(&modulus(2048)) + 1_u32;
-    let verdict =
-        key_strength(&key(PublicKeyKind::Rsa { modulus: even.to_bytes_be(), exponent: vec![3] }), "the service");
+    let verdicts = key_strength(&key(PublicKeyKind::Rsa { modulus: even.to_bytes_be(), exponent: vec![3] }));
+    let [verdict] = verdicts.as_slice() else { panic!("{verdicts:?}") };
     let codes: Vec<_> = verdict.violations.iter().map(|violation| violation.code).collect();
     assert_eq!(codes, ["weak_exponent", "weak_key"]);
     assert!(verdict.violations[1].detail.contains("divisible by 2"), "{verdict:?}");
@@ -122,10 +122,10 @@ fn the_holder_of_the_key() {
 #[test]
 fn a_leaf_never_gets_the_key_or_the_shape_of_a_ca() {
     let mut request = leaf(&["a.example.com"]);
-    let known = decide_leaf(&open(), &issuer(), request.clone(), KeyStanding::OfCa, &ServiceLimits::default(), now());
+    let known = decide_leaf(&open(), &issuer(), &request, KeyStanding::OfCa, &ServiceLimits::default(), now());
     assert_eq!(codes(known), ["key_is_ca_key"]);
     let lost = KeyStanding::Compromised;
-    let blocked = decide_leaf(&open(), &issuer(), request.clone(), lost, &ServiceLimits::default(), now());
+    let blocked = decide_leaf(&open(), &issuer(), &request, lost, &ServiceLimits::default(), now());
     assert_eq!(codes(blocked), ["key_compromised"]);
     request.public_key.spki_sha256 = issuer().spki_sha256;
     assert_eq!(codes(decide(&open(), &issuer(), request.clone())), ["key_is_ca_key"]);

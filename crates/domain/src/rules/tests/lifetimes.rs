@@ -237,6 +237,6 @@ fn nothing_saturates_at_the_end_of_time() {
     eternal.rules.leaf_max_validity = Span::from_days(3_650_000);
     let mut request = leaf(&["a.example.com"]);
     request.validity = until(RequestedEnd::Duration(Span::from_days(3_650_000)));
-    let decision = decide_leaf(&open(), &eternal, request, KeyStanding::Free, &ServiceLimits::default(), now());
+    let decision = decide_leaf(&open(), &eternal, &request, KeyStanding::Free, &ServiceLimits::default(), now());
     assert_eq!(codes(decision), ["outlives_issuer"]);
 }

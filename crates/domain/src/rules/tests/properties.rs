@@ -2,7 +2,7 @@
 
 use super::fixtures::*;
 use crate::ca::IssuerFacts;
-use crate::rules::{CaRequest, KeyStanding, ServiceLimits, decide_leaf, decide_root, decide_subordinate};
+use crate::rules::{CaRequest, KeyStanding, ServiceLimits, approve_leaf, decide_leaf, decide_root, decide_subordinate};
 use crate::time::{Span, Timestamp};
 use crate::validity::{RequestedEnd, RequestedValidity, Validity};
 use proptest::prelude::*;
@@ -65,7 +65,9 @@ proptest! {
         let profile = profile(|raw| raw.max_validity = profile_max.map(|days| format!("P{days}D")));
         let mut request = leaf(&["a.example.com"]);
         request.validity = asked;
-        let decision = decide_leaf(&profile, &facts, request, KeyStanding::Free, &limits(), now());
+        let decision = decide_leaf(&profile, &facts, &request, KeyStanding::Free, &limits(), now());
+        let briefly = approve_leaf(&profile, &facts, &request, KeyStanding::Free, &limits(), now());
+        prop_assert_eq!(briefly, decision.clone().into_result());
         if let Some(approved) = decision.approved() {
             let validity = approved.validity();
             prop_assert!(validity.not_before() >= facts.validity.not_before());
@@ -82,28 +84,28 @@ proptest! {
 
     #[test]
     fn a_request_that_names_no_validity_always_passes(facts in any_issuer()) {
-        let leaf = decide_leaf(&open(), &facts, leaf(&["a.example.com"]), KeyStanding::Free, &limits(), now());
+        let leaf = decide_leaf(&open(), &facts, &leaf(&["a.example.com"]), KeyStanding::Free, &limits(), now());
         prop_assert_eq!(codes(leaf), [""; 0]);
         prop_assert_eq!(codes(decide_subordinate(&facts, ca(), &limits(), now())), [""; 0]);
     }
 
     #[test]
     fn the_default_is_the_longest_for_its_start(facts in any_issuer()) {
-        let decision = decide_leaf(&open(), &facts, leaf(&["a.example.com"]), KeyStanding::Free, &limits(), now());
+        let decision = decide_leaf(&open(), &facts, &leaf(&["a.example.com"]), KeyStanding::Free, &limits(), now());
         let validity = decision.into_result().unwrap().validity();
         let mut longer = leaf(&["a.example.com"]);
         longer.validity = RequestedValidity {
             not_before: Some(validity.not_before()),
             end: RequestedEnd::NotAfter(validity.not_after().plus(Span::from_s(1))),
         };
-        prop_assert!(!codes(decide_leaf(&open(), &facts, longer, KeyStanding::Free, &limits(), now())).is_empty());
+        prop_assert!(!codes(decide_leaf(&open(), &facts, &longer, KeyStanding::Free, &limits(), now())).is_empty());
     }
 
     #[test]
     fn what_a_hint_proposes_passes(facts in any_issuer(), asked in wish()) {
         let mut request = leaf(&["a.example.com"]);
         request.validity = asked;
-        for violation in broken(decide_leaf(&open(), &facts, request, KeyStanding::Free, &limits(), now())) {
+        for violation in broken(decide_leaf(&open(), &facts, &request, KeyStanding::Free, &limits(), now())) {
             let Some((_, rest)) = violation.hint.split_once("{\"duration\":\"") else { continue };
             let (duration, rest) = rest.split_once("\"}").unwrap();
             let not_after = rest.split_once("notAfter of ").unwrap().1.split_once(' ').unwrap().0;
@@ -114,7 +116,7 @@ proptest! {
             for end in ends {
                 let mut request = leaf(&["a.example.com"]);
                 request.validity = RequestedValidity { not_before: asked.not_before, end };
-                let left = codes(decide_leaf(&open(), &facts, request, KeyStanding::Free, &limits(), now()));
+                let left = codes(decide_leaf(&open(), &facts, &request, KeyStanding::Free, &limits(), now()));
                 // A bad start is another rule with another hint.
                 let about_the_start = ["backdated_too_far", "postdated_too_far", "starts_before_issuer"];
                 prop_assert!(left.iter().all(|code| about_the_start.contains(code)), "{end:?} {left:?}");
