@@ -38,14 +38,29 @@ pub fn fresh_database() -> (String, DatabaseGuard) {
     database_on(SERVER.get_or_init(|| server(FORGETFUL)))
 }
 
-/// The same on a server whose commits are on disk when they return, for what measures them. A server that was given by
-/// [`URL_VARIABLE`] is taken as it is.
+/// The same on a server whose commits are on disk when they return, for what measures them, and that has run for a while. A
+/// server that was given by [`URL_VARIABLE`] is taken as it is.
 ///
 /// # Panics
 /// As [`fresh_database`].
 pub fn fresh_durable_database() -> (String, DatabaseGuard) {
     static SERVER: OnceLock<Server> = OnceLock::new();
-    database_on(SERVER.get_or_init(|| server(DURABLE)))
+    database_on(SERVER.get_or_init(|| worn_in(server(DURABLE))))
+}
+
+/// A brand-new server makes each segment of its log when it is needed, and every commit waits until 16 MiB of zeros are on
+/// disk. One that has run for a while takes old segments again; after this, so does ours.
+#[expect(clippy::panic, reason = "what is measured must be what is said")]
+fn worn_in(server: Server) -> Server {
+    let messages =
+        "SELECT count(pg_logical_emit_message(false, 'wear', repeat('x', 1000000))) FROM generate_series(1, 700)";
+    let is_ours = server.alive.is_some();
+    for statement in [messages, "CHECKPOINT"].into_iter().filter(|_| is_ours) {
+        if let Err(error) = server.sql(statement) {
+            panic!("PostgreSQL was not worn in: {error}");
+        }
+    }
+    server
 }
 
 #[expect(clippy::panic, reason = "a test that cannot have its database must fail, with words")]
@@ -72,7 +87,7 @@ struct Server {
     url: String,
     psql: PathBuf,
     /// The watcher's end of the pipe; closed by the end of this process.
-    _alive: Option<ChildStdin>,
+    alive: Option<ChildStdin>,
 }
 
 impl Server {
@@ -110,7 +125,7 @@ fn succeeded(output: std::io::Result<Output>) -> Result<(), String> {
 #[expect(clippy::panic, reason = "a test that cannot have its server must fail, with words")]
 fn server(durability: &str) -> Server {
     let started = match given_url() {
-        Some(url) => binary("psql").map(|psql| Server { url, psql, _alive: None }),
+        Some(url) => binary("psql").map(|psql| Server { url, psql, alive: None }),
         // The port is chosen before the server takes it: somebody else may be faster.
         None => start(durability).or_else(|_| start(durability)).or_else(|_| start(durability)),
     };
@@ -171,7 +186,7 @@ fn start(durability: &str) -> Result<Server, String> {
         watcher(&initdb, &pg_ctl, port, durability).spawn().map_err(|error| format!("cannot run a shell: {error}"))?;
     wait_until_ready(&mut watcher)?;
     let url = format!("postgres://postgres@127.0.0.1:{port}/postgres");
-    Ok(Server { url, psql, _alive: watcher.stdin.take() })
+    Ok(Server { url, psql, alive: watcher.stdin.take() })
 }
 
 fn watcher(initdb: &Path, pg_ctl: &Path, port: u16, durability: &str) -> Command {
@@ -219,7 +234,7 @@ mod tests {
     use super::*;
 
     fn server_at(url: &str) -> Server {
-        Server { url: url.to_owned(), psql: PathBuf::new(), _alive: None }
+        Server { url: url.to_owned(), psql: PathBuf::new(), alive: None }
     }
 
     #[test]
@@ -239,7 +254,7 @@ mod tests {
         let (url, guard) = fresh_database();
         let (other, _other_guard) = fresh_database();
         assert_ne!(url, other);
-        let on_it = Server { url: url.clone(), psql: guard.server.psql.clone(), _alive: None };
+        let on_it = Server { url: url.clone(), psql: guard.server.psql.clone(), alive: None };
         on_it.sql("CREATE TABLE t (n BIGINT)").unwrap();
         assert!(on_it.sql("SELECT * FROM nothing").is_err());
         drop(guard);
