@@ -92,7 +92,7 @@ impl Timestamp {
 impl fmt::Display for Timestamp {
     /// RFC 3339 in UTC, without a fraction when it is zero, else with three digits.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Written digit by digit: every certificate writes several of them, and the formatting of numbers costs ten times as much.
+        // Digit by digit: formatting these numbers was more than a hundredth of the server's time on the issuing path.
         let at = self.to_utc();
         let small = |part: i32| u8::try_from(part).unwrap_or(0);
         let ms = i32::from(at.millisecond());
