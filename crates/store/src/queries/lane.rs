@@ -88,7 +88,7 @@ impl Lane {
 
     /// One transaction. Whatever goes wrong before its commit undoes it.
     async fn attempt(&mut self, recordings: &[Recording], way: Way, turn: &mut Turn<'_>) -> Result<Vec<Fate>> {
-        let (mut held, begun) = self.begin().await?;
+        let (mut held, begun) = self.begin(turn).await?;
         let faults = Arc::clone(&self.faults);
         let work = async {
             faults.before(NAME)?;
@@ -117,13 +117,15 @@ impl Lane {
     }
 
     /// Begins on the connection kept from the last batch; where that has died meanwhile, on another one.
-    async fn begin(&mut self) -> Result<(Held, Begun)> {
+    async fn begin(&mut self, turn: &mut Turn<'_>) -> Result<(Held, Begun)> {
         if let Some(mut held) = self.held.take() {
             match begin_on(&mut held).await {
                 Ok(begun) => return Ok((held, begun)),
                 Err(_) => held.discard(),
             }
         }
+        // Whoever has to wait for a connection keeps no other lane from its batch.
+        drop(turn.take());
         // Idle connections that died with the one before are found out one by one.
         let mut tries = 0_u32;
         loop {
