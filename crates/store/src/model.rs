@@ -170,6 +170,13 @@ pub struct Recording {
     pub ending: Option<OrderEnding>,
 }
 
+impl Recording {
+    /// The order that ends with this certificate, and the certificate.
+    pub(crate) fn ends(&self) -> Option<(&OrderEnding, &IssuedId)> {
+        Some((self.ending.as_ref()?, &self.issued.id))
+    }
+}
+
 /// A certificate to be marked as revoked, with all that goes with it. See [`crate::RevocationQueries::revoke`].
 #[derive(Debug, Clone)]
 pub struct Revoking {

@@ -1,8 +1,9 @@
 //! Rows of the issuing path, ready to be bound by either driver.
 
-use crate::documents;
+use crate::{OrderEnding, documents};
 use certwright_domain::audit::AuditEvent;
 use certwright_domain::audit::chain::{Head, Link};
+use certwright_domain::id::IssuedId;
 use certwright_domain::issued::IssuedCertificate;
 use certwright_domain::san::San;
 use certwright_domain::serial::Sha256;
@@ -113,6 +114,17 @@ pub(crate) fn issued_rows<'c>(
         })
         .collect();
     (rows, names)
+}
+
+/// A batch of recordings that is to be a transaction in one turn.
+pub(crate) struct Batch<'b> {
+    pub(crate) rows: &'b [IssuedRow<'b>],
+    pub(crate) names: &'b [NameRow<'b>],
+    pub(crate) audit: &'b Appended<'b>,
+    /// The epoch that all of them were decided under.
+    pub(crate) epoch: i64,
+    /// The orders that end with them.
+    pub(crate) endings: &'b [(&'b OrderEnding, &'b IssuedId)],
 }
 
 /// What follows the batched insert, in the same turn where the driver allows.

@@ -76,6 +76,36 @@ async fn the_group_commit_survives_a_lost_server() {
     store.close().await;
 }
 
+/// The answer to a commit gets lost: whether there was one is asked of the database, and the caller hears what is so.
+#[tokio::test]
+async fn a_recording_whose_answer_is_lost_is_looked_for() {
+    let (direct, _guard) = fresh_database();
+    let (url, mut proxy) = behind_proxy(&direct).await;
+    let store = open(&url).await.unwrap();
+    store.migrate().await.unwrap();
+    let epoch = store.read().await.unwrap().epoch().await.unwrap();
+    let recorded = async |number| store.recorder().record(numbered_recording(epoch, number)).await.map(drop);
+    for number in 1..5 {
+        recorded(number).await.unwrap();
+    }
+    proxy.lose_answers();
+    let waiting = {
+        let recorder = store.recorder();
+        tokio::spawn(async move { recorder.record(numbered_recording(epoch, 5)).await.map(drop) })
+    };
+    let mut asking = PgConnection::connect(&direct).await.unwrap();
+    let stored = "SELECT COUNT(*) FROM issued_certificates";
+    while sqlx::query_scalar::<_, i64>(stored).fetch_one(&mut asking).await.unwrap() < 5 {}
+    // One thread runs all of this: the lane hears of it when the way is free again.
+    proxy.cut().await;
+    proxy.restore().await.unwrap();
+    assert_eq!(waiting.await.unwrap(), Ok(()));
+    let events: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM audit_events").fetch_one(&mut asking).await.unwrap();
+    assert_eq!(events, 5, "it is there once");
+    recorded(6).await.unwrap();
+    store.close().await;
+}
+
 #[tokio::test]
 async fn an_operator_who_ends_our_connections_costs_one_answer_each() {
     let (url, _guard) = fresh_database();
@@ -158,6 +188,10 @@ async fn a_wrong_url_is_refused_without_printing_it() {
 }
 
 fn stale_recording(epoch: i64) -> certwright_store::Recording {
+    numbered_recording(epoch, 1)
+}
+
+fn numbered_recording(epoch: i64, number: u8) -> certwright_store::Recording {
     use certwright_domain::audit::{AuditEvent, Outcome};
     use certwright_domain::id::{AuditId, IssuedId};
     use certwright_domain::issued::{IssuedCertificate, IssuedKind};
@@ -165,13 +199,13 @@ fn stale_recording(epoch: i64) -> certwright_store::Recording {
     use certwright_domain::validity::Validity;
     let at = Timestamp::from_unix_s(1_795_176_000);
     let issued = IssuedCertificate {
-        id: IssuedId::new(at, [0; 10]),
+        id: IssuedId::new(at, [number; 10]),
         kind: IssuedKind::Leaf,
         ca_id: CaId::new(at, [0; 10]),
         ca_name: String::new(),
         ca_version: 1,
-        serial: Serial::from_bytes(&[1]).unwrap(),
-        fingerprint: Sha256([0; 32]),
+        serial: Serial::from_bytes(&[number]).unwrap(),
+        fingerprint: Sha256([number; 32]),
         spki_sha256: Sha256([0; 32]),
         subject: String::new(),
         common_name: String::new(),
@@ -188,7 +222,7 @@ fn stale_recording(epoch: i64) -> certwright_store::Recording {
         revocation: None,
     };
     let audit = AuditEvent {
-        id: AuditId::new(at, [0; 10]),
+        id: AuditId::new(at, [number; 10]),
         at,
         actor: String::new(),
         actor_name: String::new(),

@@ -1,7 +1,10 @@
-//! A TCP proxy that can be cut: a server that goes away and comes back, without touching the server.
+//! A TCP proxy that can be cut, and before that loses answers: a server that goes away and comes back, without touching the server.
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -17,6 +20,7 @@ pub struct Proxy {
 #[derive(Debug)]
 struct Running {
     stop: watch::Sender<bool>,
+    is_losing: Arc<AtomicBool>,
     accepting: JoinHandle<()>,
 }
 
@@ -46,6 +50,13 @@ impl Proxy {
         }
     }
 
+    /// From now on what the server says reaches nobody, until it is cut.
+    pub fn lose_answers(&self) {
+        if let Some(running) = &self.running {
+            running.is_losing.store(true, Ordering::SeqCst);
+        }
+    }
+
     /// Lets connections through again, on the same port.
     ///
     /// # Errors
@@ -62,27 +73,39 @@ impl Proxy {
 impl Running {
     fn start(listener: TcpListener, target: String) -> Self {
         let (stop, stopped) = watch::channel(false);
-        let accepting = tokio::spawn(accept(listener, target, stopped));
-        Self { stop, accepting }
+        let is_losing = Arc::<AtomicBool>::default();
+        let accepting = tokio::spawn(accept(listener, target, stopped, Arc::clone(&is_losing)));
+        Self { stop, is_losing, accepting }
     }
 }
 
-async fn accept(listener: TcpListener, target: String, mut stopped: watch::Receiver<bool>) {
+async fn accept(listener: TcpListener, target: String, mut stopped: watch::Receiver<bool>, is_losing: Arc<AtomicBool>) {
     loop {
         let client = tokio::select! {
             _ = stopped.wait_for(|stop| *stop) => return,
             client = listener.accept() => client,
         };
         let Ok((client, _)) = client else { continue };
-        tokio::spawn(forward(client, target.clone(), stopped.clone()));
+        tokio::spawn(forward(client, target.clone(), stopped.clone(), Arc::clone(&is_losing)));
     }
 }
 
-async fn forward(mut client: TcpStream, target: String, mut stopped: watch::Receiver<bool>) {
-    let Ok(mut server) = TcpStream::connect(&target).await else { return };
+async fn forward(client: TcpStream, target: String, mut stopped: watch::Receiver<bool>, is_losing: Arc<AtomicBool>) {
+    let Ok(server) = TcpStream::connect(&target).await else { return };
     let _ = (client.set_nodelay(true), server.set_nodelay(true));
+    let ((mut asks, mut hears), (mut answers, mut told)) = (client.into_split(), server.into_split());
+    let back = async {
+        let mut buffer = vec![0; 64 * 1024];
+        while let Ok(read @ 1..) = answers.read(&mut buffer).await {
+            let said = buffer.get(..read).unwrap_or_default();
+            if !is_losing.load(Ordering::SeqCst) && hears.write_all(said).await.is_err() {
+                break;
+            }
+        }
+    };
     tokio::select! {
         _ = stopped.wait_for(|stop| *stop) => {}
-        _ = tokio::io::copy_bidirectional(&mut client, &mut server) => {}
+        () = back => {}
+        _ = tokio::io::copy(&mut asks, &mut told) => {}
     }
 }

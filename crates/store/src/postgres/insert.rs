@@ -1,13 +1,14 @@
 //! The batched insert of the issuing path on PostgreSQL: one statement over arrays, whatever the number of rows.
 
-use super::{Connection, Driver};
+use super::queries::acme::endings::push_end;
+use super::{BEGIN_WRITE, Connection, Driver};
 use crate::Error;
-use crate::rows::{AUDIT_COLUMNS, Appended, AuditRow, ISSUED_COLUMNS, IssuedRow, NameRow, Then};
+use crate::rows::{AUDIT_COLUMNS, Appended, AuditRow, Batch, ISSUED_COLUMNS, IssuedRow, NameRow, Then};
 use certwright_domain::audit::AuditEvent;
 use certwright_domain::issued::IssuedCertificate;
 use sqlx::postgres::PgArguments;
 use sqlx::query::Query;
-use sqlx::{AssertSqlSafe, SqlSafeStr as _, SqlStr};
+use sqlx::{AssertSqlSafe, Execute as _, QueryBuilder, SqlSafeStr as _, SqlStr};
 use std::sync::{Arc, LazyLock};
 
 type Statement<'q> = Query<'q, Driver, PgArguments>;
@@ -78,11 +79,17 @@ fn append_audit(first: usize) -> String {
 static INSERT_AUDIT: LazyLock<SqlStr> = LazyLock::new(|| literal(format!("WITH {}", append_audit(1))));
 /// All three in one round trip.
 static INSERT_RECORDINGS: LazyLock<SqlStr> = LazyLock::new(|| {
-    let names = ISSUED.types.len().saturating_add(1);
-    let audit = names.saturating_add(NAMES.types.len());
-    let (issued, names, audit) = (ISSUED.insert(1), NAMES.insert(names), append_audit(audit));
+    let (issued, names, audit) = (ISSUED.insert(1), NAMES.insert(FIRST_NAME), append_audit(FIRST_EVENT));
     literal(format!("WITH issued AS ({issued}), names AS ({names}), {audit}"))
 });
+/// The same as parts of a longer statement.
+static RECORDINGS: LazyLock<String> = LazyLock::new(|| {
+    let (issued, names, audit) = (ISSUED.insert(1), NAMES.insert(FIRST_NAME), AUDIT.insert(FIRST_EVENT));
+    format!("WITH issued AS ({issued}), names AS ({names}), told AS ({audit})")
+});
+/// Where the arrays of the names and of the events begin.
+const FIRST_NAME: usize = ISSUED.types.len().saturating_add(1);
+const FIRST_EVENT: usize = FIRST_NAME.saturating_add(NAMES.types.len());
 
 fn bind_issued<'q>(statement: Statement<'q>, rows: &'q [IssuedRow<'_>]) -> Statement<'q> {
     fn all<'r, T>(rows: &'r [IssuedRow<'_>], field: impl Fn(&'r IssuedCertificate) -> T) -> Vec<T> {
@@ -123,6 +130,14 @@ fn bind_names<'q>(statement: Statement<'q>, names: &'q [NameRow<'_>]) -> Stateme
 }
 
 fn bind_audit<'q>(statement: Statement<'q>, audit: &'q Appended<'_>) -> Statement<'q> {
+    bind_events(statement, audit)
+        .bind(audit.head.sequence)
+        .bind(audit.head.hash.0.as_slice())
+        .bind(audit.head.chain.as_str())
+        .bind(audit.from)
+}
+
+fn bind_events<'q>(statement: Statement<'q>, audit: &'q Appended<'_>) -> Statement<'q> {
     fn all<'r, 'e, T>(rows: &'r [AuditRow<'e>], field: impl Fn(&'r AuditEvent) -> T) -> Vec<T> {
         rows.iter().map(|row| field(row.event)).collect()
     }
@@ -146,10 +161,6 @@ fn bind_audit<'q>(statement: Statement<'q>, audit: &'q Appended<'_>) -> Statemen
         .bind(events.iter().map(|row| row.link.sequence).collect::<Vec<_>>())
         .bind(events.iter().map(|row| row.link.previous.0.as_slice()).collect::<Vec<_>>())
         .bind(events.iter().map(|row| row.link.hash.0.as_slice()).collect::<Vec<_>>())
-        .bind(head.sequence)
-        .bind(head.hash.0.as_slice())
-        .bind(head.chain.as_str())
-        .bind(audit.from)
 }
 
 async fn execute(connection: &mut Connection, statement: Statement<'_>) -> Result<(), Error> {
@@ -189,23 +200,71 @@ async fn execute_appending(
     if done.rows_affected() == all { Ok(()) } else { Err(Error::Stale { what: "audit_chains" }) }
 }
 
-/// Stores recordings: rows of the inventory, their names, their audit events at the end of their chain. Then commits, if asked to;
-/// `committing` comes right before.
+/// Stores recordings: rows of the inventory, their names, their audit events at the end of their chain. Then commits, if asked to.
 pub(in super::super) async fn insert_recordings(
     connection: &mut Connection,
     rows: &[IssuedRow<'_>],
     names: &[NameRow<'_>],
     audit: &Appended<'_>,
     then: Then,
-    committing: impl FnOnce(),
 ) -> Result<(), Error> {
     let statement = bind_issued(sqlx::query(INSERT_RECORDINGS.clone()), rows);
     execute_appending(connection, bind_audit(bind_names(statement, names), audit), audit).await?;
     match then {
-        Then::Commit => {
+        Then::Commit => commit(connection).await,
+        Then::Nothing => Ok(()),
+    }
+}
+
+/// A batch of so many is one statement that is a whole transaction: one turn in place of three. With more, the turns matter less than that
+/// the next batch is taken as soon as this one waits for the disk, and when it does is known of a commit alone.
+const FEW: usize = 8;
+
+/// Stores a batch, durable when this returns. It fails, with nothing stored, unless the epoch is the batch's, the chain ends where its events
+/// begin and every order of it can end. `committing` comes when nothing but the commit is left, where that is known.
+pub(in super::super) async fn record_at_once(
+    connection: &mut Connection,
+    batch: &Batch<'_>,
+    committing: impl FnOnce(),
+) -> Result<(), Error> {
+    if batch.rows.len() <= FEW {
+        committing();
+        return record(connection, batch).await;
+    }
+    sqlx::raw_sql(BEGIN_WRITE).execute(&mut *connection).await.map_err(Error::from_driver)?;
+    match record(connection, batch).await {
+        Ok(()) => {
             committing();
             commit(connection).await
         }
-        Then::Nothing => Ok(()),
+        Err(error @ Error::Unavailable(_)) => Err(error),
+        Err(error) => {
+            sqlx::raw_sql("ROLLBACK").execute(connection).await.map_err(Error::from_driver)?;
+            Err(error)
+        }
     }
+}
+
+async fn record(connection: &mut Connection, batch: &Batch<'_>) -> Result<(), Error> {
+    let (head, count) = (&batch.audit.head, i64::try_from(batch.endings.len()).unwrap_or(i64::MAX));
+    let arrays = bind_names(bind_issued(sqlx::query(""), batch.rows), batch.names);
+    let arrays = bind_events(arrays, batch.audit).take_arguments();
+    let arrays = arrays.map_err(|error| Error::Driver(error.to_string()))?.unwrap_or_default();
+    let mut query = QueryBuilder::<Driver>::with_arguments(RECORDINGS.as_str(), arrays);
+    if count > 0 {
+        query.push(", ended AS (");
+        push_end(&mut query, batch.endings);
+        query.push(")");
+    }
+    query.push(", moved AS (UPDATE audit_chains SET sequence = ").push_bind(head.sequence);
+    query.push(", hash = ").push_bind(head.hash.0.as_slice()).push(" WHERE chain = ").push_bind(head.chain.as_str());
+    query.push(" AND sequence = ").push_bind(batch.audit.from);
+    // The epoch first, then the orders, the chain last: all transactions lock in this order.
+    query.push(" AND CASE held_epoch() WHEN ").push_bind(batch.epoch);
+    match count {
+        0 => query.push(" THEN true END"),
+        _ => query.push(" THEN (SELECT COUNT(*) FROM ended) = ").push_bind(count).push(" END"),
+    };
+    query.push(" RETURNING 1) SELECT CASE COUNT(*) WHEN 1 THEN 1 ELSE begin_again() END FROM moved");
+    execute(connection, query.build()).await
 }

@@ -1,18 +1,20 @@
 //! A lane of the group commit: takes what has queued up, stores it in one transaction, answers.
 
-use super::super::{BEGIN_RECORD, LANES, STATEMENT_DEADLINE, insert_recordings};
+use super::super::{BEGIN_RECORD, KNOWN_FOR, LANES, STATEMENT_DEADLINE, insert_recordings, record_at_once};
 use super::acme::endings::end;
 use super::audit::{take_chain, taken_chain};
-use super::session::{roll_back, within};
+use super::session::{Session, roll_back, within};
 use super::system::read_epoch;
 use super::{Connection, Database, Error, Held, Result};
 use crate::recorder::{Intake, Job};
-use crate::rows::{Then, append, issued_rows};
-use crate::{CommitFaults, Recording};
+use crate::rows::{Batch, Then, append, issued_rows};
+use crate::{CommitFaults, IssuedQueries as _, Recording};
 use certwright_domain::audit::chain::Head;
+use certwright_domain::id::IssuedId;
 use std::sync::Arc;
 use tokio::sync::{Mutex, MutexGuard};
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 /// The name of its transactions.
 const NAME: &str = "record";
@@ -32,7 +34,7 @@ pub(crate) fn spawn(
 ) -> Vec<JoinHandle<()>> {
     (0..LANES)
         .map(|_| {
-            let lane = Lane { database: database.clone(), faults: Arc::clone(faults), held: None };
+            let lane = Lane { database: database.clone(), faults: Arc::clone(faults), held: None, known: None };
             tokio::spawn(lane.run(Arc::clone(intake)))
         })
         .collect()
@@ -43,6 +45,8 @@ struct Lane {
     faults: Arc<dyn CommitFaults>,
     /// The connection, where one is kept between batches.
     held: Option<Held>,
+    /// Where its chain ended when the last batch was committed, and when that was.
+    known: Option<(Head, Instant)>,
 }
 
 /// How a batch is written.
@@ -77,55 +81,120 @@ impl Lane {
 
     /// Stores the batch. An error means that nothing is known to be stored.
     async fn store(&mut self, recordings: &[Recording], mut turn: Turn<'_>) -> Result<Vec<Fate>> {
-        let together = self.attempt(recordings, Way::Together, &mut turn).await;
+        if let Some(stored) = self.at_once(recordings, &mut turn).await {
+            return stored;
+        }
+        // What takes long, or has to wait for a connection, keeps no other lane from its batch.
+        drop(turn);
+        let together = self.attempt(recordings, Way::Together).await;
         match together {
             Err(Error::Conflict { .. } | Error::Driver(_)) if recordings.len() > 1 => {
-                self.attempt(recordings, Way::OneByOne, &mut turn).await
+                self.attempt(recordings, Way::OneByOne).await
             }
             other => other,
         }
     }
 
+    /// The batch as a transaction in one turn, by what is known since the batch before. `None`: something is not as it was, or speaks
+    /// against a recording; nothing is stored, and the long way finds out what it is.
+    async fn at_once(&mut self, recordings: &[Recording], turn: &mut Turn<'_>) -> Option<Result<Vec<Fate>>> {
+        let (head, _) = self.known.take().filter(|(_, since)| since.elapsed() < KNOWN_FOR)?;
+        let epoch = recordings.first()?.epoch;
+        if recordings.iter().any(|recording| recording.epoch != epoch) {
+            return None;
+        }
+        let mut held = match self.held.take() {
+            Some(held) => held,
+            None => {
+                drop(turn.take());
+                self.database.keyed_writer().await.ok()?
+            }
+        };
+        let endings: Vec<_> = recordings.iter().filter_map(Recording::ends).collect();
+        let (rows, names) = issued_rows(recordings.iter().map(|recording| &recording.issued));
+        let audit = append(&head, recordings.iter().map(|recording| &recording.audit));
+        let batch = Batch { rows: &rows, names: &names, audit: &audit, epoch, endings: &endings };
+        if let Err(error) = self.faults.before(NAME) {
+            self.held = held.keep();
+            return Some(Err(error));
+        }
+        match tokio::time::timeout(STATEMENT_DEADLINE, record_at_once(&mut held, &batch, || drop(turn.take()))).await {
+            Ok(Ok(())) => {
+                self.held = held.keep();
+                self.known = Some((audit.head.clone(), Instant::now()));
+            }
+            Ok(Err(error @ Error::Unavailable(_))) => {
+                // The connection may have died before it, or with the answer: whether it is stored, the database knows.
+                give_up(held, &error);
+                drop(turn.take());
+                match self.is_stored(&recordings.first()?.issued.id).await {
+                    Ok(true) => {}
+                    Ok(false) => return None,
+                    Err(error) => return Some(Err(error)),
+                }
+            }
+            Ok(Err(_)) => {
+                self.held = held.keep();
+                return None;
+            }
+            Err(_) => {
+                let error = Error::Unavailable("the database did not answer in time".to_owned());
+                give_up(held, &error);
+                return Some(Err(error));
+            }
+        }
+        Some(self.faults.after(NAME).map(|()| vec![Ok(()); recordings.len()]))
+    }
+
+    /// Is the certificate in the inventory? Then all of its batch are.
+    async fn is_stored(&self, id: &IssuedId) -> Result<bool> {
+        let mut tries = 0_u32;
+        loop {
+            let mut session = Session::glance(&self.database).await?;
+            tries = tries.saturating_add(1);
+            match session.issued(id).await {
+                Err(_) if tries < MOST_DEAD => {}
+                found => return found.map(|row| row.is_some()),
+            }
+        }
+    }
+
     /// One transaction. Whatever goes wrong before its commit undoes it.
-    async fn attempt(&mut self, recordings: &[Recording], way: Way, turn: &mut Turn<'_>) -> Result<Vec<Fate>> {
-        let (mut held, begun) = self.begin(turn).await?;
+    async fn attempt(&mut self, recordings: &[Recording], way: Way) -> Result<Vec<Fate>> {
+        let (mut held, begun) = self.begin().await?;
         let faults = Arc::clone(&self.faults);
         let work = async {
             faults.before(NAME)?;
-            write(&mut held, recordings, begun, way, turn).await
+            write(&mut held, recordings, begun, way).await
         };
         let outcome = match tokio::time::timeout(STATEMENT_DEADLINE, work).await {
             Ok(outcome) => outcome,
             Err(_) => Err(Error::Unavailable("the database did not answer in time".to_owned())),
         };
         match &outcome {
-            Ok(_) => self.held = held.keep(),
-            Err(Error::Unavailable(error)) => {
-                tracing::warn!(%error, "the group commit failed");
-                // The callers need not wait for a server that may not answer.
-                held.discard();
-                tokio::spawn(roll_back(held));
+            Ok((_, head)) => {
+                self.known = Some((head.clone(), Instant::now()));
+                self.held = held.keep();
             }
+            Err(error @ Error::Unavailable(_)) => give_up(held, error),
             Err(_) => match execute(&mut held, "ROLLBACK").await {
                 Ok(()) => self.held = held.keep(),
                 Err(_) => held.discard(),
             },
         }
-        let fates = outcome?;
+        let (fates, _) = outcome?;
         self.faults.after(NAME)?;
         Ok(fates)
     }
 
     /// Begins on the connection kept from the last batch; where that has died meanwhile, on another one.
-    async fn begin(&mut self, turn: &mut Turn<'_>) -> Result<(Held, Begun)> {
+    async fn begin(&mut self) -> Result<(Held, Begun)> {
         if let Some(mut held) = self.held.take() {
             match begin_on(&mut held).await {
                 Ok(begun) => return Ok((held, begun)),
                 Err(_) => held.discard(),
             }
         }
-        // Whoever has to wait for a connection keeps no other lane from its batch.
-        drop(turn.take());
         // Idle connections that died with the one before are found out one by one.
         let mut tries = 0_u32;
         loop {
@@ -142,6 +211,14 @@ impl Lane {
             }
         }
     }
+}
+
+/// After a failure of the connection.
+fn give_up(mut held: Held, error: &Error) {
+    tracing::warn!(%error, "the group commit failed");
+    // The callers need not wait for a server that may not answer.
+    held.discard();
+    tokio::spawn(roll_back(held));
 }
 
 /// Connections that may turn out dead before a batch is given up.
@@ -166,14 +243,14 @@ async fn execute(connection: &mut Connection, statement: &'static str) -> Result
     sqlx::raw_sql(statement).execute(connection).await.map(drop).map_err(Error::from_driver)
 }
 
-/// Writes the recordings of the epoch that holds, whose orders can end; the others are stale. Then commits.
+/// Writes the recordings of the epoch that holds, whose orders can end; the others are stale. Then commits. The end of the chain comes
+/// with the fates.
 async fn write(
     connection: &mut Connection,
     recordings: &[Recording],
     begun: Begun,
     way: Way,
-    turn: &mut Turn<'_>,
-) -> Result<Vec<Fate>> {
+) -> Result<(Vec<Fate>, Head)> {
     let epoch = begun.epoch;
     let mut head = match begun.head {
         Some(head) => head,
@@ -190,9 +267,9 @@ async fn write(
                 .collect();
             match all.is_empty() {
                 true => execute(connection, "COMMIT").await?,
-                false => insert(connection, &mut head, &all, Then::Commit, || drop(turn.take())).await?,
+                false => insert(connection, &mut head, &all, Then::Commit).await?,
             }
-            Ok(fates)
+            Ok((fates, head))
         }
         Way::OneByOne => {
             let mut fates = Vec::with_capacity(recordings.len());
@@ -200,7 +277,7 @@ async fn write(
                 fates.push(insert_guarded(connection, &mut head, recording, epoch).await?);
             }
             execute(connection, "COMMIT").await?;
-            Ok(fates)
+            Ok((fates, head))
         }
     }
 }
@@ -208,11 +285,7 @@ async fn write(
 /// Ends the orders of the recordings of this epoch; which recordings may be stored.
 async fn judge(connection: &mut Connection, recordings: &[Recording], epoch: i64) -> Result<Vec<Fate>> {
     let fresh = |recording: &Recording| recording.epoch == epoch;
-    let endings: Vec<_> = recordings
-        .iter()
-        .filter(|recording| fresh(recording))
-        .filter_map(|recording| Some((recording.ending.as_ref()?, &recording.issued.id)))
-        .collect();
+    let endings: Vec<_> = recordings.iter().filter(|recording| fresh(recording)).filter_map(Recording::ends).collect();
     let ended = end(connection, &endings).await?;
     let fate = |recording: &Recording| match recording.ending {
         _ if !fresh(recording) => Err(Error::Stale { what: "epoch" }),
@@ -232,7 +305,7 @@ async fn insert_guarded(
     execute(connection, "SAVEPOINT one").await?;
     let stored = async {
         judge(connection, std::slice::from_ref(recording), epoch).await?.into_iter().collect::<Fate>()?;
-        insert(connection, head, &[recording], Then::Nothing, || ()).await
+        insert(connection, head, &[recording], Then::Nothing).await
     };
     match stored.await {
         Ok(()) => {
@@ -248,17 +321,11 @@ async fn insert_guarded(
     }
 }
 
-/// Writes recordings; the head moves only when that worked. `committing`: what is done when nothing but the commit is left.
-async fn insert(
-    connection: &mut Connection,
-    head: &mut Head,
-    recordings: &[&Recording],
-    then: Then,
-    committing: impl FnOnce(),
-) -> Result<()> {
+/// Writes recordings; the head moves only when that worked.
+async fn insert(connection: &mut Connection, head: &mut Head, recordings: &[&Recording], then: Then) -> Result<()> {
     let (rows, names) = issued_rows(recordings.iter().map(|recording| &recording.issued));
     let audit = append(head, recordings.iter().map(|recording| &recording.audit));
-    insert_recordings(connection, &rows, &names, &audit, then, committing).await?;
+    insert_recordings(connection, &rows, &names, &audit, then).await?;
     *head = audit.head;
     Ok(())
 }

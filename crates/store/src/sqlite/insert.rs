@@ -4,12 +4,13 @@
 //! the row counts are few, so that every text is prepared once: a batch is filled up with rows of NULLs, which the
 //! statement leaves out. The end of the chain and the commit stand in the same statement.
 
-use super::{Connection, Driver};
+use super::queries::acme::endings::push_end;
+use super::{BEGIN_WRITE, Connection, Driver};
 use crate::Error;
-use crate::rows::{AUDIT_COLUMNS, Appended, AuditRow, ISSUED_COLUMNS, IssuedRow, NameRow, Then};
+use crate::rows::{AUDIT_COLUMNS, Appended, AuditRow, Batch, ISSUED_COLUMNS, IssuedRow, NameRow, Then};
 use sqlx::query::Query;
 use sqlx::sqlite::SqliteArguments;
-use sqlx::{AssertSqlSafe, SqlSafeStr as _, SqlStr};
+use sqlx::{AssertSqlSafe, Execute as _, QueryBuilder, SqlSafeStr as _, SqlStr};
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
@@ -187,10 +188,7 @@ pub(in super::super) async fn insert_recordings(
     names: &[NameRow<'_>],
     audit: &Appended<'_>,
     then: Then,
-    committing: impl FnOnce(),
 ) -> Result<(), Error> {
-    // The commit stands in the same statement; there is one lane, and nobody waits for it.
-    committing();
     insert_all(connection, rows, names, Some((audit, then))).await
 }
 
@@ -229,6 +227,49 @@ async fn insert_all(
         }
         statement.execute(&mut *connection).await.map_err(Error::from_driver)?;
         (rows, names, events) = (rows_later, names_later, events_later);
+    }
+    Ok(())
+}
+
+/// Stores a batch as one turn that is a whole transaction, durable when it returns. It fails, with nothing stored, unless the epoch is
+/// the batch's, the chain ends where its events begin and every order of it can end; and where it needs more than one statement for a table.
+pub(in super::super) async fn record_at_once(
+    connection: &mut Connection,
+    batch: &Batch<'_>,
+    committing: impl FnOnce(),
+) -> Result<(), Error> {
+    // The commit stands in the same turn; there is one lane, and nobody waits for it.
+    committing();
+    let events = batch.audit.rows.as_slice();
+    let (rows, names, told) = (size(batch.rows.len()), size(batch.names.len()), size(events.len()));
+    let inserts = STATEMENTS.get(&(rows, names, told, Tail::Nothing));
+    let Some(inserts) = inserts.filter(|_| batch.rows.len() <= rows && batch.names.len() <= names) else {
+        return Err(Error::Driver("more rows than one statement takes".to_owned()));
+    };
+    let values = ISSUED.pad(bind_issued(sqlx::query(""), batch.rows), batch.rows.len(), rows);
+    let values = NAMES.pad(bind_names(values, batch.names), batch.names.len(), names);
+    let mut values = AUDIT.pad(bind_audit(values, &batch.audit.head.chain, events), events.len(), told);
+    let values = values.take_arguments().map_err(|error| Error::Driver(error.to_string()))?.unwrap_or_default();
+    let mut turn = QueryBuilder::<Driver>::with_arguments([BEGIN_WRITE, "; ", inserts.as_str()].concat(), values);
+    let (head, count) = (&batch.audit.head, i64::try_from(batch.endings.len()).unwrap_or(i64::MAX));
+    if count > 0 {
+        push_end(&mut turn, batch.endings);
+        turn.push("; ");
+    }
+    // What is not as expected is a NULL where none may be.
+    turn.push("UPDATE audit_chains SET sequence = CASE WHEN sequence = ").push_bind(batch.audit.from);
+    turn.push(" AND (SELECT number FROM epoch WHERE id = 1) = ").push_bind(batch.epoch);
+    if count > 0 {
+        // Of the statement before: the orders that have ended.
+        turn.push(" AND changes() = ").push_bind(count);
+    }
+    turn.push(" THEN ").push_bind(head.sequence).push(" END, hash = ").push_bind(head.hash.0.as_slice());
+    turn.push(" WHERE chain = ").push_bind(head.chain.as_str()).push("; COMMIT");
+    let done = turn.build().execute(&mut *connection).await.map_err(Error::from_driver);
+    if let Err(error) = done {
+        // Where it had not begun, there is nothing to be undone; where this fails otherwise, the next beginning does.
+        let _ = sqlx::raw_sql("ROLLBACK").execute(connection).await;
+        return Err(error);
     }
     Ok(())
 }

@@ -9,7 +9,7 @@ pub(crate) mod queries;
 #[cfg(test)]
 mod relaxed;
 
-pub(super) use insert::{insert_audit_and_commit, insert_issued, insert_recordings};
+pub(super) use insert::{insert_audit_and_commit, insert_issued, insert_recordings, record_at_once};
 
 use crate::Error;
 use crate::migrations::Step;
@@ -71,7 +71,9 @@ pub(super) const EACH_PROOF: &str = "json_each(o.authorizations) e";
 pub(super) const BEGIN_READ: &str = "BEGIN";
 /// Begins a transaction of the group commit, reads the head of the audit chain and then the epoch, which the writer's lock keeps from moving until the end.
 pub(super) const BEGIN_RECORD: &str = "PRAGMA synchronous = FULL; BEGIN IMMEDIATE; \
-     SELECT chain, sequence, hash FROM audit_chains ORDER BY chain LIMIT 1; SELECT number FROM epoch WHERE id = 1";
+     SELECT chain, sequence, hash FROM audit_chains ORDER BY chain DESC LIMIT 1; SELECT number FROM epoch WHERE id = 1";
+/// How long the end of the group commit's chain is taken for known without a question.
+pub(super) const KNOWN_FOR: Duration = Duration::MAX;
 /// Takes the chain that this transaction appends to, until its end: the writer's lock holds it.
 pub(super) const TAKE_CHAIN: &str = "SELECT chain, sequence, hash FROM audit_chains ORDER BY chain LIMIT 1";
 /// The same when nothing was free, which cannot be.
@@ -163,6 +165,11 @@ pub(super) const MIGRATIONS: &[Step] = &[
         number: 21,
         name: "0021_acme_indexes",
         sql: include_str!("../../../../migrations/sqlite/0021_acme_indexes.sql"),
+    },
+    Step {
+        number: 22,
+        name: "0022_group_commit",
+        sql: include_str!("../../../../migrations/sqlite/0022_group_commit.sql"),
     },
 ];
 

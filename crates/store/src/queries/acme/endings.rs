@@ -15,12 +15,21 @@ pub(in super::super) async fn end(
     if endings.is_empty() {
         return Ok(HashSet::new());
     }
+    let mut update = QueryBuilder::new("");
+    push_end(&mut update, endings);
+    let rows = update.build().fetch_all(connection).await.map_err(|error| match Error::from_driver(error) {
+        Error::Conflict { .. } => Error::Conflict { what: REPLACED.to_owned() },
+        other => other,
+    })?;
+    rows.iter().map(|row| row.try_get::<String, usize>(0).map_err(Error::from_driver)).collect()
+}
+
+/// Pushes the statement that ends them; a row for each that has ended.
+pub(crate) fn push_end(update: &mut QueryBuilder<Driver>, endings: &[(&OrderEnding, &IssuedId)]) {
     // Always in one order, so that two batches do not wait for each other.
     let mut endings = endings.to_vec();
     endings.sort_by(|(a, _), (b, _)| a.order.as_str().cmp(b.order.as_str()));
-    let mut update = QueryBuilder::<Driver>::new(
-        "UPDATE acme_orders SET issued_id = v.column5, revision = acme_orders.revision + 1 FROM (",
-    );
+    update.push("UPDATE acme_orders SET issued_id = v.column5, revision = acme_orders.revision + 1 FROM (");
     update.push_values(&endings, |mut row, (ending, issued)| {
         row.push_bind(ending.order.as_str())
             .push_bind(ending.revision)
@@ -50,9 +59,4 @@ pub(in super::super) async fn end(
         );
     }
     update.push(" RETURNING issued_id");
-    let rows = update.build().fetch_all(connection).await.map_err(|error| match Error::from_driver(error) {
-        Error::Conflict { .. } => Error::Conflict { what: REPLACED.to_owned() },
-        other => other,
-    })?;
-    rows.iter().map(|row| row.try_get::<String, usize>(0).map_err(Error::from_driver)).collect()
 }

@@ -3,7 +3,7 @@
 mod accounts;
 pub(crate) mod at_once;
 mod directories;
-pub(super) mod endings;
+pub(crate) mod endings;
 mod orders;
 
 use super::page::{by_name, id_after, name_after, name_page, one_more};

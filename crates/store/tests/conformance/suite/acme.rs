@@ -229,6 +229,7 @@ async fn orders_end_once_and_a_certificate_is_replaced_once() {
         ..recording(number, &ca, epoch)
     };
     let record = async |recording| store.recorder().record(recording).await;
+    warm_up(&store, &ca, epoch).await;
     record(ending(8, &made, &[&one, &other])).await.unwrap();
     assert_eq!(record(ending(9, &made, &[&one, &other])).await, Err(stale("acme_orders")), "f8: one wins");
     let mut tx = store.begin("t").await.unwrap();
@@ -267,6 +268,7 @@ async fn f10_an_order_ends_only_with_what_it_was_judged_by() {
         ..recording(number, &ca, epoch)
     };
     let changed = |what: &str| Err(stale(if what == "epoch" { "epoch" } else { "acme_orders" }));
+    warm_up(&store, &ca, epoch).await;
     // All at once: the good ones are stored, whatever lies beside them in their batch.
     let mut waiting = Vec::new();
     for (recording, outcome) in [

@@ -1,9 +1,12 @@
 use super::{conflict, fresh, fresh_with, stale};
 use crate::fixtures::*;
+use certwright_domain::audit::chain::GENESIS;
 use certwright_domain::ca::Ca;
-use certwright_store::{AuditFilter, Error, IssuedFilter, NoFaults, Recording, Store};
+use certwright_domain::san::San;
+use certwright_store::{AuditFilter, Error, IssuedFilter, Location, NoFaults, Recording, Store};
 use certwright_testkit::faults::{Faults, When};
-use std::collections::BTreeSet;
+use sqlx::{Connection as _, PgConnection};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Records all of them at once; the outcomes in the order given.
@@ -142,6 +145,98 @@ async fn no_recording_slips_past_a_change_of_epoch() {
     let recorded = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
     assert!(outcomes.iter().all(|outcome| matches!(outcome, Ok(()) | Err(Error::Stale { what: "epoch" }))));
     assert_eq!(recorded, found_then);
+}
+
+/// Does a transaction wait for the lock on the epoch? On SQLite whoever writes waits for the one writer, before it looks at anything.
+async fn one_waits(store: &TestStore) -> bool {
+    let Location::Postgres(url) = &store.location else {
+        tokio::task::yield_now().await;
+        return true;
+    };
+    let mut asking = PgConnection::connect(url).await.unwrap();
+    let waits = "SELECT EXISTS (SELECT 1 FROM pg_locks l JOIN pg_database d ON d.oid = l.database \
+                 WHERE d.datname = current_database() AND l.locktype = 'advisory' AND NOT l.granted)";
+    sqlx::query_scalar(waits).fetch_one(&mut asking).await.unwrap()
+}
+
+/// The same for a recording that waits already when the change is committed: it sees the epoch as it is then.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_recording_that_waits_for_a_change_of_epoch_is_stale() {
+    let store = fresh().await;
+    let (ca, mut epoch) = with_ca(&store).await;
+    for round in 0..4 {
+        for number in 0..4 {
+            store.recorder().record(recording(100 * (round + 1) + number, &ca, epoch)).await.unwrap();
+        }
+        let mut tx = store.begin("disable").await.unwrap();
+        let newer = tx.bump_epoch().await.unwrap();
+        let waiting = {
+            let (recorder, recording) = (store.recorder(), recording(round, &ca, epoch));
+            tokio::spawn(async move { recorder.record(recording).await.map(drop) })
+        };
+        while !waiting.is_finished() && !one_waits(&store).await {}
+        tx.commit().await.unwrap();
+        assert_eq!(waiting.await.unwrap(), Err(stale("epoch")));
+        epoch = newer;
+    }
+}
+
+/// Whoever else commits moves the ends of chains: what is known of them is looked at again, and no chain branches.
+#[tokio::test]
+async fn two_nodes_that_record_in_turns_lose_nothing_and_keep_the_chains() {
+    let store = fresh().await;
+    let (ca, epoch) = with_ca(&store).await;
+    let other = Store::open(&store.location, Arc::new(NoFaults)).await.unwrap();
+    for number in (0..60).step_by(3) {
+        store.recorder().record(recording(number, &ca, epoch)).await.unwrap();
+        other.recorder().record(recording(number + 1, &ca, epoch)).await.unwrap();
+        let mut tx = other.begin("audited").await.unwrap();
+        tx.insert_audit(&audit(number + 1_000)).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+    let recorded: BTreeSet<u32> = (0..60).filter(|number| number % 3 != 2).collect();
+    let numbers = stored(&store, &ca, 0..60).await;
+    assert_eq!(numbers, recorded);
+    let events = store.read().await.unwrap().audit_events(&AuditFilter::default(), &first(500)).await.unwrap().items;
+    assert_eq!(events.len(), 60);
+    let mut chains: BTreeMap<String, BTreeMap<i64, _>> = BTreeMap::new();
+    for event in events {
+        let twin = chains.entry(event.chain.clone()).or_default().insert(event.sequence, event);
+        assert!(twin.is_none(), "{twin:?}");
+    }
+    for chain in chains.values() {
+        let mut last = (0, GENESIS);
+        for (sequence, event) in chain {
+            assert_eq!((*sequence, event.previous_hash), (last.0 + 1, Some(last.1)));
+            last = (*sequence, event.hash.unwrap());
+        }
+    }
+    other.close().await;
+}
+
+/// More rows than one statement takes: it goes the longer way.
+#[tokio::test]
+async fn a_batch_with_very_many_names_is_stored_whole() {
+    let store = fresh().await;
+    let (ca, epoch) = with_ca(&store).await;
+    warm_up(&store, &ca, epoch).await;
+    let with_names = |number: u32| {
+        let mut recording = recording(number, &ca, epoch);
+        recording.issued.names =
+            (0..300).map(|name| San::parse(&format!("host-{name}.of-{number}.example.com")).unwrap()).collect();
+        recording
+    };
+    for number in 0..3 {
+        store.recorder().record(with_names(number)).await.unwrap();
+    }
+    let outcomes = record_all(&store, (3..9).map(with_names).collect()).await;
+    assert!(outcomes.iter().all(Result::is_ok), "{outcomes:?}");
+    let mut reader = store.read().await.unwrap();
+    for number in 0..9 {
+        let last = Some(format!("host-299.of-{number}.example.com"));
+        let san = IssuedFilter { san: last, ..IssuedFilter::default() };
+        assert_eq!(reader.search_issued(&san, &first(10)).await.unwrap().items.len(), 1, "{number}");
+    }
 }
 
 #[tokio::test]
