@@ -134,9 +134,11 @@ async fn connections_have_the_settings_that_durability_rests_on() {
     let (url, _guard) = fresh_database();
     let mut admin = PgConnection::connect(&url).await.unwrap();
     let database: String = sqlx::query_scalar("SELECT current_database()::text").fetch_one(&mut admin).await.unwrap();
-    // An operator's setting that would lose acknowledged certificates.
-    let lax = format!("ALTER DATABASE {database} SET synchronous_commit = off");
-    sqlx::raw_sql(sqlx::AssertSqlSafe(lax)).execute(&mut admin).await.unwrap();
+    // An operator's settings: one would lose acknowledged certificates, one has a batch see an epoch that is past.
+    for setting in ["synchronous_commit = off", "default_transaction_isolation = 'repeatable read'"] {
+        let lax = format!("ALTER DATABASE {database} SET {setting}");
+        sqlx::raw_sql(sqlx::AssertSqlSafe(lax)).execute(&mut admin).await.unwrap();
+    }
     let setting: String = sqlx::query_scalar("SHOW synchronous_commit")
         .fetch_one(&mut PgConnection::connect(&url).await.unwrap())
         .await
@@ -150,7 +152,12 @@ async fn connections_have_the_settings_that_durability_rests_on() {
         "CREATE FUNCTION look() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
          IF current_setting('synchronous_commit') <> 'on' THEN RAISE EXCEPTION 'not durable'; END IF; \
          RETURN NEW; END $$; \
-         CREATE TRIGGER look BEFORE INSERT ON meta FOR EACH ROW EXECUTE FUNCTION look()",
+         CREATE TRIGGER look BEFORE INSERT ON meta FOR EACH ROW EXECUTE FUNCTION look(); \
+         CREATE TABLE seen (id TEXT, settings TEXT); \
+         CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+         INSERT INTO seen VALUES (NEW.id, concat_ws(', ', current_setting('transaction_isolation'), \
+         current_setting('synchronous_commit'))); RETURN NEW; END $$; \
+         CREATE TRIGGER note BEFORE INSERT ON issued_certificates FOR EACH ROW EXECUTE FUNCTION note()",
     )
     .execute(&mut admin)
     .await
@@ -160,6 +167,13 @@ async fn connections_have_the_settings_that_durability_rests_on() {
     let mut tx = store.begin("t").await.unwrap();
     tx.put_meta("name", b"x").await.unwrap();
     tx.commit().await.unwrap();
+    // The long way, and a batch in one turn.
+    let epoch = store.read().await.unwrap().epoch().await.unwrap();
+    for number in 1..6 {
+        store.recorder().record(numbered_recording(epoch, number)).await.unwrap();
+    }
+    let seen: Vec<String> = sqlx::query_scalar("SELECT settings FROM seen").fetch_all(&mut admin).await.unwrap();
+    assert_eq!(seen, ["read committed, on"; 5]);
     store.close().await;
 }
 

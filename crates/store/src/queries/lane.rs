@@ -12,6 +12,7 @@ use crate::{CommitFaults, IssuedQueries as _, Recording};
 use certwright_domain::audit::chain::Head;
 use certwright_domain::id::IssuedId;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::{Mutex, MutexGuard};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -118,6 +119,7 @@ impl Lane {
             self.held = held.keep();
             return Some(Err(error));
         }
+        let begun = Instant::now();
         match tokio::time::timeout(STATEMENT_DEADLINE, record_at_once(&mut held, &batch, || drop(turn.take()))).await {
             Ok(Ok(())) => {
                 self.held = held.keep();
@@ -129,7 +131,9 @@ impl Lane {
                 drop(turn.take());
                 match self.is_stored(&recordings.first()?.issued.id).await {
                     Ok(true) => {}
-                    Ok(false) => return None,
+                    Ok(false) if begun.elapsed() < SOON => return None,
+                    // What was refused after a long wait would be so again, and the callers have waited enough.
+                    Ok(false) => return Some(Err(error)),
                     Err(error) => return Some(Err(error)),
                 }
             }
@@ -220,6 +224,9 @@ fn give_up(mut held: Held, error: &Error) {
     held.discard();
     tokio::spawn(roll_back(held));
 }
+
+/// A failure within this time is that of a connection, and not of a database that others hold up.
+const SOON: Duration = Duration::from_secs(1);
 
 /// Connections that may turn out dead before a batch is given up.
 const MOST_DEAD: u32 = 8;
