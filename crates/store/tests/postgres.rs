@@ -106,6 +106,38 @@ async fn a_recording_whose_answer_is_lost_is_looked_for() {
     store.close().await;
 }
 
+/// The connection is cut while the server is at it: the batch is stored after the lane has looked, and it is not taken for another's.
+#[tokio::test]
+async fn a_recording_that_is_stored_later_than_it_was_looked_for_is_recognized() {
+    let (direct, _guard) = fresh_database();
+    let (url, mut proxy) = behind_proxy(&direct).await;
+    let store = open(&url).await.unwrap();
+    store.migrate().await.unwrap();
+    let epoch = store.read().await.unwrap().epoch().await.unwrap();
+    for number in 1..5 {
+        store.recorder().record(numbered_recording(epoch, number)).await.unwrap();
+    }
+    let mut holding = PgConnection::connect(&direct).await.unwrap();
+    sqlx::raw_sql("BEGIN; LOCK TABLE issued_certificates IN EXCLUSIVE MODE").execute(&mut holding).await.unwrap();
+    let waiting = {
+        let recorder = store.recorder();
+        tokio::spawn(async move { recorder.record(numbered_recording(epoch, 5)).await.map(drop) })
+    };
+    let mut asking = PgConnection::connect(&direct).await.unwrap();
+    let waits = "SELECT COUNT(*) FROM pg_locks l JOIN pg_database d ON d.oid = l.database \
+                 WHERE d.datname = current_database() AND l.relation = 'issued_certificates'::regclass AND NOT l.granted";
+    while sqlx::query_scalar::<_, i64>(waits).fetch_one(&mut asking).await.unwrap() < 1 {}
+    proxy.cut().await;
+    proxy.restore().await.unwrap();
+    // The second one waits behind the first, which nobody listens to any more.
+    while sqlx::query_scalar::<_, i64>(waits).fetch_one(&mut asking).await.unwrap() < 2 {}
+    sqlx::raw_sql("COMMIT").execute(&mut holding).await.unwrap();
+    assert_eq!(waiting.await.unwrap(), Ok(()));
+    let events: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM audit_events").fetch_one(&mut asking).await.unwrap();
+    assert_eq!(events, 5, "it is there once");
+    store.close().await;
+}
+
 #[tokio::test]
 async fn an_operator_who_ends_our_connections_costs_one_answer_each() {
     let (url, _guard) = fresh_database();

@@ -35,7 +35,13 @@ pub(crate) fn spawn(
 ) -> Vec<JoinHandle<()>> {
     (0..LANES)
         .map(|_| {
-            let lane = Lane { database: database.clone(), faults: Arc::clone(faults), held: None, known: None };
+            let lane = Lane {
+                database: database.clone(),
+                faults: Arc::clone(faults),
+                held: None,
+                known: None,
+                in_doubt: false,
+            };
             tokio::spawn(lane.run(Arc::clone(intake)))
         })
         .collect()
@@ -48,6 +54,8 @@ struct Lane {
     held: Option<Held>,
     /// Where its chain ended when the last batch was committed, and when that was.
     known: Option<(Head, Instant)>,
+    /// The server may be at the batch still, on a connection that is gone.
+    in_doubt: bool,
 }
 
 /// How a batch is written.
@@ -87,8 +95,28 @@ impl Lane {
         }
         // What takes long, or has to wait for a connection, keeps no other lane from its batch.
         drop(turn);
-        let together = self.attempt(recordings, Way::Together).await;
-        match together {
+        let in_doubt = std::mem::take(&mut self.in_doubt);
+        let stored = self.store_again(recordings).await;
+        if in_doubt { self.recognize(recordings, stored).await } else { stored }
+    }
+
+    /// What stands in the way of recordings may be themselves: the ids are nobody else's.
+    async fn recognize(&self, recordings: &[Recording], stored: Result<Vec<Fate>>) -> Result<Vec<Fate>> {
+        let mut fates = match stored {
+            Err(error @ Error::Conflict { .. }) => vec![Err(error); recordings.len()],
+            other => other?,
+        };
+        for (recording, fate) in recordings.iter().zip(&mut fates) {
+            if matches!(fate, Err(Error::Conflict { .. })) && self.is_stored(&recording.issued.id).await? {
+                *fate = Ok(());
+            }
+        }
+        Ok(fates)
+    }
+
+    /// The long way.
+    async fn store_again(&mut self, recordings: &[Recording]) -> Result<Vec<Fate>> {
+        match self.attempt(recordings, Way::Together).await {
             Err(Error::Conflict { .. } | Error::Driver(_)) if recordings.len() > 1 => {
                 self.attempt(recordings, Way::OneByOne).await
             }
@@ -131,7 +159,10 @@ impl Lane {
                 drop(turn.take());
                 match self.is_stored(&recordings.first()?.issued.id).await {
                     Ok(true) => {}
-                    Ok(false) if begun.elapsed() < SOON => return None,
+                    Ok(false) if begun.elapsed() < SOON => {
+                        self.in_doubt = true;
+                        return None;
+                    }
                     // What was refused after a long wait would be so again, and the callers have waited enough.
                     Ok(false) => return Some(Err(error)),
                     Err(error) => return Some(Err(error)),
