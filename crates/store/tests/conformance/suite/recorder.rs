@@ -75,6 +75,14 @@ async fn another_epoch_is_stale_and_stores_nothing() {
     }
     assert_eq!(stored(&store, &ca, 0..40).await, (0..40).filter(|n| n % 2 == 1).collect());
     assert_eq!(store.recorder().record(recording(50, &ca, newer + 1)).await, Err(stale("epoch")));
+
+    // The same in a batch that could be one turn, by what its first recording says.
+    warm_up(&store, &ca, newer).await;
+    let mixed = (60..100).map(|n| recording(n, &ca, if n % 2 == 0 { newer } else { epoch })).collect();
+    for (number, outcome) in (60..).zip(record_all(&store, mixed).await) {
+        assert_eq!(outcome, if number % 2 == 0 { Ok(()) } else { Err(stale("epoch")) }, "{number}");
+    }
+    assert_eq!(stored(&store, &ca, 60..100).await, (60..100).filter(|n| n % 2 == 0).collect());
 }
 
 #[tokio::test]
