@@ -9,7 +9,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
 use axum::http::{Extensions, HeaderMap};
 use certwright_app::jose::Jwk;
-use certwright_app::{AcmeCall, AcmeDoor, AcmeError, ClientCertificate, Problem, ProblemKind};
+use certwright_app::{AcmeCall, AcmeDoor, AcmeError, Begun, ClientCertificate, GivenNonce, Problem, ProblemKind};
 use certwright_domain::acme::{Account, AccountState};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -71,15 +71,10 @@ pub(crate) async fn directory(door: &Door, name: &str, extensions: &Extensions) 
 /// A request whose signature holds, and whose nonce is not taken yet.
 struct Signed {
     verified: Verified,
-    nonce: String,
+    nonce: GivenNonce,
 }
 
 impl Signed {
-    /// Takes the nonce: the request is used up, whatever becomes of it.
-    async fn take_nonce(&self, door: &Door) -> Result<(), AcmeError> {
-        door.app().use_acme_nonce(&self.nonce).await
-    }
-
     /// An account that has ended can do nothing.
     fn refuse_ended(&self) -> Result<(), AcmeError> {
         match self.verified.account.as_ref().filter(|account| account.state != AccountState::Valid) {
@@ -102,31 +97,31 @@ pub(crate) async fn verify(
     signer: Signer,
 ) -> Result<Verified, AcmeError> {
     let signed = signature(door, name, path, parts, body, signer).await?;
-    signed.take_nonce(door).await?;
-    signed.refuse_ended()?;
+    let ended = signed.refuse_ended();
+    // The request is used up, whatever becomes of it.
+    door.app().take_acme_nonce(signed.nonce).await?;
+    ended?;
     Ok(signed.verified)
 }
 
-/// Verifies a request of an account that begins with reading something, and reads it while the nonce is taken: they are turns
-/// of different connections. `read` gets the payload, and changes nothing that lasts. What was read comes out only when the nonce was good.
-pub(crate) async fn verify_and_read<T>(
+/// Verifies a request of an account that begins with reading something, by one of the `begin_…` of the application, which take the
+/// nonce meanwhile. `begin` gets the payload, and changes nothing else.
+pub(crate) async fn verify_and_begin<T>(
     door: &Door,
     name: &str,
     path: &str,
     parts: &Parts,
     body: &Bytes,
-    read: impl AsyncFnOnce(&AcmeCall, &[u8]) -> Result<T, AcmeError>,
+    begin: impl AsyncFnOnce(&AcmeCall, &[u8], GivenNonce) -> Result<Begun<T>, AcmeError>,
 ) -> Result<(AcmeCall, Vec<u8>, Result<T, AcmeError>), AcmeError> {
     let signed = signature(door, name, path, parts, body, Signer::Account).await?;
     if let Err(ended) = signed.refuse_ended() {
-        signed.take_nonce(door).await?;
+        door.app().take_acme_nonce(signed.nonce).await?;
         return Err(ended);
     }
-    let Signed { verified, nonce } = signed;
-    let (call, payload) = verified.call()?;
-    let (taken, found) = tokio::join!(door.app().use_acme_nonce(&nonce), read(&call, &payload));
-    taken?;
-    Ok((call, payload, found))
+    let (call, payload) = signed.verified.call()?;
+    let begun = begin(&call, &payload, signed.nonce).await?;
+    Ok((call, payload, begun.found()))
 }
 
 async fn signature(
@@ -172,6 +167,7 @@ async fn signature(
         return Err(Problem::new(ProblemKind::Unauthorized, detail).into());
     }
     let nonce = jws.nonce.ok_or_else(|| Problem::new(ProblemKind::BadNonce, "The JWS has no nonce."))?;
+    let nonce = door.app().read_acme_nonce(&nonce).await?;
     let key = match jws.key {
         KeyOf::Key(key) => Some(key),
         KeyOf::Account(_) => None,

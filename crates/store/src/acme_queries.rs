@@ -29,9 +29,26 @@ pub struct AcmeNonce {
     pub expires_at: Timestamp,
 }
 
-impl AcmeNonce {
-    /// Most that are taken at a time; more wait for the next turn.
-    pub const MOST: usize = 64;
+/// What a new order asks about the proofs of its account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ProofSearch<'s> {
+    /// The account.
+    pub account: &'s AcmeAccountId,
+    /// The names, as their identifiers are written.
+    pub names: &'s [String],
+    /// What ends by then counts for nothing.
+    pub now: Timestamp,
+    /// Pending ones are counted up to this.
+    pub most_pending: u32,
+}
+
+/// What it is told.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct KnownProofs {
+    /// For each name a valid authorization of the account, where there is one: the one that lasts longest.
+    pub valid: Vec<Option<Authorization>>,
+    /// Authorizations of the account that are pending, up to what was asked.
+    pub pending: u32,
 }
 
 /// Directories, accounts, orders and proofs.
@@ -83,20 +100,8 @@ pub trait AcmeQueries: Send {
     async fn insert_acme_authorization(&mut self, authorization: &Authorization) -> Result<()>;
     /// By id.
     async fn acme_authorization(&mut self, id: &AcmeAuthorizationId) -> Result<Option<Authorization>>;
-    /// A valid one of this account for this name that is good beyond `now`: the one that lasts longest.
-    async fn valid_acme_authorization(
-        &mut self,
-        account: &AcmeAccountId,
-        identifier: &str,
-        now: Timestamp,
-    ) -> Result<Option<Authorization>>;
-    /// How many of this account are pending at `now`, up to `most`.
-    async fn count_pending_acme_authorizations(
-        &mut self,
-        account: &AcmeAccountId,
-        now: Timestamp,
-        most: u32,
-    ) -> Result<u32>;
+    /// What an account has proven of some names, and how much of its own is pending.
+    async fn search_acme_authorizations(&mut self, search: &ProofSearch<'_>) -> Result<KnownProofs>;
     /// Those that somebody is to look at, the longest due first.
     async fn due_acme_authorizations(&mut self, now: Timestamp, limit: u32) -> Result<Vec<Authorization>>;
 

@@ -1,7 +1,7 @@
 //! Storage: SQLite and PostgreSQL behind one set of statements.
 //!
 //! **Contract.** A [`Tx`] that has been committed is on disk (SQLite WAL with `synchronous=FULL`, PostgreSQL with
-//! `synchronous_commit=on`); dropping it rolls back. The one exception are nonces ([`Store::take_acme_nonces`]): they are
+//! `synchronous_commit=on`); dropping it rolls back. The one exception are nonces ([`Store::take_acme_nonce`]): they are
 //! committed *relaxed*, by a function of their own that writes nothing else. Nothing is retried in here. State changes are compare-and-swap:
 //! zero rows is [`Error::Stale`]. A unique key that already exists is [`Error::Conflict`]. "Not found" is `None`.
 //! Only this crate uses sqlx; rows never leave it.
@@ -15,6 +15,7 @@
 #![expect(clippy::duplicate_mod, reason = "one body of queries with two concrete drivers")]
 
 mod access_queries;
+mod acme_begin;
 mod acme_queries;
 mod certificate_trust_queries;
 mod crl_queries;
@@ -40,7 +41,7 @@ mod shipping_queries;
 mod sqlite;
 
 pub use access_queries::{AccessQueries, AccessSnapshot, CompartmentQueries, PolicyQueries, PrincipalQueries};
-pub use acme_queries::{AcmeFilter, AcmeNonce, AcmeQueries};
+pub use acme_queries::{AcmeFilter, AcmeNonce, AcmeQueries, KnownProofs, ProofSearch};
 pub use certificate_trust_queries::CertificateTrustQueries;
 pub use crl_queries::{CrlQueries, ListedEntries, RevocationQueries};
 pub use early_renewal_queries::EarlyRenewalQueries;
@@ -175,23 +176,6 @@ impl Store {
             Engine::Postgres(database) => Session::Postgres(postgres::queries::Session::keyed_write(database).await?),
         };
         Ok(Tx::new(session, name, Arc::clone(&self.shared.faults), Arc::clone(&self.shared.deliveries)))
-    }
-
-    /// Takes nonces, in a *relaxed* transaction: when this returns, the commit is seen by every process and node and outlives
-    /// the end of this process, but nobody has waited for the disk. For each nonce: was it taken (false: it was used before,
-    /// or stands twice among these). At most [`AcmeNonce::MOST`] at a time.
-    ///
-    /// Both databases write one log in the order of commits and read it back up to its first gap. So whatever is committed
-    /// durably afterwards (the effect of the request whose nonce it was) takes these rows to the disk with it or finds them
-    /// there: after a power cut a nonce can come back only if no later commit was acknowledged, its request's among them.
-    pub async fn take_acme_nonces(&self, name: &'static str, nonces: &[AcmeNonce]) -> Result<Vec<bool>, Error> {
-        self.shared.faults.before(name)?;
-        let taken = match &self.shared.engine {
-            Engine::Sqlite(database) => sqlite::queries::nonces::take(database, nonces).await?,
-            Engine::Postgres(database) => postgres::queries::nonces::take(database, nonces).await?,
-        };
-        self.shared.faults.after(name)?;
-        Ok(taken)
     }
 
     /// Stores an ACME order with those of its authorizations that are new, durably; `name` labels faults.

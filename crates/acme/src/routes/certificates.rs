@@ -44,8 +44,8 @@ fn absent() -> AcmeError {
 }
 
 async fn chain(door: &Door, name: &str, id: &str, number: usize, path: &str, parts: &Parts, body: &Bytes) -> Answer {
-    let read = async |call: &AcmeCall, _: &[u8]| door.app().acme_certificate(call, id).await;
-    let (_, payload, found) = guard::verify_and_read(door, name, path, parts, body, read).await?;
+    let begin = async |call: &AcmeCall, _: &[u8], nonce| door.app().begin_with_acme_certificate(call, nonce, id).await;
+    let (_, payload, found) = guard::verify_and_begin(door, name, path, parts, body, begin).await?;
     Payload::none(&payload)?;
     let found = found?;
     let chosen = found.chains.get(number).ok_or_else(absent)?;

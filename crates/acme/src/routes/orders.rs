@@ -17,11 +17,11 @@ use certwright_domain::acme::OrderState;
 pub(crate) const SOON: &str = "1";
 
 pub(crate) async fn new_order(State(door): State<Door>, Path(name): Path<String>, parts: Parts, body: Bytes) -> Answer {
-    let prepare = async |call: &AcmeCall, payload: &[u8]| {
-        let new = read_new(payload)?;
-        door.app().prepare_acme_order(call, new).await
+    let prepare = async |call: &AcmeCall, payload: &[u8], nonce| match read_new(payload) {
+        Ok(new) => door.app().prepare_acme_order(call, nonce, new).await,
+        Err(refusal) => door.app().begin_refused(nonce, refusal).await,
     };
-    let (.., prepared) = guard::verify_and_read(&door, &name, "new-order", &parts, &body, prepare).await?;
+    let (.., prepared) = guard::verify_and_begin(&door, &name, "new-order", &parts, &body, prepare).await?;
     let view = door.app().place_acme_order(prepared?).await?;
     Ok(answer(&door, &name, StatusCode::CREATED, &view))
 }
@@ -44,8 +44,8 @@ pub(crate) async fn order(
     body: Bytes,
 ) -> Answer {
     let path = format!("order/{id}");
-    let read = async |call: &AcmeCall, _: &[u8]| door.app().acme_order(call, &id).await;
-    let (_, payload, found) = guard::verify_and_read(&door, &name, &path, &parts, &body, read).await?;
+    let begin = async |call: &AcmeCall, _: &[u8], nonce| door.app().begin_with_acme_order(call, nonce, &id).await;
+    let (_, payload, found) = guard::verify_and_begin(&door, &name, &path, &parts, &body, begin).await?;
     Payload::none(&payload)?;
     Ok(answer(&door, &name, StatusCode::OK, &found?))
 }
@@ -57,8 +57,8 @@ pub(crate) async fn finalize(
     body: Bytes,
 ) -> Answer {
     let path = format!("order/{id}/finalize");
-    let read = async |call: &AcmeCall, _: &[u8]| door.app().acme_order(call, &id).await;
-    let (call, payload, found) = guard::verify_and_read(&door, &name, &path, &parts, &body, read).await?;
+    let begin = async |call: &AcmeCall, _: &[u8], nonce| door.app().begin_with_acme_order(call, nonce, &id).await;
+    let (call, payload, found) = guard::verify_and_begin(&door, &name, &path, &parts, &body, begin).await?;
     let csr = Payload::parse(&payload)?.bytes("csr")?;
     let view = door.app().finalize_acme_order(&call, found?, &csr).await?;
     Ok(answer(&door, &name, StatusCode::OK, &view))

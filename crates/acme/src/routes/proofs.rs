@@ -39,8 +39,9 @@ pub(crate) async fn authorization(
     body: Bytes,
 ) -> Answer {
     let path = format!("authorization/{id}");
-    let read = async |call: &AcmeCall, _: &[u8]| door.app().acme_authorization(call, &id).await;
-    let (call, payload, found) = guard::verify_and_read(&door, &name, &path, &parts, &body, read).await?;
+    let begin =
+        async |call: &AcmeCall, _: &[u8], nonce| door.app().begin_with_acme_authorization(call, nonce, &id).await;
+    let (call, payload, found) = guard::verify_and_begin(&door, &name, &path, &parts, &body, begin).await?;
     let authorization = match payload.is_empty() {
         true => found?,
         false => match Payload::parse(&payload)?.text("status")? {
@@ -68,11 +69,11 @@ pub(crate) async fn challenge(
 ) -> Answer {
     let path = format!("challenge/{id}/{method}");
     let method = Method::parse(&method).map_err(|_| no_challenge());
-    let read = async |call: &AcmeCall, _: &[u8]| match &method {
-        Ok(method) => door.app().acme_challenge(call, &id, *method).await,
-        Err(_) => Err(no_challenge()),
+    let begin = async |call: &AcmeCall, _: &[u8], nonce| match &method {
+        Ok(method) => door.app().begin_with_acme_challenge(call, nonce, &id, *method).await,
+        Err(_) => door.app().begin_refused(nonce, no_challenge()).await,
     };
-    let (call, payload, found) = guard::verify_and_read(&door, &name, &path, &parts, &body, read).await?;
+    let (call, payload, found) = guard::verify_and_begin(&door, &name, &path, &parts, &body, begin).await?;
     let method = method?;
     let authorization = match payload.is_empty() {
         true => found?,

@@ -148,8 +148,10 @@ impl World {
         let call = AcmeCall { door, account: account.into() };
         let identifiers = vec![("dns".to_owned(), "acme.example.com".to_owned())];
         let new = NewOrder { identifiers, ..NewOrder::default() };
-        let prepared = app.app.prepare_acme_order(&call, new).await.unwrap();
-        let order = app.app.place_acme_order(prepared).await.unwrap();
+        let nonce = app.app.new_acme_nonce().await.unwrap();
+        let nonce = app.app.read_acme_nonce(&nonce).await.unwrap();
+        let prepared = app.app.prepare_acme_order(&call, nonce, new).await.unwrap();
+        let order = app.app.place_acme_order(prepared.found().unwrap()).await.unwrap();
         let wish = json!({"name": "key", "directory": format!("{side}-directory")});
         let key = app.post("/v1/acme-eab-keys", wish).await.is(201).json();
         let key = key["id"].as_str().unwrap().to_owned();

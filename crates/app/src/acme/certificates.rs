@@ -1,16 +1,18 @@
 //! Handing certificates out (RFC 8555 section 7.4.2) and revoking them (section 7.6).
 
+use super::nonces::{Begun, GivenNonce, TAKE, begun};
 use super::problem::{AcmeError, Problem, ProblemKind, absent, refuse};
 use super::view::{AcmeCall, AcmeDoor, CertificateChains};
 use crate::jose::Jwk;
 use crate::revocation::{RevocationTarget, Revoke};
 use crate::{App, Call, Error};
-use certwright_domain::acme::Identifier;
+use certwright_domain::acme::{Authorization, Identifier};
 use certwright_domain::id::{CaId, IssuedId};
 use certwright_domain::issued::{IssuedCertificate, IssuedKind};
 use certwright_domain::revocation::RevocationReason as Reason;
 use certwright_domain::serial::Sha256;
 use certwright_pki::read_certificate;
+use certwright_store::ProofSearch;
 use std::sync::Arc;
 
 /// Reasons that whoever holds a certificate may give.
@@ -34,15 +36,25 @@ pub(crate) struct ChainAbove {
 }
 
 impl App {
-    /// A certificate of the account, with every chain that leads up from it. The bytes are the same for ever, but that a CA's
+    /// Begins with a certificate of the account, with every chain that leads up from it. The bytes are the same for ever, but that a CA's
     /// renewal may bring another chain.
-    pub async fn acme_certificate(&self, call: &AcmeCall, id: &str) -> Result<CertificateChains, AcmeError> {
-        let id = IssuedId::parse(id).map_err(|_| absent("certificate"))?;
-        let row = self.inner.store.glance().await?.issued(&id).await?;
-        let row = row.filter(|row| row.requester == call.requester()).ok_or_else(|| absent("certificate"))?;
+    pub async fn begin_with_acme_certificate(
+        &self,
+        call: &AcmeCall,
+        nonce: GivenNonce,
+        id: &str,
+    ) -> Result<Begun<CertificateChains>, AcmeError> {
+        let Ok(id) = IssuedId::parse(id) else { return self.begin_refused(nonce, absent("certificate")).await };
+        let begun = begun(self.inner.store.begin_with_issued(TAKE, &nonce.0, &id).await)?;
+        let begun = begun
+            .and_then(|row| row.filter(|row| row.requester == call.requester()).ok_or_else(|| absent("certificate")));
+        Ok(begun.and_then_async(async |row| self.chains_of(&row).await).await)
+    }
+
+    async fn chains_of(&self, row: &IssuedCertificate) -> Result<CertificateChains, AcmeError> {
         let above = self.acme_chains(&row.ca_id).await?;
         let signer = above.iter().find(|chain| chain.version == row.ca_version);
-        let signer = signer.ok_or_else(|| Error::Internal(format!("the version that signed {id} is missing")))?;
+        let signer = signer.ok_or_else(|| Error::Internal(format!("the version that signed {} is missing", row.id)))?;
         // A renewal with another key did not sign this.
         let others = above.iter().filter(|it| it.version != row.ca_version && !it.revoked && it.key == signer.key);
         let mut chains: Vec<Vec<Vec<u8>>> = Vec::new();
@@ -149,16 +161,14 @@ impl App {
 
     /// Does the account hold a proof for every name of the certificate?
     async fn has_proven(&self, call: &AcmeCall, row: &IssuedCertificate) -> Result<bool, AcmeError> {
-        let mut read = self.inner.store.read().await?;
-        for name in &row.names {
-            let Some(identifier) = Identifier::of(name.clone()) else { return Ok(false) };
-            let found = read.valid_acme_authorization(&call.account.id, &identifier.to_string(), self.now()).await?;
-            // Proofs that no challenge stands behind are an operator's leave to order, not to end what others hold.
-            if found.is_none_or(|it| it.proven_by().is_none()) {
-                return Ok(false);
-            }
-        }
-        Ok(!row.names.is_empty())
+        let identifiers: Option<Vec<String>> =
+            row.names.iter().map(|name| Identifier::of(name.clone()).map(|it| it.to_string())).collect();
+        let Some(names) = identifiers else { return Ok(false) };
+        let search = ProofSearch { account: &call.account.id, names: &names, now: self.now(), most_pending: 0 };
+        let found = self.inner.store.glance().await?.search_acme_authorizations(&search).await?;
+        // Proofs that no challenge stands behind are an operator's leave to order, not to end what others hold.
+        let is_proven = |it: &Option<Authorization>| it.as_ref().is_some_and(|it| it.proven_by().is_some());
+        Ok(!names.is_empty() && found.valid.iter().all(is_proven))
     }
 
     async fn revoke_row(&self, call: &Call, row: IssuedCertificate, reason: Reason) -> Result<(), AcmeError> {

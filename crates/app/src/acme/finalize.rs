@@ -76,7 +76,7 @@ impl App {
                 return Ok(done);
             }
             now = self.account_as_it_is(call).await?;
-            view = self.acme_order(&now, view.order.id.as_str()).await?;
+            view = self.acme_order(&now, &view.order.id).await?;
         }
         Err(Error::Unavailable { detail: "the configuration kept changing".into(), retry_after_s: 1 }.into())
     }

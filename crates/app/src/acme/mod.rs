@@ -25,6 +25,7 @@ mod view;
 pub use admin::{AcmeOrderDetail, NewEabKey};
 pub use directories::NewAcmeDirectory;
 pub use limits::AcmeLimits;
+pub use nonces::{Begun, GivenNonce};
 pub use orders::PreparedOrder;
 pub use problem::{AcmeError, Problem, ProblemKind, Subproblem};
 pub use renewal::RenewalInfo;
@@ -43,7 +44,6 @@ const MOST_CHAINS: u64 = 500;
 /// What ACME keeps in memory, on this node.
 pub(crate) struct Acme {
     keys: OnceCell<secret::AcmeKeys>,
-    nonces: nonces::Nonces,
     directories: memory::DirectoryMemory,
     accounts: memory::AccountMemory,
     pub(crate) paces: limits::Paces,
@@ -76,7 +76,6 @@ impl Acme {
     pub(crate) fn new() -> Self {
         Self {
             keys: OnceCell::new(),
-            nonces: nonces::Nonces::default(),
             directories: memory::DirectoryMemory::new(),
             accounts: memory::AccountMemory::new(),
             paces: limits::Paces::new(),

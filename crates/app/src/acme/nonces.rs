@@ -1,9 +1,8 @@
 //! Nonces (RFC 8555 section 6.5): time and randomness with an authenticator, so that no unused one takes up any room; used
 //! ones are rows until they would be too old anyway. So they hold on every node and after a restart, and each is good once.
 //!
-//! Requests that come at once share a transaction: whoever has the turn takes all that wait. Nobody waits for the disk: the
-//! durable commit of what a request does takes its nonce along (`Store::take_acme_nonces`), and a request that does nothing
-//! does nothing when it is said twice.
+//! Nobody waits for the disk: the durable commit of what a request does takes its nonce along (`Store::take_acme_nonce`), and a
+//! request that does nothing does nothing when it is said twice.
 
 use super::problem::{AcmeError, ProblemKind, refuse};
 use crate::App;
@@ -11,28 +10,54 @@ use aws_lc_rs::constant_time::verify_slices_are_equal;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use certwright_domain::time::{Span, Timestamp};
-use certwright_store::AcmeNonce;
-use std::collections::VecDeque;
-use std::sync::{Mutex, PoisonError};
-use tokio::sync::oneshot;
+use certwright_store::{AcmeNonce, Error};
 
 /// How long a nonce is good.
 pub(super) const LIFETIME: Span = Span::from_minutes(30);
+/// The name under which the store takes them.
+pub(super) const TAKE: &str = "acme.use-nonces";
 /// Time and randomness.
 const BODY: usize = 16;
 /// Of the authenticator.
 const TAG: usize = 16;
 
-/// Nonces that wait to be taken.
-#[derive(Default)]
-pub(crate) struct Nonces {
-    waiting: Mutex<VecDeque<Waiting>>,
-    turn: tokio::sync::Mutex<()>,
+/// A nonce that was given out here and is not too old; whether it was used before, the store knows.
+pub struct GivenNonce(pub(super) AcmeNonce);
+
+/// What a request began with: its nonce is taken, whatever came of the rest. Made in this file alone, out of a nonce.
+pub struct Begun<T>(Result<T, AcmeError>);
+
+impl<T> Begun<T> {
+    /// What came of it.
+    pub fn found(self) -> Result<T, AcmeError> {
+        self.0
+    }
+
+    /// Goes on with what was found.
+    pub(super) fn and_then<U>(self, then: impl FnOnce(T) -> Result<U, AcmeError>) -> Begun<U> {
+        Begun(self.0.and_then(then))
+    }
+
+    /// The same where that takes time.
+    pub(super) async fn and_then_async<U>(self, then: impl AsyncFnOnce(T) -> Result<U, AcmeError>) -> Begun<U> {
+        match self.0 {
+            Ok(found) => Begun(then(found).await),
+            Err(refusal) => Begun(Err(refusal)),
+        }
+    }
 }
 
-struct Waiting {
-    nonce: AcmeNonce,
-    answer: oneshot::Sender<bool>,
+/// What the store said to a nonce and a question: `None`, that the nonce was used before.
+pub(super) fn begun<T>(answer: Result<Option<T>, Error>) -> Result<Begun<T>, AcmeError> {
+    match answer? {
+        Some(found) => Ok(Begun(Ok(found))),
+        None => bad(),
+    }
+}
+
+/// One that is none of ours, too old, or used before: the request has no effect.
+fn bad<T>() -> Result<T, AcmeError> {
+    refuse(ProblemKind::BadNonce, "The nonce was not given here, is too old, or was used before.")
 }
 
 impl App {
@@ -48,9 +73,8 @@ impl App {
         Ok(URL_SAFE_NO_PAD.encode(body))
     }
 
-    /// Takes a nonce. One that is none of ours, too old, or used before is `badNonce`, and has no effect.
-    pub async fn use_acme_nonce(&self, nonce: &str) -> Result<(), AcmeError> {
-        let bad = || refuse(ProblemKind::BadNonce, "The nonce was not given here, is too old, or was used before.");
+    /// Reads a nonce. One that is none of ours or too old is `badNonce`.
+    pub async fn read_acme_nonce(&self, nonce: &str) -> Result<GivenNonce, AcmeError> {
         let keys = self.acme_keys().await?;
         let Ok(bytes) = URL_SAFE_NO_PAD.decode(nonce) else { return bad() };
         let Some((body, tag)) = bytes.split_at_checked(BODY) else { return bad() };
@@ -66,34 +90,20 @@ impl App {
         if expires_at <= now {
             return bad();
         }
-        if self.take_nonce(AcmeNonce { body: body.to_vec(), expires_at }).await? { Ok(()) } else { bad() }
+        Ok(GivenNonce(AcmeNonce { body: body.to_vec(), expires_at }))
     }
 
-    async fn take_nonce(&self, nonce: AcmeNonce) -> Result<bool, AcmeError> {
-        let nonces = &self.inner.acme.nonces;
-        let (answer, mut answered) = oneshot::channel();
-        let waiting = || nonces.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        waiting().push_back(Waiting { nonce, answer });
-        let _turn = nonces.turn.lock().await;
-        loop {
-            match answered.try_recv() {
-                Ok(taken) => return Ok(taken),
-                // Whoever had the turn failed or went away: the nonce may be gone.
-                Err(oneshot::error::TryRecvError::Closed) => return Ok(false),
-                Err(oneshot::error::TryRecvError::Empty) => {}
-            }
-            // Those in front, until ours was among them.
-            let batch: Vec<Waiting> = {
-                let mut waiting = waiting();
-                let count = waiting.len().min(AcmeNonce::MOST);
-                waiting.drain(..count).collect()
-            };
-            let (batch, answers): (Vec<_>, Vec<_>) = batch.into_iter().map(|one| (one.nonce, one.answer)).unzip();
-            let taken = self.inner.store.take_acme_nonces("acme.use-nonces", &batch).await?;
-            for (answer, taken) in answers.into_iter().zip(taken) {
-                // Who does not listen any more has no use for it.
-                let _ = answer.send(taken);
-            }
+    /// Takes a nonce for a request that begins with nothing else. One that was used before is `badNonce`, and has no effect.
+    pub async fn take_acme_nonce(&self, nonce: GivenNonce) -> Result<(), AcmeError> {
+        match self.inner.store.take_acme_nonce(TAKE, &nonce.0).await? {
+            true => Ok(()),
+            false => bad(),
         }
+    }
+
+    /// Takes a nonce for a request that comes to nothing: it is used up.
+    pub async fn begin_refused<T>(&self, nonce: GivenNonce, refusal: AcmeError) -> Result<Begun<T>, AcmeError> {
+        self.take_acme_nonce(nonce).await?;
+        Ok(Begun(Err(refusal)))
     }
 }

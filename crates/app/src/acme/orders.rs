@@ -1,6 +1,7 @@
 //! Orders (RFC 8555 section 7.4), and authorizations ahead of them (section 7.4.1).
 
 use super::limits::Spent;
+use super::nonces::{Begun, GivenNonce, TAKE, begun};
 use super::problem::{AcmeError, Problem, ProblemKind, Subproblem, about, absent, of_names, refuse};
 use super::view::{AcmeCall, NewOrder, OrderView};
 use crate::change::by_id;
@@ -16,10 +17,10 @@ use certwright_domain::id::{AcmeAuthorizationId, AcmeOrderId, IssuedId};
 use certwright_domain::name::ResourceName;
 use certwright_domain::profile::KeyHolder;
 use certwright_domain::rules::LeafRequest;
-use certwright_domain::time::Span;
+use certwright_domain::time::{Span, Timestamp};
 use certwright_domain::validity::{RequestedEnd, RequestedValidity};
 use certwright_domain::violation::Violation;
-use certwright_store::{AcmeFilter, Page, PageRequest, Queries};
+use certwright_store::{AcmeFilter, KnownProofs, Page, PageRequest, ProofSearch, Queries};
 
 /// How long an order, and a proof that is pending, may take.
 pub(super) const ORDER_LIFETIME: Span = Span::from_days(7);
@@ -34,10 +35,35 @@ pub struct PreparedOrder {
     spent: Option<Spent>,
 }
 
+/// An order against which neither names nor rules speak; what its account has proven is not looked at yet.
+struct Draft {
+    identifiers: Vec<Identifier>,
+    profile: ResourceName,
+    validity: (Option<Timestamp>, Option<Timestamp>),
+    replaces: Option<(IssuedId, String)>,
+    spent: Option<Spent>,
+}
+
 impl App {
-    /// An order that can be placed; nothing is stored yet. What would be refused when it is finalized is refused now, with one
-    /// subproblem for each name.
-    pub async fn prepare_acme_order(&self, call: &AcmeCall, new: NewOrder) -> Result<PreparedOrder, AcmeError> {
+    /// Begins with an order that can be placed; nothing of it is stored yet. What would be refused when it is finalized is refused now,
+    /// with one subproblem for each name.
+    pub async fn prepare_acme_order(
+        &self,
+        call: &AcmeCall,
+        nonce: GivenNonce,
+        new: NewOrder,
+    ) -> Result<Begun<PreparedOrder>, AcmeError> {
+        let draft = match self.draft_order(call, new).await {
+            Ok(draft) => draft,
+            Err(refusal) => return self.begin_refused(nonce, refusal).await,
+        };
+        let names = reusable(call, &draft.identifiers);
+        let search = self.proof_search(call, &names);
+        let begun = begun(self.inner.store.begin_with_acme_search(TAKE, &nonce.0, &search).await)?;
+        Ok(begun.and_then(|known| self.prepare_draft(call, draft, known)))
+    }
+
+    async fn draft_order(&self, call: &AcmeCall, new: NewOrder) -> Result<Draft, AcmeError> {
         let identifiers = identifiers(&new.identifiers)?;
         let profile = self.order_profile(call, new.profile.as_deref())?;
         self.judge_names(call, &identifiers)?;
@@ -55,19 +81,20 @@ impl App {
         };
         // A renewal that we asked for ourselves is not counted (RFC 9773 section 5).
         let spent = if renews { None } else { Some(self.spend_order(call.account.id.as_str())?) };
+        Ok(Draft { identifiers, profile, validity: (new.not_before, new.not_after), replaces, spent })
+    }
+
+    fn prepare_draft(&self, call: &AcmeCall, draft: Draft, known: KnownProofs) -> Result<PreparedOrder, AcmeError> {
+        let Draft { identifiers, profile, validity: (not_before, not_after), replaces, spent } = draft;
         let now = self.now();
-        let search = async {
-            let mut read = self.inner.store.glance().await?;
-            let mut authorizations = Vec::with_capacity(identifiers.len());
-            for identifier in &identifiers {
-                authorizations.push(self.authorization_for(call, &mut *read, identifier).await?);
-            }
-            Ok::<_, AcmeError>(authorizations)
-        };
-        let (authorizations, pending) = tokio::join!(search, self.pending_proofs(call));
-        let authorizations = authorizations?;
+        let proven = known.valid.into_iter().chain(std::iter::repeat(None));
+        let authorizations: Vec<_> = identifiers
+            .iter()
+            .zip(proven)
+            .map(|(identifier, proven)| self.authorization_for(call, identifier, proven))
+            .collect::<Result<_, _>>()?;
         let made: Vec<&Authorization> = authorizations.iter().filter(|(_, new)| *new).map(|(it, _)| it).collect();
-        self.check_pending(pending?, &made)?;
+        self.check_pending(known.pending, &made)?;
         let order = Order {
             id: AcmeOrderId::new(now, self.inner.id_entropy()),
             account: call.account.id.clone(),
@@ -75,8 +102,8 @@ impl App {
             identifiers,
             authorizations: authorizations.iter().map(|(it, _)| it.id.clone()).collect(),
             profile,
-            not_before: new.not_before,
-            not_after: new.not_after,
+            not_before,
+            not_after,
             replaces,
             expires_at: now.plus(ORDER_LIFETIME),
             end: None,
@@ -109,11 +136,13 @@ impl App {
             return Err(of_names(vec![about(ProblemKind::RejectedIdentifier, &identifier, text)]));
         }
         self.judge_names(call, std::slice::from_ref(&identifier))?;
-        let mut read = self.inner.store.glance().await?;
-        let (authorization, new) = self.authorization_for(call, &mut *read, &identifier).await?;
-        drop(read);
+        let names = reusable(call, std::slice::from_ref(&identifier));
+        let search = self.proof_search(call, &names);
+        let known = self.inner.store.glance().await?.search_acme_authorizations(&search).await?;
+        let proven = known.valid.into_iter().flatten().next();
+        let (authorization, new) = self.authorization_for(call, &identifier, proven)?;
         if new {
-            self.check_pending(self.pending_proofs(call).await?, &[&authorization])?;
+            self.check_pending(known.pending, &[&authorization])?;
             let mut tx = self.inner.store.begin("acme.new-authz").await?;
             tx.insert_acme_authorization(&authorization).await?;
             tx.commit().await?;
@@ -122,9 +151,24 @@ impl App {
     }
 
     /// An order of the account.
-    pub async fn acme_order(&self, call: &AcmeCall, id: &str) -> Result<OrderView, AcmeError> {
-        let id = AcmeOrderId::parse(id).map_err(|_| absent("order"))?;
-        let found = self.inner.store.glance().await?.acme_order_with_proofs(&id).await?;
+    pub(super) async fn acme_order(&self, call: &AcmeCall, id: &AcmeOrderId) -> Result<OrderView, AcmeError> {
+        let found = self.inner.store.glance().await?.acme_order_with_proofs(id).await?;
+        self.own_order(call, found)
+    }
+
+    /// Begins with an order of the account.
+    pub async fn begin_with_acme_order(
+        &self,
+        call: &AcmeCall,
+        nonce: GivenNonce,
+        id: &str,
+    ) -> Result<Begun<OrderView>, AcmeError> {
+        let Ok(id) = AcmeOrderId::parse(id) else { return self.begin_refused(nonce, absent("order")).await };
+        let begun = begun(self.inner.store.begin_with_acme_order(TAKE, &nonce.0, &id).await)?;
+        Ok(begun.and_then(|found| self.own_order(call, found)))
+    }
+
+    fn own_order(&self, call: &AcmeCall, found: Option<(Order, Vec<Authorization>)>) -> Result<OrderView, AcmeError> {
         let found = found.filter(|(order, _)| order.account == call.account.id);
         let (order, authorizations) = found.ok_or_else(|| absent("order"))?;
         Ok(self.order_view(order, authorizations))
@@ -218,20 +262,23 @@ impl App {
         }
     }
 
-    /// An authorization for a name: one that is valid, one that needs no proof, or a new one; true: it is new.
-    async fn authorization_for(
+    /// What is to be known of the account's proofs before it orders these.
+    fn proof_search<'s>(&self, call: &'s AcmeCall, names: &'s [String]) -> ProofSearch<'s> {
+        let most_pending = self.inner.settings.acme.limits.pending_authorizations;
+        ProofSearch { account: &call.account.id, names, now: self.now(), most_pending }
+    }
+
+    /// An authorization for a name: the one that proves it already, one that needs no proof, or a new one; true: it is new.
+    fn authorization_for(
         &self,
         call: &AcmeCall,
-        queries: &mut dyn Queries,
         identifier: &Identifier,
+        proven: Option<Authorization>,
     ) -> Result<(Authorization, bool), AcmeError> {
         let settings = &call.door.directory.settings;
         let now = self.now();
-        if settings.reuse_authorizations() {
-            let known = queries.valid_acme_authorization(&call.account.id, &identifier.to_string(), now).await?;
-            if let Some(known) = known.filter(|known| call.still_counts(known)) {
-                return Ok((known, false));
-            }
+        if let Some(proven) = proven.filter(|proven| call.still_counts(proven)) {
+            return Ok((proven, false));
         }
         let trusted = call.needs_no_challenge(identifier);
         let mut authorization = Authorization {
@@ -275,13 +322,6 @@ impl App {
         }
     }
 
-    /// Proofs of the account that are pending, up to what is allowed.
-    async fn pending_proofs(&self, call: &AcmeCall) -> Result<u32, AcmeError> {
-        let most = self.inner.settings.acme.limits.pending_authorizations;
-        let mut read = self.inner.store.glance().await?;
-        Ok(read.count_pending_acme_authorizations(&call.account.id, self.now(), most).await?)
-    }
-
     fn check_pending(&self, pending: u32, made: &[&Authorization]) -> Result<(), AcmeError> {
         let most = self.inner.settings.acme.limits.pending_authorizations;
         let more = made.iter().filter(|it| it.state == AuthorizationState::Pending).count();
@@ -319,6 +359,14 @@ impl App {
         }
         let window = self.window_of(&row).await?;
         Ok((row.id, window.start <= self.now()))
+    }
+}
+
+/// Names of which a proof that is there already counts.
+fn reusable(call: &AcmeCall, identifiers: &[Identifier]) -> Vec<String> {
+    match call.door.directory.settings.reuse_authorizations() {
+        true => identifiers.iter().map(ToString::to_string).collect(),
+        false => Vec::new(),
     }
 }
 

@@ -1,5 +1,6 @@
 //! Authorizations and challenges (RFC 8555 sections 7.5, 7.5.1, 7.5.2).
 
+use super::nonces::{Begun, GivenNonce, TAKE, begun};
 use super::problem::{AcmeError, ProblemKind, absent, refuse};
 use super::validation::LOOKING;
 use super::view::AcmeCall;
@@ -8,11 +9,27 @@ use certwright_domain::acme::{Authorization, Method};
 use certwright_domain::id::AcmeAuthorizationId;
 
 impl App {
-    /// An authorization of the account.
-    pub async fn acme_authorization(&self, call: &AcmeCall, id: &str) -> Result<Authorization, AcmeError> {
-        let id = AcmeAuthorizationId::parse(id).map_err(|_| absent("authorization"))?;
-        let found = self.inner.store.glance().await?.acme_authorization(&id).await?;
-        found.filter(|it| it.account == call.account.id).ok_or_else(|| absent("authorization"))
+    /// Begins with an authorization of the account.
+    pub async fn begin_with_acme_authorization(
+        &self,
+        call: &AcmeCall,
+        nonce: GivenNonce,
+        id: &str,
+    ) -> Result<Begun<Authorization>, AcmeError> {
+        self.begin_with_proof(call, nonce, id, "authorization").await
+    }
+
+    /// `kind`: what is absent when the authorization is.
+    async fn begin_with_proof(
+        &self,
+        call: &AcmeCall,
+        nonce: GivenNonce,
+        id: &str,
+        kind: &'static str,
+    ) -> Result<Begun<Authorization>, AcmeError> {
+        let Ok(id) = AcmeAuthorizationId::parse(id) else { return self.begin_refused(nonce, absent(kind)).await };
+        let begun = begun(self.inner.store.begin_with_acme_authorization(TAKE, &nonce.0, &id).await)?;
+        Ok(begun.and_then(|found| own(call, found, kind)))
     }
 
     /// The account is ready for a challenge: somebody looks, on this node at once, and where that takes no time before the
@@ -37,7 +54,8 @@ impl App {
             Ok(()) => {}
             // Another request was faster.
             Err(certwright_store::Error::Stale { .. }) => {
-                return self.acme_authorization(call, answered.id.as_str()).await;
+                let found = self.inner.store.glance().await?.acme_authorization(&answered.id).await?;
+                return own(call, found, "authorization");
             }
             Err(error) => return Err(error.into()),
         }
@@ -49,16 +67,19 @@ impl App {
         Ok(Authorization { revision: after.revision.saturating_add(1), ..after })
     }
 
-    /// The authorization of a challenge.
-    pub async fn acme_challenge(&self, call: &AcmeCall, id: &str, method: Method) -> Result<Authorization, AcmeError> {
-        let found = self.acme_authorization(call, id).await.map_err(|error| match error {
-            AcmeError::Problem(_) => absent("challenge"),
-            other => other,
-        })?;
-        if found.challenge(method).is_none() {
-            return Err(absent("challenge"));
-        }
-        Ok(found)
+    /// Begins with the authorization of a challenge.
+    pub async fn begin_with_acme_challenge(
+        &self,
+        call: &AcmeCall,
+        nonce: GivenNonce,
+        id: &str,
+        method: Method,
+    ) -> Result<Begun<Authorization>, AcmeError> {
+        let begun = self.begin_with_proof(call, nonce, id, "challenge").await?;
+        Ok(begun.and_then(|found| match found.challenge(method) {
+            Some(_) => Ok(found),
+            None => Err(absent("challenge")),
+        }))
     }
 
     /// The account gives an authorization up; orders that need it come to nothing.
@@ -79,4 +100,8 @@ impl App {
         self.inner.store.write_acme_authorization("acme.deactivate-authz", &after).await?;
         Ok(Authorization { revision: after.revision.saturating_add(1), ..after })
     }
+}
+
+fn own(call: &AcmeCall, found: Option<Authorization>, kind: &'static str) -> Result<Authorization, AcmeError> {
+    found.filter(|it| it.account == call.account.id).ok_or_else(|| absent(kind))
 }

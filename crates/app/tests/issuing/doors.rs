@@ -112,7 +112,9 @@ async fn account(app: &TestApp) -> AcmeCall {
 async fn ordered(app: &App, call: &AcmeCall, name: &str) -> BTreeSet<String> {
     let kind = if name.parse::<std::net::IpAddr>().is_ok() { "ip" } else { "dns" };
     let identifiers = vec![(kind.to_owned(), name.to_owned())];
-    match app.prepare_acme_order(call, NewOrder { identifiers, ..NewOrder::default() }).await {
+    let nonce = app.read_acme_nonce(&app.new_acme_nonce().await.unwrap()).await.unwrap();
+    let begun = app.prepare_acme_order(call, nonce, NewOrder { identifiers, ..NewOrder::default() }).await.unwrap();
+    match begun.found() {
         Err(AcmeError::Problem(problem)) if problem.subproblems.is_empty() => [problem.detail].into(),
         Err(AcmeError::Problem(problem)) => problem.subproblems.into_iter().map(|one| one.detail).collect(),
         Err(other) => panic!("{other:?}"),

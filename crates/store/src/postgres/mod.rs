@@ -1,6 +1,7 @@
 //! PostgreSQL: a pool, READ COMMITTED, `synchronous_commit=on`.
 
 mod insert;
+mod nonces;
 #[cfg(test)]
 mod plans;
 #[path = "../queries/mod.rs"]
@@ -9,6 +10,8 @@ pub(crate) mod queries;
 mod relaxed;
 
 pub(super) use insert::{insert_audit_and_commit, insert_issued, insert_recordings, record_at_once};
+pub(super) use nonces::take_nonce;
+use nonces::take_nonce_and_read;
 
 use crate::Error;
 use crate::migrations::Step;
@@ -32,11 +35,23 @@ pub(super) type Row = sqlx::postgres::PgRow;
 
 /// Begins a write transaction.
 pub(super) const BEGIN_WRITE: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
-/// What an insert begins with that is a transaction of its own and whose commit nobody waits for on disk: the setting ends with
-/// it. The next commit that is waited for flushes the log up to its own end, and so this one with it. Between this and
-/// [`RELAXED_ROWS`] stand rows of values.
-pub(super) const RELAXED: &str = "WITH relaxed AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true) AS level) \
-     INSERT INTO acme_nonces (nonce, expires_at) SELECT v.* FROM relaxed, (VALUES ";
+macro_rules! relaxed_level {
+    () => {
+        "WITH relaxed AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true) AS level)"
+    };
+}
+macro_rules! relaxed_nonce {
+    () => {
+        "INSERT INTO acme_nonces (nonce, expires_at) SELECT v.* FROM relaxed, (VALUES "
+    };
+}
+/// What a statement begins with that is a transaction of its own and whose commit nobody waits for on disk: the setting ends with
+/// it. The next commit that is waited for flushes the log up to its own end, and so this one with it.
+pub(super) const RELAXED_LEVEL: &str = relaxed_level!();
+/// The insert of nonces in such a statement. Between this and [`RELAXED_ROWS`] stand rows of values.
+pub(super) const RELAXED_NONCE: &str = relaxed_nonce!();
+/// Both, for a statement that does nothing else.
+pub(super) const RELAXED: &str = concat!(relaxed_level!(), " ", relaxed_nonce!());
 /// What comes behind them.
 pub(super) const RELAXED_ROWS: &str = ") AS v WHERE relaxed.level = 'off'";
 /// What a statement begins with that is a transaction of its own and durable when it returns.

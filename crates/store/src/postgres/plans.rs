@@ -2,11 +2,13 @@
 //! this test checks: PostgreSQL decides by statistics, and an empty table has none.)
 
 use super::queries::Session;
+use super::queries::acme::beginnings;
 use super::{Database, record_at_once};
 use crate::plans::{SORTS, filters};
 use crate::rows::{Batch, append};
 use crate::{
-    AcmeQueries as _, IssuedFilter, IssuedQueries as _, OcspQueries as _, OrderEnding, RevocationQueries as _,
+    AcmeNonce, AcmeQueries as _, IssuedFilter, IssuedQueries as _, OcspQueries as _, OrderEnding, ProofSearch,
+    RevocationQueries as _,
 };
 use certwright_domain::audit::chain::Head;
 use certwright_domain::crl::RevokedSerial;
@@ -68,12 +70,20 @@ async fn keyed_statements_planned_on_empty_tables_enter_every_table_by_a_key() {
     let mut glance = Session::glance(&database).await.unwrap();
     assert_eq!(glance.acme_order_with_proofs(&order).await, Ok(None));
     assert_eq!(glance.acme_authorization(&proof).await, Ok(None));
-    assert_eq!(glance.valid_acme_authorization(&account, "a.example.com", at).await, Ok(None));
-    assert_eq!(glance.count_pending_acme_authorizations(&account, at, 10).await, Ok(0));
+    let names = ["a.example.com", "b.example.com", "c.example.com"].map(str::to_owned);
+    let search = ProofSearch { account: &account, names: &names, now: at, most_pending: 10 };
+    assert_eq!(glance.search_acme_authorizations(&search).await.unwrap().pending, 0);
     assert_eq!(glance.acme_order_replacing(&issued).await, Ok(None));
     assert_eq!(glance.issued(&issued).await, Ok(None));
     assert_eq!(glance.serial_standing(&ca, &serial).await, Ok(None));
     drop(glance);
+
+    // What these read, and a nonce with it.
+    let nonce = |number: u8| AcmeNonce { body: vec![number; 16], expires_at: at };
+    assert_eq!(beginnings::order(&database, &nonce(1), &order).await, Ok(Some(None)));
+    assert_eq!(beginnings::authorization(&database, &nonce(2), &proof).await, Ok(Some(None)));
+    assert_eq!(beginnings::issued(&database, &nonce(3), &issued).await, Ok(Some(None)));
+    assert!(beginnings::search(&database, &nonce(4), &search).await.unwrap().is_some());
 
     let mut session = Session::keyed_write(&database).await.unwrap();
     let revocation = Revocation { at, reason: RevocationReason::Superseded };
@@ -98,7 +108,7 @@ async fn keyed_statements_planned_on_empty_tables_enter_every_table_by_a_key() {
     let prepared = "SELECT name, statement, array_length(parameter_types, 1) FROM pg_prepared_statements \
                     WHERE statement NOT LIKE '%pg_%' AND parameter_types <> '{}'";
     let prepared = sqlx::raw_sql(prepared).fetch_all(&mut *held).await.unwrap();
-    assert!(prepared.len() >= 10, "{} statements", prepared.len());
+    assert!(prepared.len() >= 13, "{} statements", prepared.len());
     for row in prepared {
         let (name, text): (String, String) = (row.get(0), row.get(1));
         let nulls = vec!["NULL"; row.get::<i32, usize>(2).try_into().unwrap()].join(", ");

@@ -1,7 +1,7 @@
 //! Which commits wait for the disk, whatever the transaction before was and however it ended.
 
 use super::queries::{Session, nonces};
-use super::{BEGIN_MIGRATION, BEGIN_RECORD, BEGIN_WRITE, Connection, Database, RELAXED};
+use super::{BEGIN_MIGRATION, BEGIN_RECORD, BEGIN_WRITE, Connection, Database, RELAXED, take_nonce_and_read};
 use crate::AcmeNonce;
 use certwright_domain::time::Timestamp;
 use sqlx::Row as _;
@@ -33,6 +33,17 @@ async fn nonces_are_relaxed_and_nothing_else_is() {
     let nonce = [AcmeNonce { body: vec![1; 16], expires_at: Timestamp::from_unix_s(1) }];
     assert_eq!(nonces::take(&database, &nonce).await.unwrap(), [true]);
     assert_eq!(nonces::take(&database, &nonce).await.unwrap(), [false]);
+    // The same where something is read with it: the nonce's level holds for the transaction, and ends with it.
+    for (number, level) in [(2, Some("off")), (2, None)] {
+        let nonce = AcmeNonce { body: vec![number; 16], expires_at: Timestamp::from_unix_s(1) };
+        let rows = take_nonce_and_read(&database, &nonce, |query| {
+            query.push("SELECT current_setting('synchronous_commit') AS level FROM relaxed");
+        });
+        let rows = rows.await.unwrap();
+        let found = rows.map(|rows| rows.iter().map(|row| row.get("level")).collect::<Vec<String>>());
+        assert_eq!(found, level.map(|level| vec![level.to_owned()]));
+        assert_eq!(waits(&mut database.keyed_writer().await.unwrap()).await, "on");
+    }
     for begin in [BEGIN_WRITE, BEGIN_RECORD, BEGIN_MIGRATION] {
         let mut held = database.writer().await.unwrap();
         sqlx::raw_sql(begin).execute(&mut *held).await.unwrap();

@@ -29,6 +29,14 @@ macro_rules! select_issued {
     };
 }
 
+pub(super) fn push_issued(query: &mut QueryBuilder<Driver>, id: &IssuedId) {
+    query.push(select_issued!("WHERE t.id = ")).push_bind(id.as_str());
+}
+
+pub(super) fn first_issued(rows: &[Row]) -> Result<Option<IssuedCertificate>> {
+    rows.first().map(read_issued).transpose()
+}
+
 /// Reads a row of [`issued_columns!`].
 pub(super) fn read_issued(row: &Row) -> Result<IssuedCertificate> {
     let row = Reading::of(row, "issued_certificates", "id")?;
@@ -73,8 +81,9 @@ impl IssuedQueries for Session {
     }
 
     async fn issued(&mut self, id: &IssuedId) -> Result<Option<IssuedCertificate>> {
-        let row = self.optional(sql(select_issued!("WHERE t.id = $1")).bind(id.as_str())).await?;
-        row.as_ref().map(read_issued).transpose()
+        let mut query = QueryBuilder::new("");
+        push_issued(&mut query, id);
+        first_issued(&self.built(query).await?)
     }
 
     async fn issued_by_fingerprint(&mut self, fingerprint: &Sha256) -> Result<Option<IssuedCertificate>> {

@@ -189,7 +189,7 @@ impl Session {
     }
 
     /// The rows of a statement that was put together from literals; values are bound.
-    pub(super) async fn built(&mut self, mut builder: sqlx::QueryBuilder<Driver>) -> Result<Vec<Row>> {
+    pub(crate) async fn built(&mut self, mut builder: sqlx::QueryBuilder<Driver>) -> Result<Vec<Row>> {
         self.run(async |connection| builder.build().fetch_all(connection).await).await
     }
 }

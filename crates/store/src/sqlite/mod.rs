@@ -2,6 +2,7 @@
 
 mod checkpoint;
 mod insert;
+mod nonces;
 #[cfg(test)]
 mod plans;
 #[path = "../queries/mod.rs"]
@@ -10,6 +11,8 @@ pub(crate) mod queries;
 mod relaxed;
 
 pub(super) use insert::{insert_audit_and_commit, insert_issued, insert_recordings, record_at_once};
+pub(super) use nonces::take_nonce;
+use nonces::take_nonce_and_read;
 
 use crate::Error;
 use crate::migrations::Step;
@@ -198,6 +201,7 @@ pub(crate) struct Database {
     closed: Arc<AtomicBool>,
     readers: Pool<Connection>,
     checkpointer: Arc<Checkpointer>,
+    nonces: Arc<nonces::Queue>,
 }
 
 /// A connection with a transaction on it.
@@ -287,6 +291,7 @@ impl Database {
             closed: Arc::default(),
             readers,
             checkpointer,
+            nonces: Arc::default(),
         })
     }
 

@@ -2,13 +2,14 @@
 
 mod accounts;
 pub(crate) mod at_once;
+pub(crate) mod beginnings;
 mod directories;
 pub(crate) mod endings;
 mod orders;
 
 use super::page::{by_name, id_after, name_after, name_page, one_more};
 use super::{Driver, Error, Reading, Result, Row, Session, Statement, clamp, sql, swapped};
-use crate::{AcmeFilter, AcmeQueries, Page, PageRequest, cursor};
+use crate::{AcmeFilter, AcmeQueries, KnownProofs, Page, PageRequest, ProofSearch, cursor};
 use async_trait::async_trait;
 use certwright_domain::acme::{Account, Authorization, Directory, EabKey, Order};
 use certwright_domain::id::{AcmeAccountId, AcmeAuthorizationId, AcmeDirectoryId, AcmeOrderId, EabKeyId, IssuedId};
@@ -109,21 +110,8 @@ impl AcmeQueries for Session {
     async fn acme_authorization(&mut self, id: &AcmeAuthorizationId) -> Result<Option<Authorization>> {
         orders::authorization(self, id).await
     }
-    async fn valid_acme_authorization(
-        &mut self,
-        account: &AcmeAccountId,
-        identifier: &str,
-        now: Timestamp,
-    ) -> Result<Option<Authorization>> {
-        orders::valid_authorization(self, account, identifier, now).await
-    }
-    async fn count_pending_acme_authorizations(
-        &mut self,
-        account: &AcmeAccountId,
-        now: Timestamp,
-        most: u32,
-    ) -> Result<u32> {
-        orders::count_pending(self, account, now, most).await
+    async fn search_acme_authorizations(&mut self, search: &ProofSearch<'_>) -> Result<KnownProofs> {
+        orders::search(self, search).await
     }
     async fn due_acme_authorizations(&mut self, now: Timestamp, limit: u32) -> Result<Vec<Authorization>> {
         orders::due(self, now, limit).await

@@ -3,7 +3,8 @@
 use super::super::super::EACH_PROOF;
 use super::{
     AcmeAccountId, AcmeAuthorizationId, AcmeDirectoryId, AcmeFilter, AcmeOrderId, Authorization, Driver, Error,
-    IssuedId, Order, Page, PageRequest, Reading, Result, Row, Session, Timestamp, newest_first, sql,
+    IssuedId, KnownProofs, Order, Page, PageRequest, ProofSearch, Reading, Result, Row, Session, Timestamp,
+    newest_first, sql,
 };
 use crate::documents::{read_authorization_ids, read_challenges, read_identifiers, write_challenges};
 use certwright_domain::acme::{AuthorizationState, Identifier, OrderEnd, OrderError};
@@ -121,36 +122,69 @@ pub(super) async fn insert_authorization(session: &mut Session, authorization: &
     session.execute(statement).await.map(drop)
 }
 
+pub(super) fn push_authorization(query: &mut QueryBuilder<Driver>, id: &AcmeAuthorizationId) {
+    query.push(select_authorization!("WHERE id = ")).push_bind(id.as_str());
+}
+
+pub(super) fn first_authorization(rows: &[Row]) -> Result<Option<Authorization>> {
+    rows.first().map(read_authorization).transpose()
+}
+
 pub(super) async fn authorization(session: &mut Session, id: &AcmeAuthorizationId) -> Result<Option<Authorization>> {
-    let row = session.optional(sql(select_authorization!("WHERE id = $1")).bind(id.as_str())).await?;
-    row.as_ref().map(read_authorization).transpose()
+    let mut query = QueryBuilder::<Driver>::new("");
+    push_authorization(&mut query, id);
+    first_authorization(&session.built(query).await?)
 }
 
-pub(super) async fn valid_authorization(
-    session: &mut Session,
-    account: &AcmeAccountId,
-    identifier: &str,
-    now: Timestamp,
-) -> Result<Option<Authorization>> {
-    let statement = sql(select_authorization!(
-        "WHERE account_id = $1 AND identifier = $2 AND state = 'valid' AND expires_at > $3 \
-         ORDER BY expires_at DESC LIMIT 1"
-    ));
-    let row = session.optional(statement.bind(account.as_str()).bind(identifier).bind(now.unix_ms())).await?;
-    row.as_ref().map(read_authorization).transpose()
+/// Pushes the statement that answers a [`ProofSearch`]: a row for each name, in no order, and more of them that belong to no name.
+pub(super) fn push_search(query: &mut QueryBuilder<Driver>, search: &ProofSearch<'_>) {
+    query.push(
+        "SELECT CAST(w.column1 AS BIGINT) AS place, (SELECT COUNT(*) FROM (SELECT id FROM acme_authorizations WHERE account_id = ",
+    );
+    query.push_bind(search.account.as_str()).push(" AND state = 'pending' AND expires_at > ");
+    query.push_bind(search.now.unix_ms()).push(" LIMIT ").push_bind(i64::from(search.most_pending));
+    query.push(") AS few) AS pending, a.id, a.account_id, a.directory_id, a.created_at, a.identifier, a.state, a.expires_at, a.challenges, ");
+    query.push("a.due_at, a.revision FROM (VALUES ");
+    // Few texts, whatever the number of names: each is planned once.
+    for place in 0..search.names.len().next_power_of_two() {
+        query.push(if place == 0 { "(" } else { ", (" }).push(place).push(", ");
+        match search.names.get(place) {
+            Some(name) => query.push_bind(name.as_str()),
+            None => query.push("NULL"),
+        };
+        query.push(")");
+    }
+    query.push(
+        ") AS w LEFT JOIN acme_authorizations a ON a.id = (SELECT v.id FROM acme_authorizations v WHERE v.account_id = ",
+    );
+    query
+        .push_bind(search.account.as_str())
+        .push(" AND v.identifier = w.column2 AND v.state = 'valid' AND v.expires_at > ");
+    query.push_bind(search.now.unix_ms()).push(" ORDER BY v.expires_at DESC LIMIT 1)");
 }
 
-pub(super) async fn count_pending(
-    session: &mut Session,
-    account: &AcmeAccountId,
-    now: Timestamp,
-    most: u32,
-) -> Result<u32> {
-    let statement = sql("SELECT 'all' AS id, COUNT(*) AS found FROM (SELECT id FROM acme_authorizations \
-                         WHERE account_id = $1 AND state = 'pending' AND expires_at > $2 LIMIT $3) AS pending");
-    let statement = statement.bind(account.as_str()).bind(now.unix_ms()).bind(i64::from(most));
-    let row = session.optional(statement).await?;
-    row.as_ref().map_or(Ok(0), |row| Reading::of(row, AUTHORIZATIONS, "id")?.number("found"))
+pub(super) fn read_search(rows: &[Row], search: &ProofSearch<'_>) -> Result<KnownProofs> {
+    let mut known = KnownProofs { valid: vec![None; search.names.len()], pending: 0 };
+    for row in rows {
+        let number = |column| row.try_get::<i64, _>(column).map_err(Error::from_driver);
+        known.pending = u32::try_from(number("pending")?).unwrap_or(u32::MAX);
+        let place = usize::try_from(number("place")?).unwrap_or(usize::MAX);
+        if let Some(valid) = known.valid.get_mut(place).filter(|_| is_there(row, "id")) {
+            *valid = Some(read_authorization(row)?);
+        }
+    }
+    Ok(known)
+}
+
+pub(super) async fn search(session: &mut Session, search: &ProofSearch<'_>) -> Result<KnownProofs> {
+    let mut query = QueryBuilder::<Driver>::new("");
+    push_search(&mut query, search);
+    read_search(&session.built(query).await?, search)
+}
+
+/// Has an outer join found a row?
+fn is_there(row: &Row, key: &str) -> bool {
+    matches!(row.try_get::<Option<&str>, _>(key), Ok(Some(_)))
 }
 
 pub(super) async fn due(session: &mut Session, now: Timestamp, limit: u32) -> Result<Vec<Authorization>> {
@@ -164,24 +198,25 @@ pub(super) async fn find(session: &mut Session, id: &AcmeOrderId) -> Result<Opti
     row.as_ref().map(read).transpose()
 }
 
+pub(super) fn push_with_proofs(query: &mut QueryBuilder<Driver>, id: &AcmeOrderId) {
+    query.push(WITH_PROOFS).push(EACH_PROOF).push(" LEFT JOIN acme_authorizations a ON a.id = e.value WHERE o.id = ");
+    query.push_bind(id.as_str()).push(" ORDER BY e.key");
+}
+
+pub(super) fn read_with_proofs(rows: &[Row]) -> Result<Option<(Order, Vec<Authorization>)>> {
+    let Some(first) = rows.first() else { return Ok(None) };
+    let order = read(first)?;
+    let proofs = rows.iter().filter(|row| is_there(row, OF_ORDER.id)).map(|row| read_proof(row, &OF_ORDER));
+    Ok(Some((order, proofs.collect::<Result<_>>()?)))
+}
+
 pub(super) async fn with_proofs(
     session: &mut Session,
     id: &AcmeOrderId,
 ) -> Result<Option<(Order, Vec<Authorization>)>> {
-    let mut query = QueryBuilder::<Driver>::new(WITH_PROOFS);
-    query.push(EACH_PROOF).push(" LEFT JOIN acme_authorizations a ON a.id = e.value WHERE o.id = ");
-    query.push_bind(id.as_str()).push(" ORDER BY e.key");
-    let rows = session.built(query).await?;
-    let Some(first) = rows.first() else { return Ok(None) };
-    let order = read(first)?;
-    let mut proofs = Vec::with_capacity(rows.len());
-    for row in &rows {
-        let is_there: Option<&str> = row.try_get(OF_ORDER.id).map_err(Error::from_driver)?;
-        if is_there.is_some() {
-            proofs.push(read_proof(row, &OF_ORDER)?);
-        }
-    }
-    Ok(Some((order, proofs)))
+    let mut query = QueryBuilder::<Driver>::new("");
+    push_with_proofs(&mut query, id);
+    read_with_proofs(&session.built(query).await?)
 }
 
 pub(super) async fn list(session: &mut Session, filter: &AcmeFilter, page: &PageRequest) -> Result<Page<Order>> {

@@ -1,4 +1,4 @@
-use super::{conflict, fresh, fresh_with, stale};
+use super::{conflict, fresh, stale};
 use crate::fixtures::*;
 use certwright_domain::acme::{
     Account, AccountState, Authorization, AuthorizationState, Challenge, ChallengeState, Contact, Directory,
@@ -9,15 +9,13 @@ use certwright_domain::id::{
 };
 use certwright_domain::identity::AllowedNames;
 use certwright_domain::key::SealedBlob;
-use certwright_store::{AcmeFilter, AcmeNonce, Error, OrderEnding, REPLACED, Recording};
-use certwright_testkit::faults::{Faults, When};
-use std::sync::Arc;
+use certwright_store::{AcmeFilter, Error, KnownProofs, OrderEnding, ProofSearch, REPLACED, Recording};
 
 fn grant() -> NameGrant {
     NameGrant { names: AllowedNames::parse(&["*.corp.example".to_owned()]).ok() }
 }
 
-fn directory(number: u32, called: &str) -> Directory {
+pub(super) fn directory(number: u32, called: &str) -> Directory {
     let raw = RawDirectory {
         name: called.to_owned(),
         description: "for tests".to_owned(),
@@ -38,7 +36,7 @@ fn directory(number: u32, called: &str) -> Directory {
     }
 }
 
-fn account(number: u32, directory: &Directory) -> Account {
+pub(super) fn account(number: u32, directory: &Directory) -> Account {
     Account {
         id: AcmeAccountId::new(now(), entropy(number)),
         directory: directory.id.clone(),
@@ -54,7 +52,7 @@ fn account(number: u32, directory: &Directory) -> Account {
     }
 }
 
-fn authorization(number: u32, account: &Account, name: &str) -> Authorization {
+pub(super) fn authorization(number: u32, account: &Account, name: &str) -> Authorization {
     let challenge = |method| Challenge {
         method,
         token: format!("token{number}"),
@@ -78,7 +76,7 @@ fn authorization(number: u32, account: &Account, name: &str) -> Authorization {
     }
 }
 
-fn order(number: u32, account: &Account, authorizations: &[&Authorization], replaces: Option<u32>) -> Order {
+pub(super) fn order(number: u32, account: &Account, authorizations: &[&Authorization], replaces: Option<u32>) -> Order {
     Order {
         id: AcmeOrderId::new(now(), entropy(number)),
         account: account.id.clone(),
@@ -94,6 +92,10 @@ fn order(number: u32, account: &Account, authorizations: &[&Authorization], repl
         created_at: now(),
         revision: 1,
     }
+}
+
+fn search<'s>(holder: &'s Account, names: &'s [String]) -> ProofSearch<'s> {
+    ProofSearch { account: &holder.id, names, now: now(), most_pending: 10 }
 }
 
 #[tokio::test]
@@ -337,8 +339,11 @@ async fn authorizations_are_due_reused_and_forgotten() {
     tx.insert_acme_authorization(&made).await.unwrap();
     tx.insert_acme_authorization(&authorization(2, &holder, "*.a.example")).await.unwrap();
     assert_eq!(tx.acme_authorization(&made.id).await.unwrap(), Some(made.clone()));
-    assert_eq!(tx.count_pending_acme_authorizations(&holder.id, now(), 10).await.unwrap(), 2);
-    assert_eq!(tx.count_pending_acme_authorizations(&holder.id, now(), 1).await.unwrap(), 1);
+    for most in [10, 2, 1, 0] {
+        let search = ProofSearch { most_pending: most, ..search(&holder, &[]) };
+        let found = KnownProofs { valid: Vec::new(), pending: most.min(2) };
+        assert_eq!(tx.search_acme_authorizations(&search).await.unwrap(), found);
+    }
     let answered = Authorization { due_at: Some(now().plus(days(1))), ..made.clone() };
     tx.commit().await.unwrap();
     store.write_acme_authorization("t", &answered).await.unwrap();
@@ -354,49 +359,29 @@ async fn authorizations_are_due_reused_and_forgotten() {
         revision: 2,
         ..made.clone()
     };
-    assert_eq!(tx.valid_acme_authorization(&holder.id, "a.example", now()).await.unwrap(), None);
+    let names = ["*.a.example", "a.example", "b.example"].map(str::to_owned);
+    let unproven = KnownProofs { valid: vec![None; 3], pending: 2 };
+    assert_eq!(tx.search_acme_authorizations(&search(&holder, &names)).await.unwrap(), unproven);
     tx.commit().await.unwrap();
     store.write_acme_authorization("t", &valid).await.unwrap();
+    let longer = authorization(3, &holder, "a.example");
+    let longer = Authorization { expires_at: now().plus(days(40)), state: AuthorizationState::Valid, ..longer };
     let mut tx = store.begin("t").await.unwrap();
-    let found = tx.valid_acme_authorization(&holder.id, "a.example", now()).await.unwrap();
-    assert_eq!(found, Some(Authorization { revision: 3, ..valid }));
-    for (name, time) in [("*.a.example", now()), ("a.example", now().plus(days(30)))] {
-        assert_eq!(tx.valid_acme_authorization(&holder.id, name, time).await.unwrap(), None, "o10: {name}");
-    }
-    tx.commit().await.unwrap();
+    let found = tx.search_acme_authorizations(&search(&holder, &names)).await.unwrap();
+    let valid = vec![None, Some(Authorization { revision: 3, ..valid }), None];
+    assert_eq!(found, KnownProofs { valid, pending: 1 }, "o10: not the wildcard's");
+    tx.insert_acme_authorization(&longer).await.unwrap();
+    let found = tx.search_acme_authorizations(&search(&holder, &names)).await.unwrap();
+    assert_eq!(found.valid, [None, Some(longer), None], "the one that lasts longest");
+    let later = ProofSearch { now: now().plus(days(40)), ..search(&holder, &names) };
+    assert_eq!(tx.search_acme_authorizations(&later).await.unwrap(), KnownProofs { pending: 0, ..unproven });
+    let other = AcmeAccountId::new(now(), [9; 10]);
+    let others = ProofSearch { account: &other, ..search(&holder, &names) };
+    assert_eq!(tx.search_acme_authorizations(&others).await.unwrap().valid, [None, None, None]);
+    tx.rollback().await.unwrap();
     store.place_acme_order("t", &order(1, &holder, &[&made], None), &[]).await.unwrap();
     let mut tx = store.begin("t").await.unwrap();
     assert_eq!(tx.purge_acme(now(), now().plus(days(7)), 10).await.unwrap(), 0);
     assert_eq!(tx.purge_acme(now(), now().plus(days(8)), 10).await.unwrap(), 2, "the order and the wildcard's proof");
     tx.commit().await.unwrap();
-}
-
-#[tokio::test]
-async fn n3_n4_a_nonce_is_used_once() {
-    let store = fresh().await;
-    let nonce = |body: u8, expires_at| AcmeNonce { body: vec![body; 24], expires_at };
-    let (soon, later) = (now(), now().plus(days(1)));
-    let take = async |nonces: &[AcmeNonce]| store.take_acme_nonces("t", nonces).await.unwrap();
-    // One that stands twice is taken once.
-    assert_eq!(take(&[nonce(1, soon), nonce(1, soon), nonce(2, later)]).await, [true, false, true]);
-    assert_eq!(take(&[nonce(3, soon), nonce(1, soon)]).await, [true, false]);
-    let mut tx = store.begin("t").await.unwrap();
-    assert_eq!(tx.purge_acme(now().plus(days(1)), now(), 10).await.unwrap(), 2);
-    tx.commit().await.unwrap();
-    assert_eq!(take(&[nonce(2, later), nonce(1, soon)]).await, [false, true]);
-    // As many as a turn may take, and no row of them when the commit fails.
-    let most: Vec<AcmeNonce> = (0..AcmeNonce::MOST).map(|number| nonce(u8::try_from(number).unwrap(), later)).collect();
-    assert_eq!(take(&most).await.iter().filter(|taken| **taken).count(), AcmeNonce::MOST - 2);
-    assert!(take(&most).await.iter().all(|taken| !taken));
-}
-
-#[tokio::test]
-async fn n3_a_nonce_whose_commit_failed_was_not_taken() {
-    let faults = Arc::new(Faults::default());
-    let store = fresh_with(faults.clone()).await;
-    let nonce = [AcmeNonce { body: vec![7; 24], expires_at: now().plus(days(1)) }];
-    faults.arm("acme.use-nonces", When::Before);
-    assert!(matches!(store.take_acme_nonces("acme.use-nonces", &nonce).await, Err(Error::Unavailable(_))));
-    assert!(faults.is_spent());
-    assert_eq!(store.take_acme_nonces("acme.use-nonces", &nonce).await.unwrap(), [true]);
 }

@@ -2,6 +2,7 @@
 
 mod access;
 mod acme;
+mod acme_begin;
 mod audit;
 mod ca_bundles;
 mod cas;
