@@ -1,6 +1,7 @@
 //! End-entity certificates: `issue` and `sign`.
 
-use super::{CaChain, IssueRequest, Issued, SignRequest, Subject, Trial};
+use super::requests::{asked_names, csr_request, service_request};
+use super::{CaChain, IssueRequest, Issued, SignRequest, Trial};
 use crate::access::{Leave, Object};
 use crate::audit::Target;
 use crate::context::IssuerContext;
@@ -12,14 +13,12 @@ use certwright_domain::ca::IssuerFacts;
 use certwright_domain::id::IssuedId;
 use certwright_domain::issued::{IssuedCertificate, IssuedKind};
 use certwright_domain::name::Reference;
-use certwright_domain::profile::{KeyHolder, Profile};
+use certwright_domain::profile::Profile;
 use certwright_domain::public_key::PublicKey;
 use certwright_domain::renewal::{RenewalRule, renew_at};
 use certwright_domain::rules::{Approved, Decision, KeyStanding, LeafRequest, approve_leaf, decide_leaf};
-use certwright_domain::san::San;
-use certwright_domain::validity::RequestedValidity;
 use certwright_domain::violation::{Invalid, Verdict, Violation};
-use certwright_pki::{Csr, Issuer, parse_csr, prepare, read_public_key};
+use certwright_pki::{Issuer, prepare, read_public_key};
 use certwright_store::{OrderEnding, Recording, Tx};
 use std::sync::Arc;
 
@@ -450,48 +449,5 @@ fn trial(work: &Work, decision: Decision, ignored_extensions: Vec<String>) -> Tr
         names,
         validity: approved.map(|approved| approved.validity()),
         ignored_extensions,
-    }
-}
-
-/// Every name that the certificate is asked to carry, also one in the commonName.
-fn asked_names(request: &LeafRequest) -> Vec<String> {
-    let common_name = request.subject.common_name().map(str::to_owned);
-    request.names.iter().map(San::to_string).chain(common_name).collect()
-}
-
-fn service_request(request: IssueRequest, public_key: PublicKey) -> LeafRequest {
-    LeafRequest {
-        subject: request.subject.subject.unwrap_or_default(),
-        names: request.subject.names.unwrap_or_default(),
-        public_key,
-        key_holder: KeyHolder::Service,
-        validity: request.validity,
-        asks_for_ca: false,
-    }
-}
-
-fn csr_request(request: SignRequest) -> Result<(LeafRequest, Vec<String>), Error> {
-    let csr = read_csr(&request.csr)?;
-    let ignored = csr.ignored_extensions.clone();
-    Ok((csr_leaf(csr, request.subject, request.validity), ignored))
-}
-
-/// A CSR, its fault pointed at.
-pub(crate) fn read_csr(bytes: &[u8]) -> Result<Csr, Error> {
-    parse_csr(bytes).map_err(|error| match error {
-        certwright_pki::Error::Invalid(invalid) => Error::invalid("/csr", invalid),
-        other => other.into(),
-    })
-}
-
-/// The request that a CSR comes to; subject and names given beside it replace its own.
-pub(crate) fn csr_leaf(csr: Csr, wished: Subject, validity: RequestedValidity) -> LeafRequest {
-    LeafRequest {
-        subject: wished.subject.unwrap_or(csr.subject),
-        names: wished.names.unwrap_or(csr.names),
-        public_key: csr.public_key,
-        key_holder: KeyHolder::Requester,
-        validity,
-        asks_for_ca: csr.asks_for_ca,
     }
 }

@@ -7,12 +7,13 @@ mod authority;
 mod chain;
 mod leaf;
 mod name_rate;
+mod requests;
 mod responder;
 
 pub(crate) use authority::AuthorityPlan;
-pub(crate) use leaf::{STALE_EPOCH, SignedLeaf, csr_leaf, read_csr};
-
+pub(crate) use leaf::{STALE_EPOCH, SignedLeaf};
 pub(crate) use name_rate::NamePaces;
+pub(crate) use requests::{csr_leaf, read_csr};
 
 pub use chain::CaChain;
 
