@@ -20,7 +20,9 @@ use certwright_domain::rules::{Approved, Decision, KeyStanding, LeafRequest, app
 use certwright_domain::violation::{Invalid, Verdict, Violation};
 use certwright_pki::{Issuer, prepare, read_public_key};
 use certwright_store::{OrderEnding, Recording, Tx};
+use std::future::poll_fn;
 use std::sync::Arc;
+use std::task::Poll;
 
 /// How often a decision is made anew because the configuration changed under it.
 pub(super) const MAX_ATTEMPTS: u32 = 5;
@@ -438,9 +440,18 @@ impl SignedLeaf {
 
 /// Lets the other tasks of this worker come as far as this before it does arithmetic. What is alike and done in a row (keys, then
 /// signatures: 150 KB of multiples of P-256's base point, and the code) finds what it needs in the nearest caches: a tenth less of a
-/// core for a certificate at 64 connections (docs/performance.md). A task that is alone goes on at once.
+/// core for a certificate at 64 connections (docs/performance.md). It goes to the end of the worker's queue, where an idle worker finds
+/// it; tokio's own way of yielding keeps it apart until the worker has nothing else to do. A task that is alone goes on at once.
 async fn fall_in() {
-    tokio::task::yield_now().await;
+    let mut has_waited = false;
+    poll_fn(|context| match std::mem::replace(&mut has_waited, true) {
+        true => Poll::Ready(()),
+        false => {
+            context.waker().wake_by_ref();
+            Poll::Pending
+        }
+    })
+    .await;
 }
 
 /// What [`SignedLeaf::record`] names when the configuration changed meanwhile: the decision is to be made anew.
