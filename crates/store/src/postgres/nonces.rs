@@ -27,11 +27,13 @@ pub(super) async fn take_nonce_and_read(
     );
     push(&mut statement);
     statement.push(") AS asked) AS found ON true");
-    let mut rows = Session::at_once(database, statement).await?;
-    let is_taken = match rows.first() {
-        Some(row) => row.try_get::<i64, _>("nonces_taken").map_err(Error::from_driver)? == 1,
-        None => false,
-    };
-    rows.retain(|row| matches!(row.try_get::<Option<i32>, _>("is_found"), Ok(Some(_))));
-    Ok(is_taken.then_some(rows))
+    let rows = Session::at_once(database, statement).await?;
+    let (mut is_taken, mut found) = (false, Vec::with_capacity(rows.len()));
+    for row in rows {
+        is_taken = row.try_get::<i64, _>("nonces_taken").map_err(Error::from_driver)? == 1;
+        if row.try_get::<Option<i32>, _>("is_found").map_err(Error::from_driver)?.is_some() {
+            found.push(row);
+        }
+    }
+    Ok(is_taken.then_some(found))
 }

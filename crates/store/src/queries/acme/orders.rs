@@ -169,8 +169,8 @@ pub(super) fn read_search(rows: &[Row], search: &ProofSearch<'_>) -> Result<Know
         let number = |column| row.try_get::<i64, _>(column).map_err(Error::from_driver);
         known.pending = u32::try_from(number("pending")?).unwrap_or(u32::MAX);
         let place = usize::try_from(number("place")?).unwrap_or(usize::MAX);
-        if let Some(valid) = known.valid.get_mut(place).filter(|_| is_there(row, "id")) {
-            *valid = Some(read_authorization(row)?);
+        if let Some(valid) = known.valid.get_mut(place) {
+            *valid = if is_there(row, "id")? { Some(read_authorization(row)?) } else { None };
         }
     }
     Ok(known)
@@ -183,8 +183,8 @@ pub(super) async fn search(session: &mut Session, search: &ProofSearch<'_>) -> R
 }
 
 /// Has an outer join found a row?
-fn is_there(row: &Row, key: &str) -> bool {
-    matches!(row.try_get::<Option<&str>, _>(key), Ok(Some(_)))
+fn is_there(row: &Row, key: &str) -> Result<bool> {
+    row.try_get::<Option<&str>, _>(key).map(|key| key.is_some()).map_err(Error::from_driver)
 }
 
 pub(super) async fn due(session: &mut Session, now: Timestamp, limit: u32) -> Result<Vec<Authorization>> {
@@ -206,8 +206,13 @@ pub(super) fn push_with_proofs(query: &mut QueryBuilder<Driver>, id: &AcmeOrderI
 pub(super) fn read_with_proofs(rows: &[Row]) -> Result<Option<(Order, Vec<Authorization>)>> {
     let Some(first) = rows.first() else { return Ok(None) };
     let order = read(first)?;
-    let proofs = rows.iter().filter(|row| is_there(row, OF_ORDER.id)).map(|row| read_proof(row, &OF_ORDER));
-    Ok(Some((order, proofs.collect::<Result<_>>()?)))
+    let mut proofs = Vec::with_capacity(rows.len());
+    for row in rows {
+        if is_there(row, OF_ORDER.id)? {
+            proofs.push(read_proof(row, &OF_ORDER)?);
+        }
+    }
+    Ok(Some((order, proofs)))
 }
 
 pub(super) async fn with_proofs(
