@@ -230,6 +230,52 @@ async fn n1_n3_n4_n5_a_nonce_is_good_once_on_every_node() {
     }
 }
 
+/// A nonce is used up whatever becomes of its request, and a request with a used one comes to nothing.
+#[tokio::test]
+async fn n3_a_refused_request_has_used_its_nonce() {
+    for server in Server::on_every_database().await {
+        let client = Client::new(&server).await;
+        let order = client.new_order(&["a.example.com"]).await.location();
+        let wish = json!({"identifiers": [{"type": "dns", "value": "b.example.com"}]}).to_string();
+        let made = client.fetch(&order).await.is(200).json();
+        let proof = made["authorizations"][0].as_str().unwrap();
+        // Well-formed, and nobody's.
+        let absent = |url: &str| {
+            let (_, path) = url.split_once("/default/").unwrap();
+            let (rest, last) = path.split_at(path.len() - 1);
+            format!("{rest}{}", if last == "0" { "1" } else { "0" })
+        };
+        let post = async |url: &str, nonce: &str, payload: &str| {
+            let header = json!({"alg": "ES256", "kid": client.kid, "nonce": nonce, "url": url});
+            client.post_raw(url, client.key.jws(&header, payload.as_bytes()).to_string()).await
+        };
+        for (path, payload, status) in [
+            ("new-order", "[", 400),
+            ("new-order", r#"{"identifiers":[]}"#, 400),
+            ("new-order", r#"{"identifiers":[{"type":"dns","value":"a b"}]}"#, 400),
+            ("new-authz", r#"{"identifier":{"type":"dns","value":"*.example.com"}}"#, 400),
+            ("order/x", "", 404),
+            (&absent(&order), "", 404),
+            ("order/x/finalize", "{}", 400),
+            ("order/x/finalize", r#"{"csr":"MAA"}"#, 404),
+            ("authorization/x", "", 404),
+            (&absent(proof), "", 404),
+            ("challenge/x/http-01", "", 404),
+            ("challenge/x/unknown", "", 404),
+            ("certificate/x", "", 404),
+        ] {
+            let (url, nonce) = (client.url(path), client.nonce().await);
+            post(&url, &nonce, payload).await.is(status);
+            for (url, payload) in [(&url, payload), (&client.kid, ""), (&order, ""), (&client.url("new-order"), &wish)]
+            {
+                post(url, &nonce, payload).await.refused(400, "badNonce");
+            }
+        }
+        let orders = client.fetch(&format!("{}/orders", client.kid)).await.is(200).json();
+        assert_eq!(orders["orders"].as_array().unwrap().len(), 1, "{orders}");
+    }
+}
+
 async fn use_up(app: &App, nonce: &str) -> Result<(), AcmeError> {
     app.take_acme_nonce(app.read_acme_nonce(nonce).await?).await
 }
