@@ -273,6 +273,11 @@ async fn n3_a_refused_request_has_used_its_nonce() {
         }
         let orders = client.fetch(&format!("{}/orders", client.kid)).await.is(200).json();
         assert_eq!(orders["orders"].as_array().unwrap().len(), 1, "{orders}");
+        // Of an account that has ended as well.
+        client.post(&client.kid, json!({"status": "deactivated"})).await.is(200);
+        let nonce = client.nonce().await;
+        post(&order, &nonce, "").await.refused(401, "unauthorized");
+        post(&order, &nonce, "").await.refused(400, "badNonce");
     }
 }
 
