@@ -138,6 +138,27 @@ async fn a_recording_that_is_stored_later_than_it_was_looked_for_is_recognized()
     store.close().await;
 }
 
+/// Whoever waits for a chain holds orders that the chain's holder may wait for: so nobody waits, and there are others.
+#[tokio::test]
+async fn a_lane_waits_for_no_chain_that_another_node_appends_to() {
+    let (url, _guard) = fresh_database();
+    let store = open(&url).await.unwrap();
+    store.migrate().await.unwrap();
+    let epoch = store.read().await.unwrap().epoch().await.unwrap();
+    // Every lane has a chain by then.
+    for number in 1..5 {
+        store.recorder().record(numbered_recording(epoch, number)).await.unwrap();
+    }
+    let mut other_node = PgConnection::connect(&url).await.unwrap();
+    let hold = "BEGIN; SELECT chain FROM audit_chains WHERE sequence > 0 FOR UPDATE";
+    assert!(!sqlx::raw_sql(hold).fetch_all(&mut other_node).await.unwrap().is_empty());
+    for number in 5..9 {
+        store.recorder().record(numbered_recording(epoch, number)).await.unwrap();
+    }
+    sqlx::raw_sql("ROLLBACK").execute(&mut other_node).await.unwrap();
+    store.close().await;
+}
+
 #[tokio::test]
 async fn an_operator_who_ends_our_connections_costs_one_answer_each() {
     let (url, _guard) = fresh_database();

@@ -273,14 +273,16 @@ async fn record(connection: &mut Connection, batch: &Batch<'_>) -> Result<(), Er
         query.push(")");
     }
     query.push(", moved AS (UPDATE audit_chains SET sequence = ").push_bind(head.sequence);
-    query.push(", hash = ").push_bind(head.hash.0.as_slice()).push(" WHERE chain = ").push_bind(head.chain.as_str());
-    query.push(" AND sequence = ").push_bind(batch.audit.from);
-    // The epoch first, then the orders, the chain last: all transactions lock in this order.
-    query.push(" AND CASE held_epoch() WHEN ").push_bind(batch.epoch);
-    match count {
-        0 => query.push(" THEN true END"),
-        _ => query.push(" THEN (SELECT COUNT(*) FROM ended) = ").push_bind(count).push(" END"),
-    };
+    query.push(", hash = ").push_bind(head.hash.0.as_slice());
+    // The epoch first, then the chain, the orders last. Nobody waits for a chain: who holds one may wait for the orders of whoever would.
+    query.push(" WHERE chain = (SELECT c.chain FROM audit_chains c WHERE c.chain = ").push_bind(head.chain.as_str());
+    query.push(" AND c.sequence = ").push_bind(batch.audit.from).push(" AND held_epoch() = ").push_bind(batch.epoch);
+    query.push(" FOR UPDATE SKIP LOCKED)");
+    if count > 0 {
+        // It asks for the chain, so that the orders are not looked at before there is one.
+        query.push(" AND CASE audit_chains.chain WHEN ").push_bind(head.chain.as_str());
+        query.push(" THEN (SELECT COUNT(*) FROM ended) = ").push_bind(count).push(" END");
+    }
     query.push(" RETURNING 1) SELECT CASE COUNT(*) WHEN 1 THEN 1 ELSE begin_again() END FROM moved");
     execute(connection, query.build()).await
 }
