@@ -286,3 +286,61 @@ async fn record(connection: &mut Connection, batch: &Batch<'_>) -> Result<(), Er
     query.push(" RETURNING 1) SELECT CASE COUNT(*) WHEN 1 THEN 1 ELSE begin_again() END FROM moved");
     execute(connection, query.build()).await
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Database, queries::migrate};
+    use super::*;
+    use crate::OrderEnding;
+    use crate::rows::append;
+    use certwright_domain::audit::chain::Head;
+    use certwright_domain::id::{AcmeAccountId, AcmeDirectoryId, AcmeOrderId, IssuedId};
+    use certwright_domain::time::Timestamp;
+
+    /// Another node holds chain and order. Who waited for the order would have no chain to wait with: the batch begins again at once.
+    #[tokio::test]
+    async fn orders_are_not_waited_for_without_a_chain() {
+        let (url, _guard) = certwright_testkit::postgres::fresh_database();
+        let database = Database::open(&url).await.unwrap();
+        migrate::run(&database).await.unwrap();
+        let at = Timestamp::from_unix_s(1_795_176_000);
+        let (order, issued) = (AcmeOrderId::new(at, [0; 10]), IssuedId::new(at, [0; 10]));
+        let (account, directory) = (AcmeAccountId::new(at, [0; 10]), AcmeDirectoryId::new(at, [0; 10]));
+        let mut other_node = database.writer().await.unwrap();
+        for text in [
+            "INSERT INTO acme_directories (id, ca_id, created_at, name, settings, enabled, revision) \
+             VALUES ($3, $1 || $2, 0, 'a', '{}', 1, 1)",
+            "INSERT INTO acme_accounts (id, directory_id, created_at, jwk, thumbprint, state, contacts, revision) \
+             VALUES ($2, $3, 0, $1, '', 'valid', '[]', 1)",
+            "INSERT INTO acme_orders (id, account_id, directory_id, created_at, identifiers, authorizations, profile, expires_at, \
+             revision) VALUES ($1, $2, $3, 0, '[]', '[]', 'web', 0, 1)",
+        ] {
+            let insert = sqlx::query(text).bind(order.as_str()).bind(account.as_str()).bind(directory.as_str());
+            insert.execute(&mut *other_node).await.unwrap();
+        }
+        let hold = "BEGIN; SELECT id FROM acme_orders FOR UPDATE; SELECT chain FROM audit_chains WHERE chain = '01' FOR UPDATE";
+        sqlx::raw_sql(hold).execute(&mut *other_node).await.unwrap();
+        let epoch: i64 = sqlx::query_scalar("SELECT number FROM epoch").fetch_one(&mut *other_node).await.unwrap();
+        let ending = OrderEnding {
+            order,
+            revision: 1,
+            account: (account, 1),
+            directory: (directory, 1),
+            authorizations: Vec::new(),
+        };
+        let audit = append(&Head::new("01"), []);
+        let batch = Batch { rows: &[], names: &[], audit: &audit, epoch, endings: &[(&ending, &issued)] };
+        let mut held = database.keyed_writer().await.unwrap();
+        let refused = record_at_once(&mut held, &batch, || ()).await.unwrap_err();
+        assert!(matches!(&refused, Error::Driver(said) if said.contains("begins again")), "{refused}");
+        // Alone it would be waited for.
+        sqlx::raw_sql("ROLLBACK; BEGIN; SELECT id FROM acme_orders FOR UPDATE")
+            .execute(&mut *other_node)
+            .await
+            .unwrap();
+        let refused = record_at_once(&mut held, &batch, || ()).await.unwrap_err();
+        assert!(matches!(&refused, Error::Unavailable(said) if said.contains("lock timeout")), "{refused}");
+        drop((held, other_node));
+        database.close().await;
+    }
+}

@@ -95,8 +95,8 @@ pub(super) const BEGIN_RECORD: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ
      SELECT number FROM epoch WHERE id = 1";
 /// How long the end of a chain is taken for known without a question, and its connection for alive.
 pub(super) const KNOWN_FOR: Duration = TRY_AFTER;
-/// Takes a chain that nobody else appends to now, until the end of the transaction. The last lock that it takes: whoever
-/// holds a chain waits for nobody.
+/// Takes a chain that nobody else appends to now, until the end of the transaction. The last lock that it takes, but in the group commit,
+/// which may wait for orders while it holds one: so nobody waits for a chain while there is another.
 pub(super) const TAKE_CHAIN: &str =
     "SELECT chain, sequence, hash FROM audit_chains ORDER BY chain LIMIT 1 FOR UPDATE SKIP LOCKED";
 /// The same when none is free: waits for one of them.
