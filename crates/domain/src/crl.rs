@@ -237,6 +237,8 @@ pub struct CrlCounters {
     pub change: i64,
     /// Number of the newest list.
     pub number: i64,
+    /// How often its lists were ordered anew, by a change of what they show or by hand.
+    pub orders: i64,
 }
 
 #[cfg(test)]

@@ -93,9 +93,9 @@ pub trait RevocationQueries: Send {
 pub trait CrlQueries: Send {
     /// The counters of a CA.
     async fn crl_counters(&mut self, ca_id: &CaId) -> Result<CrlCounters>;
-    /// Takes the number `old + 1`, if `old` still is the newest; [`Error::Stale`] otherwise. Until the transaction ends,
-    /// nothing of the CA can be revoked: the counters that come back are those that the list is published under.
-    async fn take_crl_number(&mut self, ca_id: &CaId, old: i64) -> Result<CrlCounters>;
+    /// Takes the number after that of `seen`, if it still is the newest and no lists were ordered since; [`Error::Stale`] otherwise. Until
+    /// the transaction ends, nothing of the CA can be revoked: the counters that come back are those that the list is published under.
+    async fn take_crl_number(&mut self, ca_id: &CaId, seen: &CrlCounters) -> Result<CrlCounters>;
     /// Has the CA's numbers go on after this one, if they have not yet.
     async fn raise_crl_number(&mut self, ca_id: &CaId, at_least: i64) -> Result<()>;
     /// Cuts a CA's lists into so many shards from now on; lists cut otherwise go on until `retires_at`.
@@ -126,7 +126,8 @@ pub trait CrlQueries: Send {
     ) -> Result<()>;
     /// No further list is made; the last one is still served.
     async fn end_crl_series(&mut self, scope: &CrlScope) -> Result<()>;
-    /// Has the next list of these series made at once: all of a CA's.
+    /// Orders the next list of all of a CA's series, at once. One that somebody makes now, of what was there before, cannot be published any
+    /// more ([`Self::take_crl_number`]).
     async fn hurry_crl_series(&mut self, ca_id: &CaId, now: Timestamp) -> Result<u64>;
     /// Stores a list that is not published yet, without its bytes.
     async fn insert_crl(&mut self, crl: &Crl) -> Result<()>;

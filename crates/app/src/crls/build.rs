@@ -222,7 +222,7 @@ impl App {
         let mut tx = self.inner.store.begin("crl.store").await?;
         let mut taken = None;
         if bytes.len() <= CHUNK {
-            taken = Some(tx.take_crl_number(&ca.id, built.number).await?);
+            taken = Some(tx.take_crl_number(&ca.id, built).await?);
         }
         tx.insert_crl(crl).await?;
         while let Some((position, chunk)) = chunks.next() {
@@ -237,7 +237,7 @@ impl App {
             None => {
                 tx.commit().await?;
                 tx = self.inner.store.begin("crl.publish").await?;
-                tx.take_crl_number(&ca.id, built.number).await?
+                tx.take_crl_number(&ca.id, built).await?
             }
         };
         let stale = self.changed_since(&mut tx, crl, &counters).await?;

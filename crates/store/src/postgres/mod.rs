@@ -202,6 +202,11 @@ pub(super) const MIGRATIONS: &[Step] = &[
         name: "0022_group_commit",
         sql: include_str!("../../../../migrations/postgres/0022_group_commit.sql"),
     },
+    Step {
+        number: 23,
+        name: "0023_crl_orders",
+        sql: include_str!("../../../../migrations/postgres/0023_crl_orders.sql"),
+    },
 ];
 
 /// Getting a connection longer than this is [`Error::Unavailable`].

@@ -81,6 +81,7 @@ fn read_counters(row: Option<&Row>, ca_id: &CaId) -> Result<CrlCounters> {
     Ok(CrlCounters {
         change: row.try_get("change").map_err(Error::from_driver)?,
         number: row.try_get("number").map_err(Error::from_driver)?,
+        orders: row.try_get("orders").map_err(Error::from_driver)?,
     })
 }
 
@@ -119,18 +120,20 @@ macro_rules! by_scope {
 #[async_trait]
 impl CrlQueries for Session {
     async fn crl_counters(&mut self, ca_id: &CaId) -> Result<CrlCounters> {
-        let row =
-            self.optional(sql("SELECT change, number FROM crl_counters WHERE ca_id = $1").bind(ca_id.as_str())).await?;
+        let row = self
+            .optional(sql("SELECT change, number, orders FROM crl_counters WHERE ca_id = $1").bind(ca_id.as_str()))
+            .await?;
         read_counters(row.as_ref(), ca_id)
     }
 
-    async fn take_crl_number(&mut self, ca_id: &CaId, old: i64) -> Result<CrlCounters> {
+    async fn take_crl_number(&mut self, ca_id: &CaId, seen: &CrlCounters) -> Result<CrlCounters> {
         let row = self
             .optional(
-                sql("UPDATE crl_counters SET number = number + 1 WHERE ca_id = $1 AND number = $2 \
-                     RETURNING change, number")
+                sql("UPDATE crl_counters SET number = number + 1 WHERE ca_id = $1 AND number = $2 AND orders = $3 \
+                     RETURNING change, number, orders")
                 .bind(ca_id.as_str())
-                .bind(old),
+                .bind(seen.number)
+                .bind(seen.orders),
             )
             .await?;
         match row {
@@ -341,6 +344,9 @@ impl CrlQueries for Session {
     }
 
     async fn hurry_crl_series(&mut self, ca_id: &CaId, now: Timestamp) -> Result<u64> {
+        // Whoever publishes a list plans the next one, with the counters in the hand: the plan is ours after that. A list that is not so
+        // far yet is made anew.
+        self.execute(sql("UPDATE crl_counters SET orders = orders + 1 WHERE ca_id = $1").bind(ca_id.as_str())).await?;
         self.execute(
             sql("UPDATE crl_series SET due_at = $2, earliest_at = $2 WHERE ca_id = $1 AND due_at IS NOT NULL")
                 .bind(ca_id.as_str())

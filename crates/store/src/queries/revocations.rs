@@ -16,8 +16,12 @@ use sqlx::Row as _;
 const BATCH: usize = 1000;
 /// More entries than this: all lists of the CA are made anew, instead of those that carry one of them.
 const FEW: usize = 8;
+/// The counters of a CA as an earlier statement of the transaction has left them; in the same turn: [`COUNTED`].
+const SETTLED: &str = "crl_counters AS counted";
 /// The part that stores entries.
 const NOTED: &str = "noted";
+/// The part that says that a list was numbered while this waited for the counters.
+const OUTPACED: &str = "outpaced";
 /// The part that marks a certificate.
 const MARKED: &str = "marked";
 
@@ -44,14 +48,23 @@ fn push_note(parts: &mut Parts, ca_id: &CaId, batch: &[RevokedSerial], is_first:
         // whoever reads the counter and the entries in one snapshot knows just what it has seen.
         let counted = parts.part("counted");
         counted.push("UPDATE crl_counters SET change = change + 1 WHERE ca_id = ").push_bind(ca_id.as_str().to_owned());
-        counted.push(" RETURNING ca_id, change");
+        counted.push(" RETURNING ca_id, change, number");
+        // A statement sees what was there when it began, even if it has waited since: on PostgreSQL this row is another one than
+        // that, if a list was published meanwhile.
+        let outpaced = parts.part(OUTPACED);
+        outpaced
+            .push("SELECT 'outpaced' AS what FROM ")
+            .push(COUNTED)
+            .push(", crl_counters AS seen WHERE counted.ca_id = ");
+        outpaced.push_bind(ca_id.as_str().to_owned());
+        outpaced.push(" AND seen.ca_id = counted.ca_id AND seen.number <> counted.number");
     }
     let noted = parts.part(NOTED);
     noted.push(
         "INSERT INTO revocations (ca_id, change, place, serial, expires_at, revoked_at, revocation_reason, released) \
          SELECT counted.ca_id, counted.change, v.* FROM ",
     );
-    noted.push(if is_first { COUNTED } else { "crl_counters AS counted" }).push(", (");
+    noted.push(if is_first { COUNTED } else { SETTLED }).push(", (");
     noted.push_values(batch, |mut row, entry| {
         row.push_bind(i64::from(Place::of(&entry.serial).number()))
             .push_bind(entry.serial.as_bytes().to_vec())
@@ -68,11 +81,13 @@ fn push_note(parts: &mut Parts, ca_id: &CaId, batch: &[RevokedSerial], is_first:
     );
 }
 
-/// A part: the lists that carry these entries are due.
-fn push_due(parts: &mut Parts, ca_id: &CaId, entries: &[RevokedSerial], now: Timestamp) {
+/// A part: the lists that carry these entries are due. `counted`: the counters of the CA, which are held by then, as they are
+/// when a list is published; nobody waits for them with a series in the hand.
+fn push_due(parts: &mut Parts, counted: &str, ca_id: &CaId, entries: &[RevokedSerial], now: Timestamp) {
     let due = parts.part("due");
     due.push("UPDATE crl_series SET due_at = ").push_bind(now.unix_ms());
-    due.push(" WHERE ca_id = ").push_bind(ca_id.as_str().to_owned());
+    due.push(" FROM ").push(counted).push(" WHERE counted.ca_id = ").push_bind(ca_id.as_str().to_owned());
+    due.push(" AND crl_series.ca_id = ").push_bind(ca_id.as_str().to_owned());
     due.push(" AND due_at IS NOT NULL AND due_at > ").push_bind(now.unix_ms());
     if entries.len() <= FEW {
         due.push(" AND (1 = 0");
@@ -81,15 +96,6 @@ fn push_due(parts: &mut Parts, ca_id: &CaId, entries: &[RevokedSerial], now: Tim
             due.push(" OR shard = (").push_bind(place).push(" * shards) / 65536");
         }
         due.push(")");
-    }
-}
-
-/// Were as many entries stored as there were? The counters of a CA are made with it.
-fn check_noted(rows: &[Row], entries: usize, ca_id: &CaId) -> Result<()> {
-    let (table, column) = ("crl_counters", "ca_id");
-    match told(rows, NOTED)? < entries {
-        true => Err(Error::Corrupt { table, column, row: ca_id.as_str().to_owned() }),
-        false => Ok(()),
     }
 }
 
@@ -110,6 +116,31 @@ fn push_mark(parts: &mut Parts, revoking: &Revoking) {
     mark.push(" RETURNING 'marked' AS what");
 }
 
+impl Session {
+    /// What a statement has done that stored entries of a change: were all stored, and do the lists know that they are due?
+    async fn check_noted(
+        &mut self,
+        rows: &[Row],
+        batch: &[RevokedSerial],
+        ca_id: &CaId,
+        entries: &[RevokedSerial],
+        now: Timestamp,
+    ) -> Result<()> {
+        if told(rows, NOTED)? < batch.len() {
+            // The counters of a CA are made with it.
+            return Err(Error::Corrupt { table: "crl_counters", column: "ca_id", row: ca_id.as_str().to_owned() });
+        }
+        if told(rows, OUTPACED)? > 0 {
+            // The list that was published meanwhile was due when the statement began, and is not any more; or its series was not there
+            // yet. The counters are ours now, and this statement sees what they kept waiting.
+            let mut parts = Parts::default();
+            push_due(&mut parts, SETTLED, ca_id, entries, now);
+            self.written(parts.returning(&[])).await?;
+        }
+        Ok(())
+    }
+}
+
 #[async_trait]
 impl RevocationQueries for Session {
     async fn revoke(&mut self, revoking: &Revoking) -> Result<()> {
@@ -117,14 +148,14 @@ impl RevocationQueries for Session {
         let mut parts = Parts::default();
         push_mark(&mut parts, revoking);
         push_note(&mut parts, &revoking.ca, entries, true);
-        push_due(&mut parts, &revoking.ca, entries, revoking.audit.at);
+        push_due(&mut parts, COUNTED, &revoking.ca, entries, revoking.audit.at);
         push_event(&mut parts, &revoking.event);
         push_deliveries(&mut parts, &revoking.event);
-        let rows = self.written(parts.returning(&[MARKED, NOTED, OWED])).await?;
+        let rows = self.written(parts.returning(&[MARKED, NOTED, OUTPACED, OWED])).await?;
         if told(&rows, MARKED)? == 0 {
             return Err(self.spoil(Error::Stale { what: "issued_certificates" }));
         }
-        check_noted(&rows, entries.len(), &revoking.ca)?;
+        self.check_noted(&rows, entries, &revoking.ca, entries, revoking.audit.at).await?;
         if told(&rows, OWED)? > 0 {
             self.owes_deliveries();
         }
@@ -136,11 +167,13 @@ impl RevocationQueries for Session {
         for (number, batch) in entries.chunks(BATCH).enumerate() {
             let mut parts = Parts::default();
             push_note(&mut parts, ca_id, batch, number == 0);
-            if number == 0 {
-                push_due(&mut parts, ca_id, entries, now);
-            }
-            let rows = self.written(parts.returning(&[NOTED])).await?;
-            check_noted(&rows, batch.len(), ca_id)?;
+            let rows = if number == 0 {
+                push_due(&mut parts, COUNTED, ca_id, entries, now);
+                self.written(parts.returning(&[NOTED, OUTPACED])).await?
+            } else {
+                self.written(parts.returning(&[NOTED])).await?
+            };
+            self.check_noted(&rows, batch, ca_id, entries, now).await?;
         }
         Ok(())
     }

@@ -174,6 +174,11 @@ pub(super) const MIGRATIONS: &[Step] = &[
         name: "0022_group_commit",
         sql: include_str!("../../../../migrations/sqlite/0022_group_commit.sql"),
     },
+    Step {
+        number: 23,
+        name: "0023_crl_orders",
+        sql: include_str!("../../../../migrations/sqlite/0023_crl_orders.sql"),
+    },
 ];
 
 /// Waiting for the writer or a reader longer than this is [`Error::Unavailable`].

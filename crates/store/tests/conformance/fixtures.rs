@@ -28,6 +28,7 @@ use certwright_domain::validity::{RequestedValidity, Validity};
 use certwright_domain::webhook::Webhook;
 use certwright_store::{CommitFaults, Intent, Location, PageRequest, Recording, Store};
 use certwright_testkit::postgres::{DatabaseGuard, fresh_database};
+use sqlx::{Connection as _, PgConnection};
 use std::ops::Deref;
 use std::sync::Arc;
 use tempfile::TempDir;
@@ -55,6 +56,18 @@ impl TestStore {
     pub(crate) async fn postgres(faults: Arc<dyn CommitFaults>) -> Self {
         let (url, guard) = fresh_database();
         Self::open(Location::Postgres(url), Home::Database(guard), faults).await
+    }
+
+    /// Does somebody wait for a lock? On SQLite whoever writes waits for the one writer, before it looks at anything.
+    pub(crate) async fn one_waits(&self) -> bool {
+        let Location::Postgres(url) = &self.location else {
+            tokio::task::yield_now().await;
+            return true;
+        };
+        let mut asking = PgConnection::connect(url).await.unwrap();
+        let waits = "SELECT EXISTS (SELECT 1 FROM pg_stat_activity WHERE datname = current_database() \
+                     AND wait_event_type = 'Lock')";
+        sqlx::query_scalar(waits).fetch_one(&mut asking).await.unwrap()
     }
 
     async fn open(location: Location, home: Home, faults: Arc<dyn CommitFaults>) -> Self {

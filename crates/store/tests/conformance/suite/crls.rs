@@ -47,12 +47,16 @@ async fn numbers_are_taken_once_and_never_go_back() {
     let store = fresh().await;
     let (ca, _) = with_ca(&store).await;
     let mut tx = store.begin("t").await.unwrap();
-    assert_eq!(tx.take_crl_number(&ca.id, 41).await.unwrap(), CrlCounters { change: 0, number: 42 });
-    assert_eq!(tx.take_crl_number(&ca.id, 41).await, Err(stale("crl_counters")));
+    let counters = |number, orders| CrlCounters { change: 0, number, orders };
+    assert_eq!(tx.take_crl_number(&ca.id, &counters(41, 0)).await.unwrap(), counters(42, 0));
+    assert_eq!(tx.take_crl_number(&ca.id, &counters(41, 0)).await, Err(stale("crl_counters")));
     tx.raise_crl_number(&ca.id, 40).await.unwrap();
     assert_eq!(tx.crl_counters(&ca.id).await.unwrap().number, 42);
     tx.raise_crl_number(&ca.id, 1000).await.unwrap();
-    assert_eq!(tx.take_crl_number(&ca.id, 1000).await.unwrap().number, 1001);
+    assert_eq!(tx.take_crl_number(&ca.id, &counters(1000, 0)).await.unwrap().number, 1001);
+    tx.hurry_crl_series(&ca.id, now()).await.unwrap();
+    assert_eq!(tx.take_crl_number(&ca.id, &counters(1001, 0)).await, Err(stale("crl_counters")));
+    assert_eq!(tx.take_crl_number(&ca.id, &counters(1001, 1)).await.unwrap(), counters(1002, 1));
     tx.commit().await.unwrap();
 }
 

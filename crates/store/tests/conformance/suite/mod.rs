@@ -8,6 +8,7 @@ mod ca_bundles;
 mod cas;
 mod certificates;
 mod compartments;
+mod crl_races;
 mod crls;
 mod early_renewals;
 mod enrollment;

@@ -3,9 +3,8 @@ use crate::fixtures::*;
 use certwright_domain::audit::chain::GENESIS;
 use certwright_domain::ca::Ca;
 use certwright_domain::san::San;
-use certwright_store::{AuditFilter, Error, IssuedFilter, Location, NoFaults, Recording, Store};
+use certwright_store::{AuditFilter, Error, IssuedFilter, NoFaults, Recording, Store};
 use certwright_testkit::faults::{Faults, When};
-use sqlx::{Connection as _, PgConnection};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -155,18 +154,6 @@ async fn no_recording_slips_past_a_change_of_epoch() {
     assert_eq!(recorded, found_then);
 }
 
-/// Does a transaction wait for the lock on the epoch? On SQLite whoever writes waits for the one writer, before it looks at anything.
-async fn one_waits(store: &TestStore) -> bool {
-    let Location::Postgres(url) = &store.location else {
-        tokio::task::yield_now().await;
-        return true;
-    };
-    let mut asking = PgConnection::connect(url).await.unwrap();
-    let waits = "SELECT EXISTS (SELECT 1 FROM pg_locks l JOIN pg_database d ON d.oid = l.database \
-                 WHERE d.datname = current_database() AND l.locktype = 'advisory' AND NOT l.granted)";
-    sqlx::query_scalar(waits).fetch_one(&mut asking).await.unwrap()
-}
-
 /// The same for a recording that waits already when the change is committed: it sees the epoch as it is then.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_recording_that_waits_for_a_change_of_epoch_is_stale() {
@@ -182,7 +169,7 @@ async fn a_recording_that_waits_for_a_change_of_epoch_is_stale() {
             let (recorder, recording) = (store.recorder(), recording(round, &ca, epoch));
             tokio::spawn(async move { recorder.record(recording).await.map(drop) })
         };
-        while !waiting.is_finished() && !one_waits(&store).await {}
+        while !waiting.is_finished() && !store.one_waits().await {}
         tx.commit().await.unwrap();
         assert_eq!(waiting.await.unwrap(), Err(stale("epoch")));
         epoch = newer;

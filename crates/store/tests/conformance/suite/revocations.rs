@@ -99,7 +99,7 @@ async fn every_change_is_counted_and_found() {
     let store = fresh().await;
     let (ca, _) = with_ca(&store).await;
     let mut tx = store.begin("t").await.unwrap();
-    assert_eq!(tx.crl_counters(&ca.id).await.unwrap(), CrlCounters { change: 0, number: 41 });
+    assert_eq!(tx.crl_counters(&ca.id).await.unwrap(), CrlCounters { change: 0, number: 41, orders: 0 });
     tx.note_revocations(&ca.id, &[entry(1, 1), entry(2, 2)], now()).await.unwrap();
     tx.note_revocations(&ca.id, &[entry(3, 3)], now()).await.unwrap();
     let worse =
