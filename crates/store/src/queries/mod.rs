@@ -9,6 +9,7 @@ mod ca_bundles;
 mod cas;
 mod certificate_trusts;
 pub(crate) mod certificates;
+mod crl_rows;
 mod crls;
 mod early_renewals;
 mod enrollment;
