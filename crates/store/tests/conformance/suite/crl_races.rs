@@ -3,7 +3,7 @@
 use super::{fresh, stale};
 use crate::fixtures::*;
 use certwright_domain::ca::Ca;
-use certwright_domain::crl::{Crl, CrlKind, CrlScope, CrlSeries, Place, Shards};
+use certwright_domain::crl::{Crl, CrlKind, CrlScope, CrlSeries, Place, RevokedSerial, Shards};
 use certwright_domain::event::EventKind;
 use certwright_domain::id::CrlId;
 use certwright_store::{Error, NoFaults, Revoking, Store, Tx};
@@ -135,4 +135,33 @@ async fn a_list_made_before_somebody_hurries_is_not_published() {
     assert_eq!(tx.take_crl_number(&ca.id, &known).await, Err(stale("crl_counters")));
     tx.rollback().await.unwrap();
     assert!(is_due(&store, &scope).await);
+}
+
+/// It was on hold, was released, and its entry is about to go: revoked at that moment, it stays.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_entry_that_is_revoked_again_is_not_purged() {
+    let store = fresh().await;
+    let (ca, epoch) = with_ca(&store).await;
+    store.recorder().record(recording(1, &ca, epoch)).await.unwrap();
+    let entry = listed(&issued(1, &ca));
+    let mut tx = store.begin("release").await.unwrap();
+    let released = RevokedSerial { released: true, ..entry.clone() };
+    tx.note_revocations(&ca.id, &[released], now()).await.unwrap();
+    tx.commit().await.unwrap();
+    let mut revoking = store.begin("revoke").await.unwrap();
+    revoking.note_revocations(&ca.id, std::slice::from_ref(&entry), now()).await.unwrap();
+    let waiting = {
+        let other = Store::open(&store.location, Arc::new(NoFaults)).await.unwrap();
+        tokio::spawn(async move {
+            let mut tx = other.begin("purge").await.unwrap();
+            let purged = tx.purge_revocations(now(), 10).await.unwrap();
+            tx.commit().await.unwrap();
+            purged
+        })
+    };
+    while !waiting.is_finished() && !store.one_waits().await {}
+    assert!(!waiting.is_finished(), "nothing was waited for");
+    revoking.commit().await.unwrap();
+    assert_eq!(waiting.await.unwrap(), 0);
+    assert_eq!(store.read().await.unwrap().revocation(&ca.id, &entry.serial).await.unwrap(), Some(entry));
 }
