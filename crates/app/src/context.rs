@@ -11,7 +11,7 @@ use crate::tokens::TokenCache;
 use crate::urls::IssuerUrls;
 use crate::{App, Error};
 use certwright_domain::algorithm::{KeyAlgorithm, SignatureAlgorithm};
-use certwright_domain::ca::{Ca, CaState, CaType, CaVersion, IssuerFacts};
+use certwright_domain::ca::{Ca, CaState, CaType, CaVersion, IssuerFacts, IssuerStanding};
 use certwright_domain::id::CompartmentId;
 use certwright_domain::key::{KeyState, Protection, SealedBlob, VaultState};
 use certwright_domain::name::Reference;
@@ -226,10 +226,16 @@ impl App {
             .ok_or_else(|| Error::Internal(format!("{} lacks its current version {number}", ca.id)))?;
         let mut above = Vec::new();
         let mut revoked = version.revocation.is_some();
+        // A key may have more certificates than the one that was revoked for it.
+        let mut compromised = match &version.spki_sha256 {
+            Some(spki) => read.key_is_blocked(spki).await?,
+            None => false,
+        };
         for der in &version.chain {
             let certificate = read_certificate(der)?;
             let row = read.issued_by_fingerprint(&certificate.fingerprint).await?;
             revoked |= row.is_some_and(|row| row.revocation.is_some());
+            compromised |= read.key_is_blocked(&certificate.public_key.spki_sha256).await?;
             above.push(certificate);
         }
         let (signer, signature_algorithm) = self.ca_signer(&mut read, &ca, &version).await?;
@@ -244,7 +250,7 @@ impl App {
             )
         })?;
         let certificate = read_certificate(der)?;
-        let facts = issuer_facts(&ca, &certificate, &above, revoked);
+        let facts = issuer_facts(&ca, &certificate, &above, IssuerStanding::of(revoked, compromised));
         let urls = self.urls(&ca, number, &certificate);
         let ca_chain: Vec<Vec<u8>> = std::iter::once(certificate.der.clone()).chain(version.chain.clone()).collect();
         let without_root =
@@ -382,7 +388,12 @@ pub(crate) fn refuse_unless_active(ca: &Ca) -> Result<(), Error> {
 }
 
 /// What the rules need to know of an issuer, from its certificate and those above it.
-pub(crate) fn issuer_facts(ca: &Ca, certificate: &Certificate, above: &[Certificate], revoked: bool) -> IssuerFacts {
+pub(crate) fn issuer_facts(
+    ca: &Ca,
+    certificate: &Certificate,
+    above: &[Certificate],
+    standing: IssuerStanding,
+) -> IssuerFacts {
     let mut path_length_left = certificate.ca.flatten();
     for (distance, upper) in (1_u8..).zip(above) {
         if let Some(limit) = upper.ca.flatten() {
@@ -400,7 +411,7 @@ pub(crate) fn issuer_facts(ca: &Ca, certificate: &Certificate, above: &[Certific
         validity: certificate.validity,
         path_length_left,
         name_constraints,
-        revoked,
+        standing,
         spki_sha256: certificate.public_key.spki_sha256,
     }
 }

@@ -190,11 +190,17 @@ impl std::fmt::Display for CaRenewal {
 }
 
 impl Ca {
-    /// When the job is to look at the CA next; `None`: never. `current`: its version in use; `latest`: its newest.
+    /// When the job is to look at the CA next; `None`: never. `current`: its version in use; `latest`: its newest. What somebody revoked
+    /// comes back by somebody's decision alone.
     pub fn next_renewal(&self, current: Option<&CaVersion>, latest: Option<&CaVersion>) -> Option<Timestamp> {
         let rule = self.renewal.filter(|_| self.state == CaState::Active)?;
+        if current.is_some_and(|version| version.revocation.is_some()) {
+            return None;
+        }
         let waiting = latest.filter(|version| {
-            version.certificate.is_some() && self.versions.stages(version.number, false).contains(&Stage::Pending)
+            version.certificate.is_some()
+                && version.revocation.is_none()
+                && self.versions.stages(version.number, false).contains(&Stage::Pending)
         });
         match waiting {
             Some(version) => rule.make_current_after.map(|wait| version.created_at.plus(wait)),
@@ -291,6 +297,28 @@ pub fn expiry_warning_at(validity: &Validity) -> Timestamp {
     validity.not_after().minus(Span::from_ms(third.min(Span::from_days(90).ms())))
 }
 
+/// What is known against an issuer's certificate, its key, or those of a CA above it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IssuerStanding {
+    /// Nothing.
+    Good,
+    /// A certificate was revoked.
+    Revoked,
+    /// A key was reported as compromised, with whichever certificate: it is blocked for ever.
+    KeyCompromised,
+}
+
+impl IssuerStanding {
+    /// From what was found of any of the certificates and their keys.
+    pub const fn of(revoked: bool, key_compromised: bool) -> Self {
+        match (revoked, key_compromised) {
+            (true, _) => Self::Revoked,
+            (false, true) => Self::KeyCompromised,
+            (false, false) => Self::Good,
+        }
+    }
+}
+
 /// What the rules need to know of the CA that is to sign.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IssuerFacts {
@@ -309,8 +337,8 @@ pub struct IssuerFacts {
     pub path_length_left: Option<u8>,
     /// Name constraints of its certificate and of all certificates above; all of them apply.
     pub name_constraints: Vec<NameConstraints>,
-    /// The whole issuer certificate was revoked.
-    pub revoked: bool,
+    /// What is known against its certificate and key, and those above.
+    pub standing: IssuerStanding,
     /// SHA-256 of the issuer's SubjectPublicKeyInfo: no leaf may carry a CA's key.
     pub spki_sha256: Sha256,
 }

@@ -7,7 +7,7 @@ use crate::change::by_id;
 use crate::context::issuer_facts;
 use crate::{App, Call, Error};
 use certwright_domain::algorithm::KeyAlgorithm;
-use certwright_domain::ca::{Ca, CaVersion};
+use certwright_domain::ca::{Ca, CaVersion, IssuerStanding};
 use certwright_domain::dn::{Attribute, AttributeType, DistinguishedName};
 use certwright_domain::id::{CaId, IssuedId};
 use certwright_domain::issued::{IssuedCertificate, IssuedKind};
@@ -84,7 +84,7 @@ impl App {
         drop(read);
         let der = version.certificate.as_deref();
         let issuer = read_certificate(der.ok_or_else(|| Error::not_found("CA certificate", ca_id))?)?;
-        let facts = issuer_facts(&ca, &issuer, &[], version.revocation.is_some());
+        let facts = issuer_facts(&ca, &issuer, &[], IssuerStanding::of(version.revocation.is_some(), false));
         let now = self.now();
         let request = ResponderRequest {
             subject: subject(&ca, &issuer)?,

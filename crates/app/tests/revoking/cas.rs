@@ -47,6 +47,31 @@ async fn a_compromised_ca_key_is_never_certified_again() {
     }
 }
 
+/// The key is what others know, not one of its certificates.
+#[tokio::test]
+async fn a_compromised_ca_key_signs_with_none_of_its_certificates() {
+    for app in TestApp::on_every_database().await {
+        with_root(&app).await;
+        subordinate(&app, NewRules::default()).await;
+        let renew = RenewCa { rotate_key: false, validity: lasting(1700), make_current: true };
+        app.app.renew_ca(&call(), &to("issuing"), renew).await.unwrap();
+        leaf(&app, "issuing", "a.example.com").await;
+        app.app.revoke_ca_version(&call(), &to("issuing"), 1, R::KeyCompromise).await.unwrap();
+        let wish = crate::kit::leaf(&["b.example.com"], lasting(30));
+        match app.app.issue(&call(), &to("issuing"), wish).await {
+            Err(certwright_app::Error::Rejected(violations)) => {
+                assert_eq!(violations[0].code, "issuer_key_compromised")
+            }
+            _ => panic!("it was not refused by a rule"),
+        }
+        // Nor by going back to it.
+        let renew = RenewCa { rotate_key: true, validity: lasting(1700), make_current: true };
+        app.app.renew_ca(&call(), &to("issuing"), renew).await.unwrap();
+        leaf(&app, "issuing", "b.example.com").await;
+        assert_eq!(conflict(app.app.make_ca_version_current(&call(), &to("issuing"), 2).await), "key_compromised");
+    }
+}
+
 /// Some verifiers look for a list by the issuer's name alone: each version's list has everything.
 #[tokio::test]
 async fn the_lists_of_all_versions_hold_everything() {

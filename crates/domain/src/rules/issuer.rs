@@ -1,7 +1,7 @@
 //! What the signing CA must be, and what it lets a CA below it be.
 
 use super::record::{Broken, Owner, Verdicts};
-use crate::ca::{CaState, IssuerFacts};
+use crate::ca::{CaState, IssuerFacts, IssuerStanding};
 use crate::constraints::NameConstraints;
 use crate::time::Timestamp;
 
@@ -24,13 +24,25 @@ pub(super) fn may_issue(verdicts: &mut Verdicts, issuer: &IssuerFacts, now: Time
     });
     verdicts.push(state);
 
-    let revoked = if issuer.revoked { "revoked" } else { "not revoked" };
-    let mut revocation = verdicts.rule("issuerRevocation", owner(issuer), || ("not revoked", revoked));
-    revocation.broken_if(issuer.revoked, || Broken {
+    let words = || match issuer.standing {
+        IssuerStanding::Good => ("not revoked", "not revoked"),
+        IssuerStanding::Revoked => ("not revoked", "revoked"),
+        IssuerStanding::KeyCompromised => ("not revoked", "key compromised"),
+    };
+    let mut revocation = verdicts.rule("issuerRevocation", owner(issuer), words);
+    let hint = "Renew the CA with a new key, or ask another one.";
+    revocation.broken_if(issuer.standing == IssuerStanding::Revoked, || Broken {
         code: "issuer_revoked",
         pointer: "/ca".into(),
-        detail: format!("The certificate of CA {} was revoked.", issuer.name),
-        hint: "Renew the CA with a new key, or ask another one.".into(),
+        detail: format!("The certificate of CA {}, or of one above it, was revoked.", issuer.name),
+        hint: hint.into(),
+        ..Broken::default()
+    });
+    revocation.broken_if(issuer.standing == IssuerStanding::KeyCompromised, || Broken {
+        code: "issuer_key_compromised",
+        pointer: "/ca".into(),
+        detail: format!("The key of CA {}, or of one above it, was reported as compromised.", issuer.name),
+        hint: hint.into(),
         ..Broken::default()
     });
     verdicts.push(revocation);

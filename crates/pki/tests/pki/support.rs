@@ -4,7 +4,7 @@ use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der, PublicKeyX509Der};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{self as lc, KeyPair};
 use certwright_domain::algorithm::{KeyAlgorithm, SignatureAlgorithm};
-use certwright_domain::ca::{CaRules, CaState, IssuerFacts};
+use certwright_domain::ca::{CaRules, CaState, IssuerFacts, IssuerStanding};
 use certwright_domain::constraints::{NameConstraints, RawSubtrees};
 use certwright_domain::dn::{Attribute, AttributeType, DistinguishedName};
 use certwright_domain::name::ResourceName;
@@ -142,7 +142,7 @@ pub(crate) fn facts(ca: &Certificate) -> IssuerFacts {
         validity: ca.validity,
         path_length_left: ca.ca.unwrap(),
         name_constraints: ca.name_constraints.clone().into_iter().collect(),
-        revoked: false,
+        standing: IssuerStanding::Good,
         spki_sha256: ca.public_key.spki_sha256,
     }
 }

@@ -1,7 +1,7 @@
 //! What the signing CA must be, and what a CA below it may be.
 
 use super::fixtures::*;
-use crate::ca::{CaState, IssuerFacts};
+use crate::ca::{CaState, IssuerFacts, IssuerStanding};
 use crate::constraints::{NameConstraints, RawSubtrees};
 use crate::dn::{AttributeType, DistinguishedName};
 use crate::rules::{ApprovedKind, CaRequest, ServiceLimits, decide_root, decide_subordinate};
@@ -19,9 +19,12 @@ fn a_ca_that_may_not_issue() {
         assert_eq!(codes(decide(&open(), &stopped, leaf(&["a.example.com"]))), ["issuer_not_active"], "{state}");
         assert_eq!(codes(sub(&stopped, |_| {})), ["issuer_not_active"], "{state}");
     }
-    let revoked = IssuerFacts { revoked: true, ..issuer() };
+    let revoked = IssuerFacts { standing: IssuerStanding::Revoked, ..issuer() };
     assert_eq!(codes(decide(&open(), &revoked, leaf(&["a.example.com"]))), ["issuer_revoked"]);
     assert_eq!(codes(sub(&revoked, |_| {})), ["issuer_revoked"]);
+    let known = IssuerFacts { standing: IssuerStanding::KeyCompromised, ..issuer() };
+    assert_eq!(codes(decide(&open(), &known, leaf(&["a.example.com"]))), ["issuer_key_compromised"]);
+    assert_eq!(codes(sub(&known, |_| {})), ["issuer_key_compromised"]);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! A CA, a key and a request that every rule lets through; tests change one thing.
 
 use crate::algorithm::KeyAlgorithm;
-use crate::ca::{CaRules, CaState, IssuerFacts};
+use crate::ca::{CaRules, CaState, IssuerFacts, IssuerStanding};
 use crate::constraints::{NameConstraints, RawSubtrees};
 use crate::dn::{Attribute, AttributeType, DistinguishedName};
 use crate::name::ResourceName;
@@ -54,7 +54,7 @@ pub(super) fn issuer() -> IssuerFacts {
         validity: Validity::new(at("2026-01-01T00:00:00Z"), at("2035-12-31T23:59:59Z")).unwrap(),
         path_length_left: Some(2),
         name_constraints: Vec::new(),
-        revoked: false,
+        standing: IssuerStanding::Good,
         spki_sha256: Sha256([1; 32]),
     }
 }

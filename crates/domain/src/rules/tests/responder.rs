@@ -1,7 +1,7 @@
 //! Delegated OCSP responders.
 
 use super::fixtures::*;
-use crate::ca::{CaRules, CaState, IssuerFacts};
+use crate::ca::{CaRules, CaState, IssuerFacts, IssuerStanding};
 use crate::rules::{ApprovedKind, Decision, KeyStanding, ResponderRequest, ServiceLimits, decide_responder};
 use crate::serial::Sha256;
 use crate::time::Span;
@@ -43,7 +43,7 @@ fn a_ca_answers_as_long_as_it_is_there() {
         }
     }
     // Its certificates are still out there, and so is the question about them.
-    let revoked = IssuerFacts { revoked: true, ..issuer() };
+    let revoked = IssuerFacts { standing: IssuerStanding::Revoked, ..issuer() };
     assert!(decide_for(&revoked, KeyStanding::Free).approved().is_some());
     let validity = Validity::new(at("2025-01-01T00:00:00Z"), at("2026-01-01T00:00:00Z")).unwrap();
     let expired = decide_for(&IssuerFacts { validity, ..issuer() }, KeyStanding::Free);
