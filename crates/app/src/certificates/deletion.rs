@@ -74,6 +74,8 @@ impl App {
         mut certificate: ManagedCertificate,
     ) -> Result<bool, Error> {
         let mut tx = self.inner.store.begin("certificate.delete").await?;
+        // Nobody moves it to another compartment meanwhile.
+        tx.hold_epoch().await?;
         destroy_keys(&mut tx, &certificate.id).await?;
         tx.unplace(certificate.id.as_str()).await?;
         certificate.state = CertificateState::Deleted;

@@ -57,6 +57,22 @@ impl App {
         }
     }
 
+    /// Version `number` is good again: the job may have been told meanwhile never to come back.
+    pub(crate) async fn look_again(
+        &self,
+        tx: &mut certwright_store::Tx<'_>,
+        certificate: &ManagedCertificate,
+        number: u32,
+    ) -> Result<(), Error> {
+        if certificate.versions.current != Some(number) {
+            return Ok(());
+        }
+        let mut certificate = certificate.clone();
+        let current = shown_version(&mut **tx, &certificate).await?;
+        self.schedule(&mut certificate, current.as_ref());
+        Ok(tx.update_certificate(&certificate).await?)
+    }
+
     async fn note_failure(
         &self,
         call: &Call,

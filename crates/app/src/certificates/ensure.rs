@@ -1,7 +1,7 @@
 //! `PUT` and `POST` of a certificate: make it, leave it, or make a new version, and say which and why.
 
 use super::make::Making;
-use super::read::{find, outlook, shown_version};
+use super::read::{find, outlook, shown_version, waits};
 use super::wish::{kind_fixed, kind_of, same_settings, settings_for};
 use super::{CertificateRequest, CertificateView, Content, EnsureOutcome, Ensured};
 use crate::access::Object;
@@ -313,8 +313,8 @@ fn due(
     current: Option<&CertificateVersion>,
     now: certwright_domain::time::Timestamp,
 ) -> Option<certwright_domain::time::Timestamp> {
-    let waiting = certificate.versions.current.is_some_and(|current| certificate.versions.latest > current);
-    let current = current.filter(|_| certificate.state == CertificateState::Active && !waiting)?;
+    let is_open = certificate.state == CertificateState::Active && !waits(&certificate.versions);
+    let current = current.filter(|_| is_open)?;
     let due = current.renew_at(certificate.renewal.rule.as_ref());
     (due <= now).then_some(due)
 }

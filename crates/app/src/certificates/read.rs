@@ -6,11 +6,12 @@ use crate::change::by_id;
 use crate::{App, Call, Error, Permission};
 use certwright_domain::id::CaId;
 use certwright_domain::managed::{
-    CertificateState, CertificateVersion, ManagedCertificate, RenewalAttempt, RenewalFacts, RenewalOutlook,
+    CertificateState, CertificateVersion, ManagedCertificate, RenewalAttempt, RenewalFacts, RenewalOutlook, overdue_at,
     plan_renewal,
 };
 use certwright_domain::name::Reference;
 use certwright_domain::secret::SecretBytes;
+use certwright_domain::stage::{Stage, VersionPointers};
 use certwright_domain::time::Timestamp;
 use certwright_pki::read_certificate;
 use certwright_store::{CertificateFilter, Page, PageRequest, Queries, VersionSelector};
@@ -226,11 +227,25 @@ pub(super) fn outlook(
         state: certificate.state,
         automatic: certificate.renewal.automatic,
         validity: current.map(|version| version.validity),
-        renew_at: current.map(|version| version.renew_at(rule)),
+        renew_at: current.map(|version| match went_back(&certificate.versions) {
+            false => version.renew_at(rule),
+            // Somebody has to put right what was wrong with the newer one: half of what is left is theirs.
+            true => overdue_at(version.renew_at(rule), &version.validity),
+        }),
         revoked: current.is_some_and(|version| version.revocation.is_some()),
-        pending: certificate.versions.current.is_some_and(|current| certificate.versions.latest > current),
+        pending: waits(&certificate.versions),
     };
     plan_renewal(&facts, now)
+}
+
+/// Does a newer version wait to be taken into use?
+pub(super) fn waits(versions: &VersionPointers) -> bool {
+    versions.current.is_some() && versions.stages(versions.latest, false).contains(&Stage::Pending)
+}
+
+/// Was the newest version in use, and the one before taken back into use?
+fn went_back(versions: &VersionPointers) -> bool {
+    versions.previous == Some(versions.latest)
 }
 
 /// Is this the certificate of a root?

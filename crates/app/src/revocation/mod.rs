@@ -222,6 +222,9 @@ impl App {
         tx.note_revocations(&row.ca_id, &[entry(&row, before, true)], self.now()).await?;
         row.revocation = None;
         let managed = tx.certificate_of(&row.id).await?;
+        if let Some((certificate, number)) = &managed {
+            self.look_again(&mut tx, certificate, *number).await?;
+        }
         let what = ("issued-certificate.release", EventKind::CertificateReleased);
         let (audit, event) = self.told_of_row(call, &row, managed, what, &[]);
         tx.insert_audit(&audit).await?;

@@ -2,8 +2,10 @@
 
 use crate::kit::*;
 use crate::support::*;
-use certwright_app::{CertificateRequest, PageRequest, RenewalRequest, UpdateCa, UpdateCertificate};
+use certwright_app::{CertificateRequest, PageRequest, RenewalRequest, RevocationTarget, UpdateCa, UpdateCertificate};
+use certwright_domain::ca::RevocationSettings;
 use certwright_domain::managed::{AttemptOutcome, RenewalKey, RenewalOutlook, VersionReason};
+use certwright_domain::revocation::RevocationReason;
 use certwright_domain::time::Span;
 use certwright_testkit::faults::When;
 
@@ -194,4 +196,46 @@ async fn what_another_node_has_just_ruled_out_is_not_signed_from_memory() {
         assert_eq!(two.app.run_jobs().await.unwrap().renewed, 0);
         assert_eq!(number(&view(&one, "web").await), 1);
     }
+}
+
+/// What is not renewed while it is on hold is renewed when the hold ends.
+#[tokio::test]
+async fn a_hold_that_ends_is_not_the_end_of_renewals() {
+    for app in TestApp::on_every_database().await {
+        ready(&app).await;
+        let first = web(&app).await.version.unwrap();
+        let issuing = app.app.ca(&call(), &to("issuing")).await.unwrap().ca;
+        let revocation = Some(RevocationSettings { hold_enabled: true, ..issuing.revocation });
+        let update = UpdateCa { revocation, ..UpdateCa::default() };
+        app.app.update_ca(&call(), &to("issuing"), update, Some(issuing.revision)).await.unwrap();
+        app.clock.set(first.renew_at.minus(Span::from_days(1)));
+        let issued = first.version.issued_id.as_ref().unwrap().to_string();
+        app.revoke(&call(), &issued, RevocationReason::CertificateHold).await.unwrap();
+        later(&app, Span::from_days(2)).await;
+        assert_eq!(number(&view(&app, "web").await), 1, "it is on hold");
+        app.app.release_issued_certificate(&call(), &RevocationTarget::Reference(issued)).await.unwrap();
+        app.app.run_jobs().await.unwrap();
+        assert_eq!(number(&view(&app, "web").await), 2);
+    }
+}
+
+/// Whoever goes back does not get the next version at once, but gets it in time.
+#[tokio::test]
+async fn after_going_back_half_of_what_is_left_is_waited_for() {
+    let app = TestApp::sqlite().await;
+    ready(&app).await;
+    let first = web(&app).await.version.unwrap();
+    app.clock.set(first.renew_at);
+    app.app.run_jobs().await.unwrap();
+    app.app.make_certificate_version_current(&call(), &to("web"), 1).await.unwrap();
+    app.app.run_jobs().await.unwrap();
+    let back = view(&app, "web").await;
+    assert_eq!(number(&back), 1);
+    let left = first.version.validity.not_after().ms_since(first.renew_at);
+    let then = first.renew_at.plus(Span::from_ms(left / 2));
+    assert_eq!(back.outlook, RenewalOutlook::At(then));
+    app.clock.set(then);
+    app.app.run_jobs().await.unwrap();
+    let third = view(&app, "web").await;
+    assert_eq!((number(&third), third.certificate.versions.previous), (3, Some(1)));
 }

@@ -251,9 +251,12 @@ impl CertificateQueries for Session {
 
     async fn wake_certificates(&mut self, ca_id: &CaId, now: Timestamp) -> Result<u64> {
         self.execute(
-            sql("UPDATE certificates SET next_attempt_at = $2 WHERE ca_id = $1 AND failures > 0 AND next_attempt_at > $2")
-                .bind(ca_id.as_str())
-                .bind(now.unix_ms()),
+            // Those that are due as well: one that is being tried now, under what was so before, notes no failure over this.
+            sql("UPDATE certificates SET next_attempt_at = CASE WHEN next_attempt_at > $2 THEN $2 ELSE next_attempt_at END, \
+                 revision = revision + 1 WHERE ca_id = $1 AND next_attempt_at IS NOT NULL \
+                 AND (failures > 0 OR next_attempt_at <= $2)")
+            .bind(ca_id.as_str())
+            .bind(now.unix_ms()),
         )
         .await
     }

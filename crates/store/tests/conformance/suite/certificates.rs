@@ -108,8 +108,11 @@ async fn the_jobs_lists_hold_what_has_come() {
     assert_eq!(tx.due_certificates(now(), 10).await.unwrap(), [due.clone()]);
     assert_eq!(tx.overdue_certificates(now(), 10).await.unwrap(), [overdue]);
     assert_eq!(tx.certificates_to_delete(now(), 10).await.unwrap(), [going]);
-    assert_eq!(tx.wake_certificates(&ca.id, now()).await.unwrap(), 1);
+    assert_eq!(tx.wake_certificates(&ca.id, now()).await.unwrap(), 2);
     failing.next_attempt_at = Some(now());
+    // Also of those that are due: whoever is trying them under what was so before cannot put them off any more.
+    failing.revision += 1;
+    due.revision += 1;
     assert_eq!(tx.due_certificates(now(), 10).await.unwrap(), [due, failing]);
     assert_eq!(tx.cas_to_renew(now(), 10).await.unwrap(), []);
     ca.renewal =
