@@ -2,6 +2,7 @@
 
 use super::create::{check_lifetime, not_renewable_by_rule};
 use super::read::{find, find_version, view};
+use super::refusals::refuse_blocked_key;
 use super::{CaView, UpdateCa};
 use crate::audit::Target;
 use crate::change::{Change, by_id, name_conflict, refuse_final_deletion, require_if_match};
@@ -70,20 +71,22 @@ impl App {
             revocation: revocation_before.filter(|before| *before != ca.revocation),
             publication: publication_before.filter(|before| *before != ca.publication),
         };
-        let view = self.write_ca(call, "ca.update", ca, &facts, None, before).await?;
+        let tx = self.inner.begin_change(call, "ca.update").await?;
+        let view = self.write_ca(call, tx, "ca.update", ca, &facts, None, before).await?;
         Ok(CaView { refused_renewals: refused, ..view })
     }
 
     /// Takes a version into use.
     pub async fn make_ca_version_current(&self, call: &Call, ca: &Reference, number: u32) -> Result<CaView, Error> {
         let ca = &self.may_ca(call, Permission::CaManage, ca).await?;
-        let mut read = self.inner.store.read().await?;
-        let mut ca = find(&mut *read, ca).await?;
-        let version = find_version(&mut *read, &ca, number).await?;
+        let mut tx = self.inner.begin_change(call, "ca.make-current").await?;
+        let mut ca = find(&mut **tx, ca).await?;
+        let version = find_version(&mut **tx, &ca, number).await?;
         if ca.versions.current == Some(number) {
-            return view(&mut read, ca, None).await;
+            tx.undo().await?;
+            return view(&mut self.inner.store.read().await?, ca, None).await;
         }
-        drop(read);
+        refuse_blocked_key(&mut **tx, version.spki_sha256.as_ref()).await?;
         let refuse = |code, why: &str, hint: &str| {
             Err(Error::conflict(code, format!("Version {number} of CA {} {why}.", ca.name), hint))
         };
@@ -98,7 +101,8 @@ impl App {
             Some(pointers) => ca.versions = pointers,
         }
         let kind = Some((EventKind::CaVersionMadeCurrent, &version));
-        self.write_ca(call, "ca.make-current", ca, &[("version", &number.to_string())], kind, Before::default()).await
+        let facts = [("version", &*number.to_string())];
+        self.write_ca(call, tx, "ca.make-current", ca, &facts, kind, Before::default()).await
     }
 
     /// Schedules deletion; refused while live children or leaves depend on it.
@@ -111,8 +115,9 @@ impl App {
         let ca = &self.may_ca(call, Permission::CaManage, ca).await?;
         let now = self.inner.clock.now();
         let at = deletion_time(now, at).map_err(|invalid| Error::invalid("/deletionAt", invalid))?;
-        let mut read = self.inner.store.read().await?;
-        let mut ca = find(&mut *read, ca).await?;
+        // From here on nothing is made that would rest on it.
+        let mut tx = self.inner.begin_change(call, "ca.schedule-deletion").await?;
+        let mut ca = find(&mut **tx, ca).await?;
         if matches!(ca.state, CaState::PendingDeletion | CaState::Deleted) {
             return Err(Error::conflict(
                 "deletion_scheduled",
@@ -120,8 +125,8 @@ impl App {
                 "Cancel its deletion first to choose another time.",
             ));
         }
-        let (children, leaves) = (read.live_children(&ca.id).await?, read.live_leaves(&ca.id, now, 1_000).await?);
-        let managed = read.live_certificates(&ca.id).await?;
+        let (children, leaves) = (tx.live_children(&ca.id).await?, tx.live_leaves(&ca.id, now, 1_000).await?);
+        let managed = tx.live_certificates(&ca.id).await?;
         if children > 0 || leaves > 0 || managed > 0 {
             let many = if leaves >= 1_000 { "1000 or more".to_owned() } else { leaves.to_string() };
             return Err(Error::conflict(
@@ -133,24 +138,22 @@ impl App {
                 "Delete the subordinate CAs and the managed certificates, and revoke the live ones or wait until they expire.",
             ));
         }
-        drop(read);
         ca.state_before_deletion = Some(ca.state);
         ca.state = CaState::PendingDeletion;
         ca.deletion_at = Some(at);
-        self.write_ca(call, "ca.schedule-deletion", ca, &[("deletionAt", &at.to_string())], None, Before::default())
-            .await
+        let facts = [("deletionAt", &*at.to_string())];
+        self.write_ca(call, tx, "ca.schedule-deletion", ca, &facts, None, Before::default()).await
     }
 
     /// Cancels a scheduled deletion; the CA goes back to the state it had.
     pub async fn cancel_ca_deletion(&self, call: &Call, ca: &Reference) -> Result<CaView, Error> {
         let ca = &self.may_ca(call, Permission::CaManage, ca).await?;
-        let mut read = self.inner.store.read().await?;
-        let mut ca = find(&mut *read, ca).await?;
+        let mut tx = self.inner.begin_change(call, "ca.cancel-deletion").await?;
+        let mut ca = find(&mut **tx, ca).await?;
         let key = match &ca.key {
-            Some((_, key)) => read.key_by_id(key).await?,
+            Some((_, key)) => tx.key_by_id(key).await?,
             None => None,
         };
-        drop(read);
         if ca.state != CaState::PendingDeletion {
             return Err(Error::conflict(
                 "deletion_not_scheduled",
@@ -168,14 +171,16 @@ impl App {
         }
         ca.state = ca.state_before_deletion.take().unwrap_or(CaState::Disabled);
         ca.deletion_at = None;
-        self.write_ca(call, "ca.cancel-deletion", ca, &[], None, Before::default()).await
+        self.write_ca(call, tx, "ca.cancel-deletion", ca, &[], None, Before::default()).await
     }
 
     /// Writes a changed CA (compare-and-swap on its revision) with its audit event and, where there is one, the event
     /// about a version, and reads it back.
+    #[expect(clippy::too_many_arguments, reason = "what is told of a change beside the change")]
     async fn write_ca(
         &self,
         call: &Call,
+        mut tx: Change<'_>,
         action: &'static str,
         mut ca: Ca,
         facts: &[(&str, &str)],
@@ -183,7 +188,6 @@ impl App {
         before: Before,
     ) -> Result<CaView, Error> {
         not_the_servers_own(call, &ca)?;
-        let mut tx = self.inner.begin_change(call, action).await?;
         schedule(&mut **tx, &mut ca).await?;
         // What this CA refused yesterday it may sign today.
         tx.wake_certificates(&ca.id, self.now()).await?;
@@ -244,7 +248,7 @@ struct Before {
 }
 
 /// Says when the renewal job looks at the CA next.
-pub(super) async fn schedule(queries: &mut dyn Queries, ca: &mut Ca) -> Result<(), Error> {
+pub(crate) async fn schedule(queries: &mut dyn Queries, ca: &mut Ca) -> Result<(), Error> {
     let current = match ca.versions.current {
         Some(number) => queries.ca_version(&ca.id, number).await?,
         None => None,

@@ -11,6 +11,7 @@ mod refusals;
 mod renew;
 
 pub use export::{CaExport, CaExportFormat, ExportedCa};
+pub(crate) use lifecycle::schedule;
 pub(crate) use read::{find, find_version, view};
 pub use refusals::RefusedRenewal;
 

@@ -2,6 +2,7 @@
 
 use super::{BATCH, JobReport};
 use crate::audit::Target;
+use crate::cas::schedule;
 use crate::certificates::reason_of;
 use crate::change::by_id;
 use crate::{App, Call, Error, RenewCa};
@@ -18,7 +19,7 @@ impl App {
         let due = self.inner.store.read().await?.cas_to_renew(self.now(), BATCH).await?;
         for ca in due {
             match self.renew_due_ca(call, &ca).await {
-                Ok(()) => report.cas_renewed = report.cas_renewed.saturating_add(1),
+                Ok(renewed) => report.cas_renewed = report.cas_renewed.saturating_add(u64::from(renewed)),
                 // Changed meanwhile: the next round sees what it is now.
                 Err(error) if crate::change::is_stale(&error) => {}
                 Err(error @ Error::Unavailable { .. }) => return Err(error),
@@ -34,16 +35,20 @@ impl App {
         Ok(())
     }
 
-    async fn renew_due_ca(&self, call: &Call, ca: &Ca) -> Result<(), Error> {
+    /// False: it is left alone from now on.
+    async fn renew_due_ca(&self, call: &Call, ca: &Ca) -> Result<bool, Error> {
         let reference = by_id(ca.id.as_str())?;
         let latest = ca.versions.latest;
         if ca.versions.stages(latest, false).contains(&Stage::Pending) {
-            return self.make_ca_version_current(call, &reference, latest).await.map(drop);
+            return self.make_ca_version_current(call, &reference, latest).await.map(|_| true);
         }
         let current = match ca.versions.current {
             Some(number) => self.inner.store.read().await?.ca_version(&ca.id, number).await?,
             None => None,
         };
+        if current.as_ref().is_some_and(|version| version.revocation.is_some()) {
+            return self.leave_revoked_ca(ca.clone()).await.map(|()| false);
+        }
         let length = current.and_then(|version| version.validity).map(|validity| validity.length());
         let end = length.map_or(RequestedEnd::Longest, RequestedEnd::Duration);
         let rule = ca.renewal.ok_or_else(|| Error::Internal(format!("{} is due without a rule", ca.id)))?;
@@ -52,7 +57,15 @@ impl App {
             rotate_key: rule.key == CaRenewalKey::Rotate,
             make_current: rule.make_current_after == Some(Span::ZERO),
         };
-        self.renew_ca(call, &reference, renew).await.map(drop)
+        self.renew_ca(call, &reference, renew).await.map(|_| true)
+    }
+
+    /// Revoked before the job was told to leave it alone: from now on it does.
+    async fn leave_revoked_ca(&self, mut ca: Ca) -> Result<(), Error> {
+        let mut tx = self.inner.store.begin("ca.left").await?;
+        schedule(&mut *tx, &mut ca).await?;
+        tx.update_ca(&ca).await?;
+        Ok(tx.commit().await?)
     }
 
     async fn note_ca_failure(&self, call: &Call, mut ca: Ca, error: &Error) -> Result<(), Error> {

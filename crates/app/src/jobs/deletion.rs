@@ -46,9 +46,13 @@ impl App {
         Ok(())
     }
 
-    /// A CA's key keeps the mark of the CA it served: a key never serves two.
+    /// A CA waits for what rests on it, should there be something after all. Its key keeps the mark of the CA it served: a key never serves two.
     async fn delete_ca(&self, call: &Call, mut ca: Ca) -> Result<Done, Error> {
         let mut change = self.inner.begin_change(call, "ca.delete").await?;
+        if change.live_children(&ca.id).await? > 0 || change.live_certificates(&ca.id).await? > 0 {
+            change.undo().await?;
+            return Ok(false);
+        }
         ca.state = CaState::Deleted;
         change.update_ca(&ca).await?;
         change.unplace(ca.id.as_str()).await?;

@@ -1,7 +1,7 @@
 //! Revoking versions of CAs, on the lists of the CA that issued them.
 
 use super::{entry, revoked_already};
-use crate::cas::{CaView, find, find_version, view};
+use crate::cas::{CaView, find, find_version, schedule, view};
 use crate::change::by_id;
 use crate::{App, Call, Error, Permission};
 use certwright_domain::event::EventKind;
@@ -27,7 +27,7 @@ impl App {
             ));
         }
         let mut tx = self.inner.begin_change(call, "ca.revoke").await?;
-        let ca = find(&mut **tx, ca).await?;
+        let mut ca = find(&mut **tx, ca).await?;
         let version = find_version(&mut **tx, &ca, number).await?;
         let row = match (&ca.issuer_id, &version.issued_id) {
             (Some(_), Some(issued)) => tx.issued(issued).await?,
@@ -53,6 +53,9 @@ impl App {
         };
         tx.revoke_ca_version(&ca.id, number, version.revocation.as_ref(), &after).await?;
         tx.change_revocation(&row.id, row.revocation.as_ref(), Some(&after)).await?;
+        // The job leaves a revoked CA alone, and whoever is renewing it right now finds it changed.
+        schedule(&mut **tx, &mut ca).await?;
+        tx.update_ca(&ca).await?;
         if reason.is_compromise() {
             let epoch = tx.epoch();
             tx.block_key(&row.spki_sha256, epoch, now).await?;

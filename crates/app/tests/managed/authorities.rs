@@ -2,8 +2,9 @@
 
 use crate::kit::*;
 use crate::support::*;
-use certwright_app::{CaView, NewCaKind, NewRules, UpdateCa};
-use certwright_domain::ca::{CaRenewal, CaRenewalKey};
+use certwright_app::{CaView, NewCaKind, NewRules, RenewCa, UpdateCa};
+use certwright_domain::ca::{Ca, CaRenewal, CaRenewalKey};
+use certwright_domain::revocation::RevocationReason;
 use certwright_domain::stage::Stage;
 use certwright_domain::time::{Span, Timestamp};
 
@@ -69,6 +70,33 @@ async fn by_hand_it_waits_and_going_back_stays() {
     app.app.make_ca_version_current(&call(), &to("issuing"), 1).await.unwrap();
     let back = issuing(&app).await.ca;
     assert_eq!((back.versions.current, back.versions.previous), (Some(1), Some(2)));
+}
+
+/// Row A32: what somebody revoked is not brought back by a job.
+#[tokio::test]
+async fn a_revoked_ca_is_not_renewed_by_rule() {
+    for app in TestApp::on_every_database().await {
+        short_lived(&app, rule(CaRenewalKey::Rotate, Some(Span::ZERO))).await;
+        let before = issuing(&app).await.ca;
+        let due = before.next_renewal_at.unwrap();
+        app.app.revoke_ca_version(&call(), &to("issuing"), 1, RevocationReason::CessationOfOperation).await.unwrap();
+        let revoked = issuing(&app).await.ca;
+        assert_eq!(revoked.next_renewal_at, None);
+        assert_ne!(revoked.revision, before.revision, "the tag of its answers changes");
+        // As a database says that is older than this.
+        let mut tx = app.store.begin("t").await.unwrap();
+        tx.update_ca(&Ca { next_renewal_at: Some(due), ..revoked }).await.unwrap();
+        tx.commit().await.unwrap();
+        app.clock.set(due);
+        let report = app.app.run_jobs().await.unwrap();
+        assert_eq!((report.cas_renewed, report.renewals_failed), (0, 0));
+        let left = issuing(&app).await.ca;
+        assert_eq!((left.versions.latest, left.next_renewal_at), (1, None));
+        // Somebody may decide so.
+        let renew = RenewCa { rotate_key: true, validity: lasting(365), make_current: true };
+        app.app.renew_ca(&call(), &to("issuing"), renew).await.unwrap();
+        assert!(issuing(&app).await.ca.next_renewal_at.is_some());
+    }
 }
 
 #[tokio::test]
