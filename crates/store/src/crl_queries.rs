@@ -114,8 +114,8 @@ pub trait CrlQueries: Send {
     async fn due_crl_series(&mut self, now: Timestamp, limit: u32) -> Result<Vec<CrlSeries>>;
     /// Series whose missing list is to be told.
     async fn overdue_crl_series(&mut self, now: Timestamp, limit: u32) -> Result<Vec<CrlSeries>>;
-    /// Notes that it was told; [`Error::Stale`] when it was already.
-    async fn told_crl_series(&mut self, scope: &CrlScope) -> Result<()>;
+    /// Notes that it was told; [`Error::Stale`] when it was already, or when a list has been made meanwhile.
+    async fn told_crl_series(&mut self, scope: &CrlScope, now: Timestamp) -> Result<()>;
     /// Notes a failed attempt; the next one not before `retry_at`.
     async fn fail_crl_series(
         &mut self,

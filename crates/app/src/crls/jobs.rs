@@ -158,7 +158,7 @@ impl App {
         let now = self.now();
         for series in self.inner.store.read().await?.overdue_crl_series(now, BATCH).await? {
             let mut tx = self.inner.store.begin("crl.overdue").await?;
-            let told = tx.told_crl_series(&series.scope).await;
+            let told = tx.told_crl_series(&series.scope, now).await;
             let Some(ca) = tx.ca(&by_id(series.scope.ca_id.as_str())?).await? else { continue };
             if told.is_err() {
                 continue;

@@ -65,9 +65,9 @@ impl App {
         let found = find(&mut *self.inner.store.read().await?, ca).await?;
         let target = Target { kind: "ca", id: found.id.as_str(), name: found.name.as_str() };
         let mut tx = self.inner.store.begin("crl.request").await?;
-        let wanted = tx.hurry_crl_series(&found.id, self.now()).await?;
-        // What is elsewhere may have been lost there.
+        // What is elsewhere may have been lost there. First, as whoever notes a failure there holds the object and then the counters.
         let objects = tx.rewrite_published_objects(&found.id, self.now()).await?;
+        let wanted = tx.hurry_crl_series(&found.id, self.now()).await?;
         tx.insert_audit(&self.inner.audit(call, "crl.request", target, &[])).await?;
         if wanted == 0 && objects == 0 {
             return Err(Error::conflict(

@@ -228,13 +228,16 @@ impl CrlQueries for Session {
         rows.iter().map(read_series).collect()
     }
 
-    async fn told_crl_series(&mut self, scope: &CrlScope) -> Result<()> {
+    async fn told_crl_series(&mut self, scope: &CrlScope, now: Timestamp) -> Result<()> {
         let rows = self
-            .execute(by_scope!(
-                "UPDATE crl_series SET overdue_at = NULL WHERE ca_id = $1 AND ca_version = $2 AND shards = $3 \
-                 AND shard = $4 AND kind = $5 AND overdue_at IS NOT NULL",
-                scope
-            ))
+            .execute(
+                by_scope!(
+                    "UPDATE crl_series SET overdue_at = NULL WHERE ca_id = $1 AND ca_version = $2 AND shards = $3 \
+                 AND shard = $4 AND kind = $5 AND overdue_at <= $6",
+                    scope
+                )
+                .bind(now.unix_ms()),
+            )
             .await?;
         swapped(rows, "crl_series")
     }

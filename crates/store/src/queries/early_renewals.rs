@@ -168,7 +168,10 @@ impl EarlyRenewalQueries for Session {
         let statement = sql("UPDATE issued_certificates SET renew_at = $3 WHERE id = $1 AND renew_at = $2");
         let statement = statement.bind(moved.issued.as_str()).bind(moved.renew_at.unix_ms());
         self.execute(statement.bind(moved.usual.unix_ms())).await?;
-        let statement = sql("DELETE FROM moved_renewals WHERE issued_id = $1");
-        self.execute(statement.bind(moved.issued.as_str())).await.map(drop)
+        // Another call may have moved it since.
+        let statement =
+            sql("DELETE FROM moved_renewals WHERE issued_id = $1 AND early_renewal_id = $2 AND renew_at = $3");
+        let statement = statement.bind(moved.issued.as_str()).bind(moved.call.as_str());
+        self.execute(statement.bind(moved.renew_at.unix_ms())).await.map(drop)
     }
 }

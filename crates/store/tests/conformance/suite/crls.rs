@@ -113,8 +113,11 @@ async fn attempts_and_what_was_told_are_remembered() {
     let due = tx.due_crl_series(now().plus(minute), 10).await.unwrap();
     assert_eq!((due[0].failures, due[0].last_error.as_deref()), (2, Some("the key is still disabled")));
     assert_eq!(tx.overdue_crl_series(now(), 10).await.unwrap(), due);
-    tx.told_crl_series(&whole(&ca)).await.unwrap();
-    assert_eq!(tx.told_crl_series(&whole(&ca)).await, Err(stale("crl_series")));
+    // Read as overdue, but a list was made since.
+    let before = now().minus(minute);
+    assert_eq!(tx.told_crl_series(&whole(&ca), before).await, Err(stale("crl_series")));
+    tx.told_crl_series(&whole(&ca), now()).await.unwrap();
+    assert_eq!(tx.told_crl_series(&whole(&ca), now()).await, Err(stale("crl_series")));
     assert_eq!(tx.overdue_crl_series(now(), 10).await.unwrap(), []);
     assert_eq!(tx.hurry_crl_series(&ca.id, now()).await.unwrap(), 1);
     assert_eq!(tx.due_crl_series(now(), 10).await.unwrap().len(), 1);
