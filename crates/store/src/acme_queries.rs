@@ -93,8 +93,10 @@ pub trait AcmeQueries: Send {
     async fn eab_key(&mut self, id: &EabKeyId) -> Result<Option<EabKey>>;
     /// Keys, newest first.
     async fn eab_keys(&mut self, filter: &AcmeFilter, page: &PageRequest) -> Result<Page<EabKey>>;
-    /// Writes what changes of the row that still has `key.revision`, and raises the revision.
-    async fn update_eab_key(&mut self, key: &EabKey) -> Result<()>;
+    /// Binds one more account by a key; false: it is at an end, or is not there.
+    async fn use_eab_key(&mut self, id: &EabKeyId, now: Timestamp) -> Result<bool>;
+    /// Revokes a key; false: it was revoked already, or is not there.
+    async fn revoke_eab_key(&mut self, id: &EabKeyId, now: Timestamp) -> Result<bool>;
 
     /// Stores an authorization.
     async fn insert_acme_authorization(&mut self, authorization: &Authorization) -> Result<()>;

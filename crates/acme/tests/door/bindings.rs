@@ -8,6 +8,7 @@ use certwright_domain::acme::RawDirectory;
 use certwright_domain::name::{Reference, ResourceName};
 use certwright_domain::time::Span;
 use serde_json::json;
+use std::sync::Arc;
 
 async fn bound(server: &Server, trusting: bool) {
     let raw = RawDirectory {
@@ -113,6 +114,51 @@ async fn e5_of_two_accounts_one_is_bound_by_a_key_for_one() {
             let (a, b) = tokio::join!(one.new_account(payload(&one)), two.new_account(payload(&two)));
             let made = [&a, &b].iter().filter(|reply| reply.status.as_u16() == 201).count();
             assert_eq!(made, 1, "{a:?} {b:?}");
+        }
+    }
+}
+
+/// A fleet that starts at once: nobody is turned away but by the key itself.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn e3_e4_e5_many_at_once_are_bound_as_often_as_their_key_says() {
+    for server in Server::on_every_database().await {
+        bound(&server, false).await;
+        let nodes = [Arc::new(server.another(8).await), Arc::new(server)];
+        for (name, uses, bound) in [("any", None, 12), ("four", Some(4), 4), ("once", Some(1), 1)] {
+            let (kid, mac) = key(&nodes[1], name, uses, None).await;
+            let mut fleet = tokio::task::JoinSet::new();
+            for node in nodes.iter().cycle().take(12) {
+                let (node, kid, mac) = (Arc::clone(node), kid.clone(), mac.clone());
+                fleet.spawn(async move {
+                    let client = Client::stranger(&node, "bound", Signer::es256());
+                    let whole = binding(&kid, &mac, &client.key.jwk(), &client.url("new-account"));
+                    client.new_account(json!({"externalAccountBinding": whole})).await
+                });
+            }
+            let replies = fleet.join_all().await;
+            let (made, refused): (Vec<_>, Vec<_>) = replies.into_iter().partition(|reply| reply.status.as_u16() == 201);
+            assert_eq!(made.len(), bound, "{name}: {refused:?}");
+            for reply in refused {
+                reply.refused(403, "unauthorized");
+            }
+        }
+    }
+}
+
+/// Whoever asks twice at once with a key for one account is told of the account, and not that the key is used up.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a9_e5_one_account_key_is_bound_once_however_often_it_asks() {
+    for server in Server::on_every_database().await {
+        bound(&server, false).await;
+        for round in 0..5 {
+            let (kid, mac) = key(&server, &format!("once-{round}"), Some(1), None).await;
+            let client = Client::stranger(&server, "bound", Signer::es256());
+            let whole = binding(&kid, &mac, &client.key.jwk(), &client.url("new-account"));
+            let payload = json!({"externalAccountBinding": whole});
+            let (one, two) = tokio::join!(client.new_account(payload.clone()), client.new_account(payload));
+            let mut statuses = [one.status.as_u16(), two.status.as_u16()];
+            statuses.sort_unstable();
+            assert_eq!(statuses, [200, 201], "{one:?} {two:?}");
         }
     }
 }

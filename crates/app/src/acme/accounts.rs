@@ -157,6 +157,7 @@ impl App {
             }
             Err(error) => return Err(error.into()),
         }
+        self.use_binding(&mut *tx, &account).await?;
         tx.insert_audit(&self.account_event(door, "acme-account.create", &account)).await?;
         tx.commit().await?;
         spent.keep();

@@ -139,9 +139,10 @@ impl App {
         if key.revoked_at.is_some() {
             return change.undo().await;
         }
-        let after = EabKey { revoked_at: Some(self.now()), ..key };
-        change.update_eab_key(&after).await?;
-        let target = Target { kind: "eab-key", id: after.id.as_str(), name: after.name.as_str() };
+        if !change.revoke_eab_key(&key.id, self.now()).await? {
+            return change.undo().await;
+        }
+        let target = Target { kind: "eab-key", id: key.id.as_str(), name: key.name.as_str() };
         change.insert_audit(&self.inner.audit(call, "eab-key.revoke", target, &[])).await?;
         change.commit().await
     }

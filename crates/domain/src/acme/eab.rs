@@ -50,16 +50,3 @@ pub struct EabKey {
     /// Grows with every change.
     pub revision: i64,
 }
-
-impl EabKey {
-    /// May it bind an account at `now`?
-    pub fn is_live(&self, now: Timestamp) -> bool {
-        self.revoked_at.is_none() && self.expires_at.is_none_or(|end| now < end) && self.uses_left != Some(0)
-    }
-
-    /// After it has bound one more account.
-    #[must_use]
-    pub fn used(self, now: Timestamp) -> Self {
-        Self { uses_left: self.uses_left.map(|left| left.saturating_sub(1)), last_used_at: Some(now), ..self }
-    }
-}

@@ -157,13 +157,21 @@ pub(super) async fn eab_keys(session: &mut Session, filter: &AcmeFilter, page: &
     newest_first(session, EAB_KEYS, texts, filter, page, read_eab_key, |key| key.id.as_str()).await
 }
 
-pub(super) async fn update_eab_key(session: &mut Session, key: &EabKey) -> Result<()> {
-    let statement = sql("UPDATE acme_eab_keys SET uses_left = $3, revoked_at = $4, last_used_at = $5, \
-                         revision = revision + 1 WHERE id = $1 AND revision = $2")
-    .bind(key.id.as_str())
-    .bind(key.revision)
-    .bind(key.uses_left.map(i64::from))
-    .bind(key.revoked_at.map(Timestamp::unix_ms))
-    .bind(key.last_used_at.map(Timestamp::unix_ms));
-    swapped(session.execute(statement).await?, EAB_KEYS)
+/// Without the revision: many use one key at once, and each waits for those before it and counts what they left.
+pub(super) async fn use_eab_key(session: &mut Session, id: &EabKeyId, now: Timestamp) -> Result<bool> {
+    let statement =
+        sql("UPDATE acme_eab_keys SET uses_left = uses_left - 1, last_used_at = $2, revision = revision + 1 \
+                         WHERE id = $1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $2) \
+                         AND (uses_left IS NULL OR uses_left > 0)")
+        .bind(id.as_str())
+        .bind(now.unix_ms());
+    Ok(session.execute(statement).await? == 1)
+}
+
+pub(super) async fn revoke_eab_key(session: &mut Session, id: &EabKeyId, now: Timestamp) -> Result<bool> {
+    let statement = sql("UPDATE acme_eab_keys SET revoked_at = $2, revision = revision + 1 \
+                         WHERE id = $1 AND revoked_at IS NULL")
+    .bind(id.as_str())
+    .bind(now.unix_ms());
+    Ok(session.execute(statement).await? == 1)
 }

@@ -100,8 +100,11 @@ impl AcmeQueries for Session {
     async fn eab_keys(&mut self, filter: &AcmeFilter, page: &PageRequest) -> Result<Page<EabKey>> {
         accounts::eab_keys(self, filter, page).await
     }
-    async fn update_eab_key(&mut self, key: &EabKey) -> Result<()> {
-        accounts::update_eab_key(self, key).await
+    async fn use_eab_key(&mut self, id: &EabKeyId, now: Timestamp) -> Result<bool> {
+        accounts::use_eab_key(self, id, now).await
+    }
+    async fn revoke_eab_key(&mut self, id: &EabKeyId, now: Timestamp) -> Result<bool> {
+        accounts::revoke_eab_key(self, id, now).await
     }
 
     async fn insert_acme_authorization(&mut self, authorization: &Authorization) -> Result<()> {

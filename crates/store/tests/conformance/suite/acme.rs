@@ -162,7 +162,7 @@ async fn a_key_has_one_account_in_a_directory() {
 }
 
 #[tokio::test]
-async fn keys_for_bindings_are_used_up_by_compare_and_swap() {
+async fn e4_e5_keys_for_bindings_are_used_until_they_end() {
     let store = fresh().await;
     let here = directory(1, "a");
     let made = EabKey {
@@ -170,7 +170,7 @@ async fn keys_for_bindings_are_used_up_by_compare_and_swap() {
         directory: here.id.clone(),
         name: name("laptops"),
         grant: grant(),
-        uses_left: Some(1),
+        uses_left: Some(2),
         expires_at: Some(now().plus(days(1))),
         revoked_at: None,
         created_at: now(),
@@ -180,14 +180,22 @@ async fn keys_for_bindings_are_used_up_by_compare_and_swap() {
     let mut tx = store.begin("t").await.unwrap();
     tx.insert_eab_key(&made).await.unwrap();
     assert_eq!(tx.eab_key(&made.id).await.unwrap(), Some(made.clone()));
-    let used = made.clone().used(now());
-    tx.update_eab_key(&used).await.unwrap();
-    assert_eq!(tx.update_eab_key(&used).await, Err(stale("acme_eab_keys")), "e5: one account");
+    assert_eq!(tx.use_eab_key(&made.id, now().plus(days(1))).await, Ok(false), "it has ended");
+    assert_eq!(tx.use_eab_key(&made.id, now()).await, Ok(true));
     let found = tx.eab_keys(&AcmeFilter { directory: Some(here.id.clone()), account: None }, &first(5)).await.unwrap();
-    assert_eq!(found.items, [EabKey { revision: 2, ..used.clone() }]);
-    let revoked = EabKey { revoked_at: Some(now()), revision: 2, ..used };
-    tx.update_eab_key(&revoked).await.unwrap();
-    tx.insert_eab_key(&EabKey { id: EabKeyId::new(now(), entropy(2)), ..made.clone() }).await.unwrap();
+    let used = EabKey { uses_left: Some(1), last_used_at: Some(now()), revision: 2, ..made.clone() };
+    assert_eq!(found.items, [used]);
+    assert_eq!(tx.use_eab_key(&made.id, now()).await, Ok(true));
+    assert_eq!(tx.use_eab_key(&made.id, now()).await, Ok(false), "it is used up");
+    assert_eq!(tx.revoke_eab_key(&made.id, now()).await, Ok(true));
+    assert_eq!(tx.revoke_eab_key(&made.id, now()).await, Ok(false));
+    let second = EabKeyId::new(now(), entropy(2));
+    tx.insert_eab_key(&EabKey { id: second.clone(), uses_left: None, expires_at: None, ..made.clone() }).await.unwrap();
+    for _ in 0..3 {
+        assert_eq!(tx.use_eab_key(&second, now()).await, Ok(true));
+    }
+    assert_eq!(tx.eab_key(&second).await.unwrap().unwrap().uses_left, None);
+    assert_eq!(tx.use_eab_key(&EabKeyId::new(now(), entropy(9)), now()).await, Ok(false));
     tx.commit().await.unwrap();
     let mut tx = store.begin("t").await.unwrap();
     let twice = tx.insert_eab_key(&EabKey { id: EabKeyId::new(now(), entropy(3)), ..made }).await;
