@@ -111,7 +111,7 @@ async fn o10_a_proof_serves_later_orders_of_the_same_account_and_name() {
 }
 
 #[tokio::test]
-async fn o11_o13_o14_orders_end_and_are_nobody_elses() {
+async fn o11_o13_o14_f1_orders_end_and_are_nobody_elses() {
     let server = Server::new().await;
     let (client, other) = (Client::new(&server).await, Client::new(&server).await);
     let order = client.new_order(&["a.example.com", "b.example.com"]).await.is(201);
@@ -120,6 +120,7 @@ async fn o11_o13_o14_orders_end_and_are_nobody_elses() {
     let csr = Csr::new(&["a.example.com", "b.example.com"]).der();
     other.finalize(&order.location(), &csr).await.refused(404, "malformed");
     client.finalize(&order.location(), &csr).await.refused(403, "orderNotReady");
+    client.finalize(&order.location(), b"no CSR").await.refused(403, "orderNotReady");
     client.post(order.json()["authorizations"][1].as_str().unwrap(), json!({"status": "deactivated"})).await.is(200);
     let ended = client.fetch(&order.location()).await.json();
     assert_eq!(ended["status"], "invalid");
@@ -191,6 +192,7 @@ async fn f2_f3_f4_f5_f6_a_csr_that_is_wrong_leaves_the_order_ready() {
     // Once more with the same key: the same certificate. With another: no.
     assert_eq!(client.finalize(&order, &csr.der()).await.is(200).json(), done.json());
     client.finalize(&order, &Csr::new(&names).der()).await.refused(403, "orderNotReady");
+    client.finalize(&order, b"no CSR").await.refused(403, "orderNotReady");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
