@@ -208,6 +208,8 @@ pub struct OrderEnding {
     pub directory: (AcmeDirectoryId, i64),
     /// Its proofs, with their revisions.
     pub authorizations: Vec<(AcmeAuthorizationId, i64)>,
+    /// Thumbprint of the certificate's key, which no account of the directory may have; `None`: none can have it.
+    pub key: Option<Sha256>,
 }
 
 /// What [`crate::Error::Conflict`] names when another order has replaced the same certificate.

@@ -184,6 +184,15 @@ async fn f2_f3_f4_f5_f6_a_csr_that_is_wrong_leaves_the_order_ready() {
     let csr = Csr::new(&["own.example.com"]).with_key(pair(asn1)).der();
     let refused = own.finalize(&ready, &csr).await.refused(400, "badCSR");
     assert!(refused.json()["detail"].as_str().unwrap().contains("account's key"));
+    // And anybody's, also when the account has ended; in another directory it is nobody's.
+    let csr = Csr::new(&names).with_key(pair(asn1)).der();
+    own.post(&own.kid, json!({"status": "deactivated"})).await.is(200);
+    client.finalize(&order, &csr).await.refused(400, "badCSR");
+    assert_eq!(client.fetch(&order).await.json()["status"], "ready");
+    server.directory(RawDirectory { name: "other".to_owned(), ..Default::default() }).await;
+    let elsewhere = Client::within(&server, "other").await;
+    let ready = elsewhere.ready(&names).await;
+    elsewhere.finalize(&ready, &csr).await.is(200);
     // F7: and then it goes well; a commonName that is among the names is kept.
     let csr = Csr::new(&names).common_name("b.example.com");
     let done = client.finalize(&order, &csr.der()).await.is(200);

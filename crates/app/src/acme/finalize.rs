@@ -16,6 +16,7 @@ use certwright_domain::dn::{AttributeType, DistinguishedName};
 use certwright_domain::profile::KeyHolder;
 use certwright_domain::rules::LeafRequest;
 use certwright_domain::san::San;
+use certwright_domain::serial::Sha256;
 use certwright_domain::validity::{RequestedEnd, RequestedValidity};
 use certwright_pki::Csr;
 use certwright_store::{OrderEnding, REPLACED};
@@ -39,7 +40,7 @@ impl App {
             return Err(absent("order"));
         }
         let (mut now, mut view) = (call.clone(), found);
-        for _ in 0..MAX_ATTEMPTS {
+        for attempt in 0..MAX_ATTEMPTS {
             let call = &now;
             // What the order is comes first: one that is not ready says so whatever the CSR (RFC 8555 section 7.4).
             if let Some(issued) = view.order.certificate() {
@@ -57,9 +58,11 @@ impl App {
             }
             let csr = read(csr)?;
             check_names(&csr, &view.order.identifiers)?;
-            if Jwk::from_canonical(&call.account.key).is_some_and(|key| key.spki_sha256() == csr.public_key.spki_sha256)
-            {
-                return refuse(ProblemKind::BadCsr, "The CSR's key is the account's key; make another one.");
+            let key = Jwk::of(&csr.public_key).map(|key| key.thumbprint());
+            // Keys of other accounts are asked for with the commit, which needs no turn of its own, and here for the words once it has
+            // failed.
+            if key == Some(call.account.thumbprint) || attempt > 0 && self.is_account_key(call, key).await? {
+                return refuse(ProblemKind::BadCsr, "The CSR's key is an account's key; make another one.");
             }
             // What was decided since the order was made counts (F10).
             self.judge_names(call, &view.order.identifiers)?;
@@ -74,7 +77,7 @@ impl App {
                 let heeded = self.heed_caa(authorization, &call.account, &call.door.directory).await;
                 heeded.map_err(|failure| Problem::new(ProblemKind::Caa, failure.detail))?;
             }
-            if let Some(done) = self.sign_order(call, &view, csr).await? {
+            if let Some(done) = self.sign_order(call, &view, csr, key).await? {
                 return Ok(done);
             }
             now = self.account_as_it_is(call).await?;
@@ -99,8 +102,21 @@ impl App {
         Ok(AcmeCall { account, ..call.clone() })
     }
 
+    /// Has any account of the directory this key, in use or not?
+    async fn is_account_key(&self, call: &AcmeCall, key: Option<Sha256>) -> Result<bool, AcmeError> {
+        let Some(key) = key else { return Ok(false) };
+        let mut read = self.inner.store.glance().await?;
+        Ok(read.acme_account_of(&call.door.directory.id, &key).await?.is_some())
+    }
+
     /// Signs and stores; `None`: something changed meanwhile, and the decision is to be made anew.
-    async fn sign_order(&self, call: &AcmeCall, view: &OrderView, csr: Csr) -> Result<Option<OrderView>, AcmeError> {
+    async fn sign_order(
+        &self,
+        call: &AcmeCall,
+        view: &OrderView,
+        csr: Csr,
+        key: Option<Sha256>,
+    ) -> Result<Option<OrderView>, AcmeError> {
         let order = &view.order;
         let request = LeafRequest {
             subject: subject(&csr),
@@ -128,6 +144,7 @@ impl App {
             account: (call.account.id.clone(), call.account.revision),
             directory: (call.door.directory.id.clone(), call.door.directory.revision),
             authorizations: view.authorizations.iter().map(|it| (it.id.clone(), it.revision)).collect(),
+            key,
         };
         match signed.record_ending(self, &as_caller, ending).await {
             Ok(()) => {}

@@ -12,6 +12,7 @@ use aws_lc_rs::signature::{
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use certwright_domain::identity::JwsAlgorithm;
+use certwright_domain::public_key::{PublicKey, PublicKeyKind};
 use certwright_domain::serial::Sha256;
 
 /// Sizes of RSA keys, in bits.
@@ -79,11 +80,7 @@ impl Jwk {
             (Some("EC"), Some("P-256")) => ec(members, JwsAlgorithm::Es256, 32)?,
             (Some("EC"), Some("P-384")) => ec(members, JwsAlgorithm::Es384, 48)?,
             (Some("EC"), Some("P-521")) => ec(members, JwsAlgorithm::Es512, 66)?,
-            (Some("OKP"), Some("Ed25519")) => {
-                let x = bytes(members, "x")?;
-                let key = ParsedPublicKey::new(&ED25519, x.as_slice()).map_err(|_| JwkFault::Point)?;
-                Material::Ed25519(key, x)
-            }
+            (Some("OKP"), Some("Ed25519")) => ed25519(bytes(members, "x")?)?,
             (None, _) => return Err(JwkFault::Form),
             _ => return Err(JwkFault::Type),
         };
@@ -93,6 +90,23 @@ impl Jwk {
     /// Reads a key from the text that [`Self::canonical`] gives.
     pub fn from_canonical(text: &str) -> Option<Self> {
         Self::parse(&super::json::object(text.as_bytes())?).ok()
+    }
+
+    /// The key of a CSR or a certificate; `None`: it is none that is taken here.
+    pub fn of(key: &PublicKey) -> Option<Self> {
+        let point = |before: &[u8]| key.spki.strip_prefix(before)?.strip_prefix(&[4]).map(<[u8]>::to_vec);
+        let material = match &key.kind {
+            PublicKeyKind::Rsa { modulus, exponent } => rsa(modulus.clone(), exponent.clone()),
+            PublicKeyKind::Ecdsa(_) => {
+                let curves = [(P256, JwsAlgorithm::Es256), (P384, JwsAlgorithm::Es384), (P521, JwsAlgorithm::Es512)];
+                let found = curves.into_iter().find_map(|(before, algorithm)| Some((algorithm, point(before)?)));
+                let (algorithm, point) = found?;
+                on_curve(algorithm, point)
+            }
+            PublicKeyKind::Ed25519 => ed25519(key.spki.strip_prefix(ED)?.to_vec()),
+            PublicKeyKind::Other(_) => return None,
+        };
+        material.ok().map(Self)
     }
 
     /// Can such a signature be this key's?
@@ -182,7 +196,10 @@ fn ec(members: &Object, algorithm: JwsAlgorithm, size: usize) -> Result<Material
     if x.len() != size || y.len() != size {
         return Err(JwkFault::Form);
     }
-    let point = [x, y].concat();
+    on_curve(algorithm, [x, y].concat())
+}
+
+fn on_curve(algorithm: JwsAlgorithm, point: Vec<u8>) -> Result<Material, JwkFault> {
     let encoded = [&[4], point.as_slice()].concat();
     let parsed = match algorithm {
         JwsAlgorithm::Es256 => ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, encoded),
@@ -190,6 +207,11 @@ fn ec(members: &Object, algorithm: JwsAlgorithm, size: usize) -> Result<Material
         _ => ParsedPublicKey::new(&ECDSA_P521_SHA512_FIXED, encoded),
     };
     parsed.map(|key| Material::Ec(algorithm, key, point)).map_err(|_| JwkFault::Point)
+}
+
+fn ed25519(x: Vec<u8>) -> Result<Material, JwkFault> {
+    let key = ParsedPublicKey::new(&ED25519, x.as_slice()).map_err(|_| JwkFault::Point)?;
+    Ok(Material::Ed25519(key, x))
 }
 
 fn rsa_parameters(algorithm: JwsAlgorithm) -> Option<&'static RsaParameters> {
@@ -254,6 +276,30 @@ mod tests {
         let again = Jwk::from_canonical(&jwk.canonical()).unwrap();
         assert_eq!(again.thumbprint(), jwk.thumbprint());
         assert!(jwk.fits(JwsAlgorithm::Rs256) && !jwk.fits(JwsAlgorithm::Es256));
+    }
+
+    /// Keys of every kind that an account can have are known again in a CSR.
+    #[test]
+    fn f6_a_key_in_der_is_the_same_key() {
+        use aws_lc_rs::encoding::AsDer as _;
+        use aws_lc_rs::signature::{self as algorithms, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _, RsaKeyPair};
+        let ec =
+            |algorithm| EcdsaKeyPair::generate(algorithm).unwrap().public_key().as_der().unwrap().as_ref().to_vec();
+        let rsa = RsaKeyPair::generate(aws_lc_rs::rsa::KeySize::Rsa2048).unwrap();
+        let ed = Ed25519KeyPair::generate().unwrap();
+        for (kind, der) in [
+            ("P-256", ec(&algorithms::ECDSA_P256_SHA256_FIXED_SIGNING)),
+            ("P-384", ec(&algorithms::ECDSA_P384_SHA384_FIXED_SIGNING)),
+            ("P-521", ec(&algorithms::ECDSA_P521_SHA512_FIXED_SIGNING)),
+            ("RSA", rsa.public_key().as_der().unwrap().as_ref().to_vec()),
+            ("Ed25519", ed.public_key().as_der().unwrap().as_ref().to_vec()),
+        ] {
+            let read = certwright_pki::read_public_key(&der).unwrap();
+            let jwk = Jwk::of(&read).unwrap();
+            assert!(jwk.canonical().contains(kind), "{}", jwk.canonical());
+            assert_eq!(jwk.spki_sha256(), read.spki_sha256, "{kind}");
+            assert_eq!(Jwk::from_canonical(&jwk.canonical()).unwrap().thumbprint(), jwk.thumbprint());
+        }
     }
 
     #[test]

@@ -327,6 +327,7 @@ mod tests {
             account: (account, 1),
             directory: (directory, 1),
             authorizations: Vec::new(),
+            key: None,
         };
         let audit = append(&Head::new("01"), []);
         let batch = Batch { rows: &[], names: &[], audit: &audit, epoch, endings: &[(&ending, &issued)] };

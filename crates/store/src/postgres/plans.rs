@@ -14,7 +14,7 @@ use certwright_domain::audit::chain::Head;
 use certwright_domain::crl::RevokedSerial;
 use certwright_domain::id::{AcmeAccountId, AcmeAuthorizationId, AcmeDirectoryId, AcmeOrderId, CaId, IssuedId};
 use certwright_domain::revocation::{Revocation, RevocationReason};
-use certwright_domain::serial::Serial;
+use certwright_domain::serial::{Serial, Sha256};
 use certwright_domain::time::Timestamp;
 use sqlx::{AssertSqlSafe, Row as _};
 
@@ -98,6 +98,7 @@ async fn keyed_statements_planned_on_empty_tables_enter_every_table_by_a_key() {
         account: (account, 1),
         directory: (AcmeDirectoryId::new(at, [0; 10]), 1),
         authorizations: vec![(proof, 1)],
+        key: Some(Sha256([0; 32])),
     };
     let audit = append(&Head::new("01"), []);
     for endings in [&[][..], &[(&ending, &issued)]] {

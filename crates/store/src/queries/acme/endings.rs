@@ -6,7 +6,7 @@ use crate::{OrderEnding, REPLACED};
 use sqlx::{QueryBuilder, Row as _};
 use std::collections::HashSet;
 
-/// Ends orders that are still as they were judged, with account, directory and proofs; the certificates whose orders have ended. Of two
+/// Ends orders that are still as they were judged, with account, directory and proofs, and whose key is no account's; the certificates whose orders have ended. Of two
 /// for one order it is one.
 pub(in super::super) async fn end(
     connection: &mut Connection,
@@ -37,12 +37,14 @@ pub(crate) fn push_end(update: &mut QueryBuilder<Driver>, endings: &[(&OrderEndi
             .push_bind(ending.account.1)
             .push_bind(issued.as_str())
             .push_bind(ending.directory.0.as_str())
-            .push_bind(ending.directory.1);
+            .push_bind(ending.directory.1)
+            .push_bind(ending.key.as_ref().map(|key| key.0.as_slice()));
     });
     update.push(
         ") AS v WHERE acme_orders.id = v.column1 AND acme_orders.revision = v.column2 AND acme_orders.issued_id IS NULL \
          AND EXISTS (SELECT 1 FROM acme_accounts a WHERE a.id = v.column3 AND a.revision = v.column4) \
-         AND EXISTS (SELECT 1 FROM acme_directories d WHERE d.id = v.column6 AND d.revision = v.column7)",
+         AND EXISTS (SELECT 1 FROM acme_directories d WHERE d.id = v.column6 AND d.revision = v.column7) \
+         AND NOT EXISTS (SELECT 1 FROM acme_accounts k WHERE k.directory_id = v.column6 AND k.thumbprint = v.column8)",
     );
     let proofs: Vec<_> = endings
         .iter()

@@ -235,6 +235,7 @@ async fn orders_end_once_and_a_certificate_is_replaced_once() {
             account: (holder.id.clone(), holder.revision),
             directory: (here.id.clone(), here.revision),
             authorizations: proofs.iter().map(|it| (it.id.clone(), it.revision)).collect(),
+            key: None,
         }),
         ..recording(number, &ca, epoch)
     };
@@ -253,7 +254,7 @@ async fn orders_end_once_and_a_certificate_is_replaced_once() {
 }
 
 #[tokio::test]
-async fn f10_an_order_ends_only_with_what_it_was_judged_by() {
+async fn f6_f10_an_order_ends_only_with_what_it_was_judged_by() {
     let store = fresh().await;
     let here = directory(1, "a");
     let holder = account(1, &here);
@@ -263,7 +264,7 @@ async fn f10_an_order_ends_only_with_what_it_was_judged_by() {
     tx.insert_acme_account(&holder).await.unwrap();
     tx.commit().await.unwrap();
     store.place_acme_order("t", &order(1, &holder, &[&proof], None), &[&proof]).await.unwrap();
-    for number in 2..7 {
+    for number in (2..7).chain([10, 11]) {
         store.place_acme_order("t", &order(number, &holder, &[&proof], None), &[]).await.unwrap();
     }
     let (ca, epoch) = with_ca(&store).await;
@@ -274,8 +275,14 @@ async fn f10_an_order_ends_only_with_what_it_was_judged_by() {
             account: (holder.id.clone(), revisions.1),
             directory: (here.id.clone(), revisions.2),
             authorizations: vec![(proof.id.clone(), revisions.3)],
+            key: Some(sha(1_000)),
         }),
         ..recording(number, &ca, epoch)
+    };
+    let with_key = |number, key| {
+        let made = ending(number, (1, 1, 1, 1), epoch);
+        let ending = made.ending.map(|ending| OrderEnding { key: Some(key), ..ending });
+        Recording { ending, ..recording(number, &ca, epoch) }
     };
     let changed = |what: &str| Err(stale(if what == "epoch" { "epoch" } else { "acme_orders" }));
     warm_up(&store, &ca, epoch).await;
@@ -289,11 +296,13 @@ async fn f10_an_order_ends_only_with_what_it_was_judged_by() {
         (ending(5, (1, 1, 1, 2), epoch), changed("proof")),
         (ending(6, (1, 1, 1, 1), epoch + 1), changed("epoch")),
         (recording(7, &ca, epoch), Ok(())),
+        (with_key(10, sha(1)), changed("an account's key")),
+        (with_key(11, sha(2)), Ok(())),
     ] {
         let recorder = store.recorder();
         waiting.push((tokio::spawn(async move { recorder.record(recording).await }), outcome));
     }
-    for (number, (recorded, outcome)) in (1..).zip(waiting) {
+    for (number, (recorded, outcome)) in (1..8).chain([10, 11]).zip(waiting) {
         assert_eq!(recorded.await.unwrap().map(drop), outcome, "{number}");
         let row = store.read().await.unwrap().issued(&IssuedId::new(now(), entropy(number))).await.unwrap();
         assert_eq!(row.is_some(), outcome.is_ok(), "{number}");
