@@ -2,6 +2,7 @@
 
 use crate::answer::error;
 use certwright_app::OrderView;
+use certwright_app::jose::json::Object;
 use certwright_domain::acme::{
     Account, Authorization, AuthorizationState, Challenge, ChallengeState, Contact, FailureKind, Identifier,
 };
@@ -52,12 +53,26 @@ fn time(at: Timestamp) -> Value {
 }
 
 pub(crate) fn account(urls: &Urls, account: &Account) -> Value {
+    Value::Object(account_members(urls, account))
+}
+
+/// An account that was made just now, with its binding as it was sent (RFC 8555 section 7.3.4): a JWS, whose members are texts.
+pub(crate) fn new_account(urls: &Urls, account: &Account, binding: Option<&Object>) -> Value {
+    let mut members = account_members(urls, account);
+    let texts = binding.map(|binding| {
+        binding.iter().filter_map(|(name, value)| Some((name.clone(), value.text()?.into()))).collect::<Map<_, _>>()
+    });
+    put(&mut members, "externalAccountBinding", texts.map(Value::Object));
+    Value::Object(members)
+}
+
+fn account_members(urls: &Urls, account: &Account) -> Map<String, Value> {
     let orders = format!("{}/orders", urls.account(account.id.as_str()));
     let mut members = made(json!({"status": account.state.as_str(), "orders": orders}));
     let contacts: Vec<&str> = account.contacts.iter().map(Contact::as_str).collect();
     put(&mut members, "contact", (!contacts.is_empty()).then(|| contacts.into()));
     put(&mut members, "termsOfServiceAgreed", account.terms_agreed_at.map(|_| true.into()));
-    Value::Object(members)
+    members
 }
 
 pub(crate) fn identifier(identifier: &Identifier) -> Value {

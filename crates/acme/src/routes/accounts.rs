@@ -12,7 +12,7 @@ use axum::http::StatusCode;
 use axum::http::header::{LINK, LOCATION};
 use axum::http::request::Parts;
 use certwright_app::jose::Jwk;
-use certwright_app::jose::json::Json;
+use certwright_app::jose::json::{Json, Object};
 use certwright_app::{AcmeCall, AcmeError, NewAccount, PageRequest, Problem, ProblemKind};
 use certwright_domain::acme::Account;
 use serde_json::json;
@@ -27,14 +27,18 @@ pub(crate) async fn new_account(
     body: Bytes,
 ) -> Answer {
     let verified = guard::verify(&door, &name, "new-account", &parts, &body, Signer::Key).await?;
-    let (account, made) = match read_new(&verified).await {
-        Ok(new) => door.app().new_acme_account(&verified.door, verified.key()?, new).await,
-        Err(error) => Err(error),
-    }
-    .map_err(|error| with_terms(error, &verified))?;
+    let (binding, made) = match read_new(&verified).await {
+        Ok((new, binding)) => {
+            let made = door.app().new_acme_account(&verified.door, verified.key()?, new).await;
+            (binding, made)
+        }
+        Err(error) => (None, Err(error)),
+    };
+    let (account, made) = made.map_err(|error| with_terms(error, &verified))?;
     let status = if made { StatusCode::CREATED } else { StatusCode::OK };
     let urls = door.urls(&name);
-    let mut response = json_body(status, &render::account(&urls, &account));
+    // A binding of an account that was there already was not looked at.
+    let mut response = json_body(status, &render::new_account(&urls, &account, binding.as_ref().filter(|_| made)));
     set(response.headers_mut(), LOCATION, &urls.account(account.id.as_str()));
     if let Some(terms) = verified.door.directory.settings.terms_of_service() {
         append(response.headers_mut(), LINK, &format!("<{terms}>;rel=\"terms-of-service\""));
@@ -42,18 +46,21 @@ pub(crate) async fn new_account(
     Ok(response)
 }
 
-async fn read_new(verified: &Verified) -> Result<NewAccount, AcmeError> {
+/// The account, and its binding as it was sent.
+async fn read_new(verified: &Verified) -> Result<(NewAccount, Option<Object>), AcmeError> {
     let payload = Payload::parse(&verified.payload)?;
-    let binding = match payload.object("externalAccountBinding")? {
+    let sent = payload.object("externalAccountBinding")?;
+    let binding = match sent.clone() {
         Some(value) => Some(jws::binding(value, verified.key()?, &verified.url)?),
         None => None,
     };
-    Ok(NewAccount {
+    let new = NewAccount {
         contacts: payload.texts("contact")?.unwrap_or_default(),
         terms_agreed: payload.flag("termsOfServiceAgreed")?,
         only_existing: payload.flag("onlyReturnExisting")?,
         binding,
-    })
+    };
+    Ok((new, sent))
 }
 
 /// Whoever must agree is told where the terms are.

@@ -84,8 +84,10 @@ async fn e1_e2_e3_e4_e7_a_binding_is_what_it_should_be_or_refused() {
             another.new_account(json!({"externalAccountBinding": binding})).await.is(201);
         }
         let whole = binding(&kid, &mac, &jwk, &url);
-        client.new_account(json!({"externalAccountBinding": whole})).await.is(201);
-        client.new_account(json!({"externalAccountBinding": whole})).await.is(200);
+        let made = client.new_account(json!({"externalAccountBinding": whole})).await.is(201);
+        assert_eq!(made.json()["externalAccountBinding"], whole, "RFC 8555 section 7.3.4");
+        let found = client.new_account(json!({"externalAccountBinding": whole})).await.is(200);
+        assert!(found.json().get("externalAccountBinding").is_none(), "it was not looked at");
         let second = Client::stranger(&server, "bound", Signer::es256());
         let used = binding(&kid, &mac, &second.key.jwk(), &url);
         let refused = second.new_account(json!({"externalAccountBinding": used})).await.refused(403, "unauthorized");
