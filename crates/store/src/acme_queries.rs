@@ -116,6 +116,7 @@ pub trait AcmeQueries: Send {
     /// The order whose certificate replaces this one.
     async fn acme_order_replacing(&mut self, issued: &IssuedId) -> Result<Option<AcmeOrderId>>;
 
-    /// Forgets nonces, orders and authorizations that ended before, at most `limit` of each; how many.
+    /// Forgets nonces, orders and authorizations that ended before, at most `limit` of each, and puts off the end of orders whose
+    /// certificate replaces one that has not ended; how many of all these.
     async fn purge_acme(&mut self, nonces_before: Timestamp, before: Timestamp, limit: u32) -> Result<u64>;
 }

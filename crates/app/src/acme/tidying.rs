@@ -8,7 +8,8 @@ const BATCH: u32 = 500;
 /// How much longer rows of nonces live than their nonces: a clock that is set back by no more makes none good again. Not
 /// longer, because a busy day has very many of them.
 const CLOCK_SET_BACK: Span = Span::from_hours(1);
-/// How long orders and proofs are kept after they have expired: for whoever asks what went wrong.
+/// How long orders and proofs are kept after they have expired: for whoever asks what went wrong. Orders that replaced a certificate are
+/// kept longer while that lives.
 const KEPT: Span = Span::from_days(30);
 
 impl App {

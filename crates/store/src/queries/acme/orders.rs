@@ -249,6 +249,14 @@ pub(super) async fn purge(
     let nonces = sql("DELETE FROM acme_nonces WHERE nonce IN (SELECT nonce FROM acme_nonces ORDER BY nonce LIMIT $1) \
                       AND expires_at < $2");
     let mut gone = session.execute(nonces.bind(i64::from(limit)).bind(nonces_before.unix_ms())).await?;
+    // A certificate is replaced once, as long as it lives: the row that says so ends with it. Put off, it is not come by again until then.
+    let put_off = sql("UPDATE acme_orders SET revision = revision + 1, expires_at = \
+                       (SELECT i.not_after FROM issued_certificates i WHERE i.id = acme_orders.replaces_id) \
+                       WHERE id IN (SELECT o.id FROM acme_orders o JOIN issued_certificates i ON i.id = o.replaces_id \
+                       WHERE o.expires_at < $1 AND o.issued_id IS NOT NULL AND i.not_after >= $1 \
+                       ORDER BY o.expires_at LIMIT $2)");
+    let put_off = session.execute(put_off.bind(before.unix_ms()).bind(i64::from(limit))).await?;
+    gone = gone.saturating_add(put_off);
     for (table, key) in [("acme_orders", "id"), ("acme_authorizations", "id")] {
         let mut statement = QueryBuilder::<Driver>::new("DELETE FROM ");
         statement.push(table).push(" WHERE ").push(key).push(" IN (SELECT ").push(key).push(" FROM ").push(table);

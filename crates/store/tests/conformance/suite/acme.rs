@@ -253,6 +253,55 @@ async fn orders_end_once_and_a_certificate_is_replaced_once() {
     assert_eq!(record(ending(10, &second, &[&one])).await, Err(conflict(REPLACED)));
 }
 
+/// The row of the order is all that knows of it.
+#[tokio::test]
+async fn i4_a_certificate_is_replaced_for_as_long_as_it_lives() {
+    let store = fresh().await;
+    let here = directory(1, "a");
+    let holder = account(1, &here);
+    let proof = authorization(1, &holder, "a.example");
+    let mut tx = store.begin("t").await.unwrap();
+    tx.insert_acme_directory(&here).await.unwrap();
+    tx.insert_acme_account(&holder).await.unwrap();
+    tx.commit().await.unwrap();
+    let (ca, epoch) = with_ca(&store).await;
+    warm_up(&store, &ca, epoch).await;
+    // It lives 21 days, each order a week.
+    store.recorder().record(recording(20, &ca, epoch)).await.unwrap();
+    let replaced = IssuedId::new(now(), entropy(20));
+    store.place_acme_order("t", &order(1, &holder, &[&proof], Some(20)), &[&proof]).await.unwrap();
+    for (number, replaces) in [(2, Some(20)), (3, None)] {
+        store.place_acme_order("t", &order(number, &holder, &[&proof], replaces), &[]).await.unwrap();
+    }
+    for number in [1, 3] {
+        let ending = OrderEnding {
+            order: AcmeOrderId::new(now(), entropy(number)),
+            revision: 1,
+            account: (holder.id.clone(), 1),
+            directory: (here.id.clone(), 1),
+            authorizations: vec![(proof.id.clone(), 1)],
+            key: None,
+        };
+        let recording = Recording { ending: Some(ending), ..recording(number, &ca, epoch) };
+        store.recorder().record(recording).await.unwrap();
+    }
+    let mut tx = store.begin("t").await.unwrap();
+    let of_holder = AcmeFilter { account: Some(holder.id.clone()), directory: None };
+    let done = AcmeOrderId::new(now(), entropy(1));
+    assert_eq!(
+        tx.purge_acme(now(), now().plus(days(10)), 10).await,
+        Ok(4),
+        "one put off, two orders and their proof gone"
+    );
+    let left = tx.acme_orders(&of_holder, &first(9)).await.unwrap().items;
+    assert_eq!(left.iter().map(|order| &order.id).collect::<Vec<_>>(), [&done]);
+    assert_eq!(tx.acme_order_replacing(&replaced).await, Ok(Some(done)));
+    assert_eq!(tx.purge_acme(now(), now().plus(days(10)), 10).await, Ok(0));
+    assert_eq!(tx.purge_acme(now(), now().plus(days(22)), 10).await, Ok(1));
+    assert_eq!(tx.acme_order_replacing(&replaced).await, Ok(None));
+    tx.commit().await.unwrap();
+}
+
 #[tokio::test]
 async fn f6_f10_an_order_ends_only_with_what_it_was_judged_by() {
     let store = fresh().await;
