@@ -53,6 +53,43 @@ async fn i1_i2_i3_the_window_is_where_the_inventory_says_it_is_due() {
 }
 
 #[tokio::test]
+async fn i3_a_call_explains_itself_and_the_website_explains_revocations_alone() {
+    let server = Server::new().await;
+    let website = Some("https://corp.example.com/ca".to_owned());
+    server.directory(RawDirectory { name: "site".to_owned(), website, ..RawDirectory::default() }).await;
+    let client = Client::within(&server, "site").await;
+    let (_, called_for) = client.certificate(&["a.example.com"]).await;
+    let (called_for_id, _) = id(&server, &called_for).await;
+    server.clock.advance(Span::from_s(1));
+    let terms = RawEarlyRenewal {
+        spread: Some(Span::from_hours(1)),
+        explanation_url: HttpUrl::parse("https://status.example.com/7").ok(),
+        ..RawEarlyRenewal::default()
+    };
+    let ca = Reference::parse("issuing-1").unwrap();
+    let new = NewEarlyRenewal { terms, directory: None, profile: None };
+    server.app.create_early_renewal(&call(), &ca, new).await.unwrap();
+    let (_, pem) = client.certificate(&["b.example.com"]).await;
+    let (id, _) = id(&server, &pem).await;
+    let explained = async |id: &str| {
+        let info = client.get(&client.url(&format!("renewal-info/{id}"))).await.is(200).json();
+        info.get("explanationURL").map(|url| url.as_str().unwrap().to_owned())
+    };
+    // Their windows end, first that of the call: overdue is no reason of its own.
+    for id in [&called_for_id, &id] {
+        let end = window(&client, id).await.1;
+        server.clock.advance(Span::from_ms(end.ms_since(server.app.now()) + 1_000));
+    }
+    assert_eq!(explained(&called_for_id).await.as_deref(), Some("https://status.example.com/7"));
+    assert_eq!(explained(&id).await, None);
+    for pem in [&called_for, &pem] {
+        client.post(&client.url("revoke-cert"), json!({"certificate": b64(leaf(pem)), "reason": 4})).await.is(200);
+    }
+    assert_eq!(explained(&called_for_id).await.as_deref(), Some("https://status.example.com/7"));
+    assert_eq!(explained(&id).await.as_deref(), Some("https://corp.example.com/ca"));
+}
+
+#[tokio::test]
 async fn i4_i5_an_order_replaces_a_certificate_once() {
     let server = Server::new().await;
     let (client, other) = (Client::new(&server).await, Client::new(&server).await);

@@ -8,6 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use certwright_domain::acme::{RenewalWindow, renewal_window};
 use certwright_domain::issued::{IssuedCertificate, IssuedKind};
 use certwright_domain::serial::Serial;
+use certwright_domain::time::Timestamp;
 use certwright_pki::{Certificate, read_certificate};
 
 /// When to renew a certificate.
@@ -25,12 +26,11 @@ impl App {
     pub async fn acme_renewal_info(&self, door: &AcmeDoor, id: &str) -> Result<RenewalInfo, AcmeError> {
         let found = self.find_renewal(id).await?.filter(|(row, _)| row.ca_id == door.directory.ca);
         let (row, _) = found.ok_or_else(|| absent("certificate"))?;
-        let window = self.window_of(&row).await?;
-        let website = door.directory.settings.website().map(ToString::to_string);
-        let explanation_url = match window.end <= self.now() {
-            true => website,
-            false => self.explanation_of(&row).await?,
-        };
+        let at_once = self.renewed_at_once(&row).await?;
+        let window = renewal_window(&row.validity, row.renew_at, at_once);
+        // Whoever called for the renewal says why. A revocation has no text of its own; what is only overdue needs none.
+        let website = || at_once.and(door.directory.settings.website()).map(ToString::to_string);
+        let explanation_url = self.explanation_of(&row).await?.or_else(website);
         Ok(RenewalInfo { window, explanation_url })
     }
 
@@ -58,12 +58,16 @@ impl App {
         Ok(call.and_then(|call| call.terms.explanation_url).map(|url| url.to_string()))
     }
 
-    /// When it is to be renewed; at once when it, or the CA's version that signed it, was revoked.
+    /// When it is to be renewed.
     pub(super) async fn window_of(&self, row: &IssuedCertificate) -> Result<RenewalWindow, AcmeError> {
+        Ok(renewal_window(&row.validity, row.renew_at, self.renewed_at_once(row).await?))
+    }
+
+    /// Since when it is to be renewed at once: it, or the CA's version that signed it, was revoked.
+    async fn renewed_at_once(&self, row: &IssuedCertificate) -> Result<Option<Timestamp>, AcmeError> {
         let version = self.inner.store.glance().await?.ca_version(&row.ca_id, row.ca_version).await?;
         let of_ca = version.and_then(|version| version.revocation);
-        let at_once = row.revocation.or(of_ca).map(|revocation| revocation.at);
-        Ok(renewal_window(&row.validity, row.renew_at, at_once))
+        Ok(row.revocation.or(of_ca).map(|revocation| revocation.at))
     }
 }
 
