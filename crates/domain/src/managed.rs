@@ -106,7 +106,7 @@ impl Wish {
 /// How a certificate is renewed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RenewalSettings {
-    /// When; `None`: after two thirds of the lifetime.
+    /// When; `None`: after two thirds of the lifetime, half of one under ten days.
     pub rule: Option<RenewalRule>,
     /// By the job. Without, someone has to ask.
     pub automatic: bool,

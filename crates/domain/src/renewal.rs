@@ -86,8 +86,12 @@ fn share_of(whole: Span, serial: &Serial) -> Span {
     Span::from_ms(i64::try_from(part).unwrap_or(0))
 }
 
+/// Certificates that live less than this are renewed after half of their lifetime where no rule says otherwise: a third of it would leave
+/// too little time to mend what keeps the renewal from going well.
+const SHORT_LIFE: Span = Span::from_days(10);
+
 /// The time that a rule names: `min(notBefore + interval, notAfter − advancePeriod)`. Without a rule: after two thirds of
-/// the lifetime, as ACME clients do.
+/// the lifetime, half of it where that is under ten days, as ACME clients do.
 ///
 /// The answer always lies inside the validity. A rule is made for a lifetime, but a certificate may turn out shorter (its
 /// issuer ends first); a part of the rule that does not fit the certificate in hand is left out, because it would be due
@@ -100,8 +104,9 @@ pub fn due_by_rule(validity: &Validity, rule: Option<&RenewalRule>) -> Timestamp
         (Some(a), Some(b)) => a.min(b),
         (Some(only), None) | (None, Some(only)) => only,
         (None, None) => {
-            let two_thirds = Span::from_s((validity.length().s() / 3).saturating_mul(2));
-            validity.not_before().plus(two_thirds)
+            let life = validity.length();
+            let usual = if life < SHORT_LIFE { life.s() / 2 } else { (life.s() / 3).saturating_mul(2) };
+            validity.not_before().plus(Span::from_s(usual))
         }
     };
     // Spans may carry fractions of a second, the ends of a validity do not.

@@ -34,7 +34,7 @@ pub struct CertificateSpec {
     pub csr: Option<String>,
     /// A certificate with its key, made elsewhere.
     pub import: Option<ImportCertificate>,
-    /// How it is renewed; default after two thirds of its lifetime.
+    /// How it is renewed; default after two thirds of its lifetime, half of one under ten days.
     pub renewal: Option<Renewal>,
     /// May the private key be read again? Default `false`.
     pub exportable: Option<bool>,

@@ -48,14 +48,28 @@ fn the_earlier_of_both_counts() {
 fn a_rule_that_does_not_fit_a_shortened_certificate_is_left_out() {
     let start = Timestamp::parse("2026-01-01T00:00:00Z").unwrap();
     let nine_days = Validity::new(start, start.plus(Span::from_s(9 * 86_400 - 1))).unwrap();
-    let two_thirds = "2026-01-07T00:00:00Z";
+    let half = "2026-01-05T12:00:00Z";
     for (interval, advance, due) in [
-        (days(60), days(15), two_thirds),
+        (days(60), days(15), half),
         (days(60), days(1), "2026-01-08T23:59:59Z"),
         (days(5), days(15), "2026-01-06T00:00:00Z"),
     ] {
         let rule = RenewalRule::new(interval, advance, Span::from_days(90)).unwrap();
         assert_eq!(due_by_rule(&nine_days, Some(&rule)).to_string(), due);
+    }
+}
+
+#[test]
+fn i3_without_a_rule_two_thirds_of_the_lifetime_count_and_half_of_a_short_one() {
+    let start = Timestamp::parse("2026-01-01T00:00:00Z").unwrap();
+    for (days, due) in [(90, "2026-03-02T00:00:00Z"), (15, "2026-01-11T00:00:00Z"), (6, "2026-01-04T00:00:00Z")] {
+        let validity = Validity::new(start, start.plus(Span::from_s(days * 86_400 - 1))).unwrap();
+        assert_eq!(due_by_rule(&validity, None).to_string(), due, "{days}");
+    }
+    // Ten days are no short life any more, a second less is one.
+    for (seconds, share) in [(864_000, 576_000), (863_999, 431_999)] {
+        let validity = Validity::new(start, start.plus(Span::from_s(seconds - 1))).unwrap();
+        assert_eq!(due_by_rule(&validity, None), start.plus(Span::from_s(share)), "{seconds}");
     }
 }
 

@@ -170,7 +170,7 @@ fn renewal(faults: &mut Faults, rule: &wire::Renewal) -> Option<RenewalRequest> 
         let invalid = Invalid::new(
             "invalid_renewal_rule",
             "The renewal rule is empty.",
-            "Give `interval`, `advancePeriod` or both; leave `renewal` out to renew after two thirds of the lifetime.",
+            "Give `interval`, `advancePeriod` or both; leave `renewal` out to renew after two thirds of the lifetime (half of one under ten days).",
         );
         faults.note("/renewal", invalid);
         return None;
