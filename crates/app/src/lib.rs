@@ -52,8 +52,8 @@ pub use access::{
 };
 pub use acme::{
     AcmeCall, AcmeDoor, AcmeError, AcmeLimits, AcmeOrderDetail, AcmeSettings, Begun, Binding, CaaCheck,
-    CertificateChains, ChallengeCheck, GivenNonce, MacAlgorithm, NewAccount, NewAcmeDirectory, NewEabKey, NewOrder,
-    OrderView, PreparedOrder, Problem, ProblemKind, RenewalInfo, Subproblem, Validator,
+    CertificateChain, CertificateChains, ChallengeCheck, GivenNonce, MacAlgorithm, NewAccount, NewAcmeDirectory,
+    NewEabKey, NewOrder, OrderView, PreparedOrder, Problem, ProblemKind, RenewalInfo, Subproblem, Validator,
 };
 pub use audit::{AuditExport, AuditVerification, ExportVerdict, ShippingReport, read_public_keys_pem, verify_export};
 pub use ca_bundles::RawCaBundle;

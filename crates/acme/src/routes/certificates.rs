@@ -53,11 +53,14 @@ async fn chain(door: &Door, name: &str, id: &str, number: usize, path: &str, par
     let mut response = bare(StatusCode::OK);
     let url = door.urls(name).to(&format!("certificate/{id}"));
     if wanted.contains(DER) && !wanted.contains(PEM_CHAIN) {
-        *response.body_mut() = Body::from(chosen.first().cloned().unwrap_or_default());
+        *response.body_mut() = Body::from(chosen.certificates.first().cloned().unwrap_or_default());
         set(response.headers_mut(), CONTENT_TYPE, DER);
-        append(response.headers_mut(), LINK, &format!("<{url}>;rel=\"up\""));
+        // The issuer's own certificate, where everybody finds it (RFC 8555 section 7.4.2).
+        for issuer in &chosen.issuer_urls {
+            append(response.headers_mut(), LINK, &format!("<{issuer}>;rel=\"up\""));
+        }
     } else {
-        let pem: String = chosen.iter().map(|der| to_pem("CERTIFICATE", der)).collect();
+        let pem: String = chosen.certificates.iter().map(|der| to_pem("CERTIFICATE", der)).collect();
         *response.body_mut() = Body::from(pem);
         set(response.headers_mut(), CONTENT_TYPE, PEM_CHAIN);
     }

@@ -34,7 +34,14 @@ async fn c1_to_c5_a_certificate_is_its_accounts_with_its_chain() {
     let request = request.header("accept", "application/pkix-cert").body(Body::from(body)).unwrap();
     let der = client.send(request).await.is(200);
     assert_eq!(der.body, leaf(&pem), "C4");
-    assert!(der.links().iter().any(|link| link.ends_with("rel=\"up\"")));
+    // Up leads to the issuer, at the address that the certificate itself names.
+    let up = der.links().into_iter().find_map(|link| link.strip_suffix(">;rel=\"up\"")).unwrap();
+    let path = up.strip_prefix("<http://pki.example.com/pki/").unwrap();
+    let [ca, version, "ca.crt"] = path.split('/').collect::<Vec<_>>()[..] else { panic!("{up}") };
+    let ca = certwright_domain::name::Reference::parse(ca).unwrap();
+    let issuer = server.app.ca_certificate(&ca, version.parse().ok()).await.unwrap();
+    assert_eq!(issuer, leaf(pem.split_once("-----END CERTIFICATE-----\n").unwrap().1));
+    assert!(der.body.windows(up.len() - 1).any(|part| part == &up.as_bytes()[1..]));
 }
 
 /// The CA is renewed with the same key: certificates of before have another chain as well.

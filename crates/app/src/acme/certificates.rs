@@ -2,7 +2,8 @@
 
 use super::nonces::{Begun, GivenNonce, TAKE, begun};
 use super::problem::{AcmeError, Problem, ProblemKind, absent, refuse};
-use super::view::{AcmeCall, AcmeDoor, CertificateChains};
+use super::view::{AcmeCall, AcmeDoor, CertificateChain, CertificateChains};
+use crate::change::by_id;
 use crate::jose::Jwk;
 use crate::revocation::{RevocationTarget, Revoke};
 use crate::{App, Call, Error};
@@ -33,6 +34,8 @@ pub(crate) struct ChainAbove {
     revoked: bool,
     /// DER, the version's own first, without the root.
     certificates: Vec<Vec<u8>>,
+    /// Where the version's own is.
+    issuer_urls: Vec<String>,
 }
 
 impl App {
@@ -57,26 +60,27 @@ impl App {
         let signer = signer.ok_or_else(|| Error::Internal(format!("the version that signed {} is missing", row.id)))?;
         // A renewal with another key did not sign this.
         let others = above.iter().filter(|it| it.version != row.ca_version && !it.revoked && it.key == signer.key);
-        let mut chains: Vec<Vec<Vec<u8>>> = Vec::new();
+        let mut chains: Vec<CertificateChain> = Vec::new();
         for chain in std::iter::once(signer).chain(others) {
-            let chain = [std::slice::from_ref(&row.certificate), &chain.certificates].concat();
-            if !chains.contains(&chain) {
-                chains.push(chain);
+            let certificates = [std::slice::from_ref(&row.certificate), &chain.certificates].concat();
+            if !chains.iter().any(|known| known.certificates == certificates) {
+                chains.push(CertificateChain { certificates, issuer_urls: chain.issuer_urls.clone() });
             }
         }
         Ok(CertificateChains { chains })
     }
 
     /// What stands above the certificates of a CA, from memory where the epoch allows.
-    async fn acme_chains(&self, ca: &CaId) -> Result<Arc<Vec<ChainAbove>>, Error> {
+    async fn acme_chains(&self, id: &CaId) -> Result<Arc<Vec<ChainAbove>>, Error> {
         let epoch = self.working_epoch().await?;
-        if let Some((_, known)) = self.inner.acme.chains.get(ca).filter(|(known, _)| *known == epoch) {
+        if let Some((_, known)) = self.inner.acme.chains.get(id).filter(|(known, _)| *known == epoch) {
             return Ok(known);
         }
         let mut read = self.inner.store.read().await?;
         let epoch = read.epoch().await?;
         self.inner.context.note_epoch(epoch);
-        let versions = read.ca_versions(ca).await?;
+        let ca = crate::cas::find(&mut *read, &by_id(id.as_str())?).await?;
+        let versions = read.ca_versions(id).await?;
         drop(read);
         let mut chains = Vec::with_capacity(versions.len());
         for version in versions {
@@ -92,10 +96,11 @@ impl App {
                 certificates.push(certificate.der);
             }
             let revoked = version.revocation.is_some();
-            chains.push(ChainAbove { version: version.number, key, revoked, certificates });
+            let issuer_urls = self.urls(&ca, version.number, &first).issuers().to_vec();
+            chains.push(ChainAbove { version: version.number, key, revoked, certificates, issuer_urls });
         }
         let chains = Arc::new(chains);
-        self.inner.acme.chains.insert(ca.clone(), (epoch, Arc::clone(&chains)));
+        self.inner.acme.chains.insert(id.clone(), (epoch, Arc::clone(&chains)));
         Ok(chains)
     }
 

@@ -30,7 +30,9 @@ pub use orders::PreparedOrder;
 pub use problem::{AcmeError, Problem, ProblemKind, Subproblem};
 pub use renewal::RenewalInfo;
 pub use validator::{CaaCheck, ChallengeCheck, Validator};
-pub use view::{AcmeCall, AcmeDoor, Binding, CertificateChains, MacAlgorithm, NewAccount, NewOrder, OrderView};
+pub use view::{
+    AcmeCall, AcmeDoor, Binding, CertificateChain, CertificateChains, MacAlgorithm, NewAccount, NewOrder, OrderView,
+};
 
 use certwright_domain::id::{AcmeAccountId, CaId};
 use moka::sync::Cache;

@@ -99,6 +99,15 @@ pub struct OrderView {
 /// A certificate with what stands above it.
 #[derive(Debug, Clone)]
 pub struct CertificateChains {
-    /// DER of each chain, leaf first, without the root. The first is the one to use.
-    pub chains: Vec<Vec<Vec<u8>>>,
+    /// The first is the one to use.
+    pub chains: Vec<CertificateChain>,
+}
+
+/// One way up from a certificate.
+#[derive(Debug, Clone)]
+pub struct CertificateChain {
+    /// DER, leaf first, without the root.
+    pub certificates: Vec<Vec<u8>>,
+    /// Where the certificate of the issuer is, as the certificates that it signs say; none where nothing answers.
+    pub issuer_urls: Vec<String>,
 }
