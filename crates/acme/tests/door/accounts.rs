@@ -1,9 +1,10 @@
 //! Accounts (A).
 
 use crate::client::{Client, Signer};
-use crate::server::Server;
-use certwright_domain::acme::RawDirectory;
+use crate::server::{Server, call};
+use certwright_domain::acme::{OrderState, RawDirectory};
 use serde_json::json;
+use std::sync::atomic::Ordering;
 
 #[tokio::test]
 async fn a1_a2_a3_an_account_is_made_once_for_a_key() {
@@ -84,8 +85,30 @@ async fn a7_nothing_can_be_done_with_an_account_that_has_ended() {
     // And by an operator.
     let other = Client::new(&server).await;
     let id = other.kid.rsplit('/').next().unwrap();
-    server.app.revoke_acme_account(&crate::server::call(), id).await.unwrap();
+    server.app.revoke_acme_account(&call(), id).await.unwrap();
     other.new_order(&["b.example.com"]).await.refused(401, "unauthorized");
+}
+
+#[tokio::test]
+async fn a7_what_an_account_leaves_pending_ends_with_it() {
+    for server in Server::on_every_database().await {
+        let (client, other) = (Client::new(&server).await, Client::new(&server).await);
+        let ready = client.ready(&["a.example.com"]).await;
+        let pending = client.new_order(&["b.example.com"]).await.is(201);
+        client.answer(pending.json()["authorizations"][0].as_str().unwrap()).await;
+        let looked = server.world.looked.load(Ordering::Relaxed);
+        client.post(&client.kid, json!({"status": "deactivated"})).await.is(200);
+        server.look_to_the_end().await;
+        assert_eq!(server.world.looked.load(Ordering::Relaxed), looked, "nobody is connected to");
+        assert!(server.app.due_acme_proofs(10).await.unwrap().is_empty());
+        let kept = other.new_order(&["c.example.com"]).await.is(201).location();
+        for (order, state) in
+            [(ready, OrderState::Invalid), (pending.location(), OrderState::Invalid), (kept, OrderState::Pending)]
+        {
+            let id = order.rsplit('/').next().unwrap();
+            assert_eq!(server.app.known_acme_order(&call(), id).await.unwrap().view.state, state);
+        }
+    }
 }
 
 #[tokio::test]

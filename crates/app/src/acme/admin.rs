@@ -8,7 +8,7 @@ use crate::change::{by_id, name_conflict};
 use crate::{App, Call, Error, Permission};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use certwright_domain::acme::{Account, AccountState, Directory, EabKey, NameGrant, Order};
+use certwright_domain::acme::{Account, AccountState, Directory, EabKey, NameGrant, Order, OrderError, OrderState};
 use certwright_domain::id::{AcmeAccountId, AcmeDirectoryId, AcmeOrderId, EabKeyId};
 use certwright_domain::identity::AllowedNames;
 use certwright_domain::name::{Reference, ResourceName};
@@ -226,10 +226,18 @@ impl App {
 
     async fn order_detail(&self, order: Order, directory: &Directory) -> Result<AcmeOrderDetail, Error> {
         let mut read = self.inner.store.read().await?;
-        let view = self.view_order(&mut *read, order).await.map_err(|error| match error {
+        let account = read.acme_account(&order.account).await?;
+        let mut view = self.view_order(&mut *read, order).await.map_err(|error| match error {
             AcmeError::Internal(error) => error,
             AcmeError::Problem(problem) => Error::Internal(problem.detail),
         })?;
+        // Nobody can finalize what an account that has ended left behind.
+        let is_open = matches!(view.state, OrderState::Pending | OrderState::Ready);
+        if let Some(account) = account.filter(|account| is_open && account.state != AccountState::Valid) {
+            let detail = format!("The account is {}.", account.state);
+            view.state = OrderState::Invalid;
+            view.error = Some(OrderError { kind: "unauthorized".to_owned(), detail });
+        }
         Ok(AcmeOrderDetail { view, directory: directory.settings.name().to_string() })
     }
 

@@ -8,7 +8,7 @@ use crate::change::by_id;
 use crate::{App, Error};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use certwright_domain::acme::{Account, Attempt, Authorization, Directory, Failure, FailureKind};
+use certwright_domain::acme::{Account, AccountState, Attempt, Authorization, Directory, Failure, FailureKind};
 use certwright_domain::id::AcmeAuthorizationId;
 use certwright_domain::san::San;
 use certwright_domain::time::Span;
@@ -114,6 +114,9 @@ impl App {
         let directory = read.acme_directory(&by_id(authorization.directory.as_str())?).await?;
         drop(read);
         let (Some(account), Some(directory)) = (account, directory) else { return Ok(()) };
+        if account.state != AccountState::Valid {
+            return self.let_proof_die(&authorization).await;
+        }
         let Some(outcome) = self.attempt(&authorization, &account, &directory).await else { return Ok(()) };
         let now = self.now();
         let valid_until = now.plus(directory.settings.authorization_lifetime());
@@ -127,6 +130,15 @@ impl App {
         }
         self.tell_of_attempt(&account, &directory, &after, &outcome);
         Ok(())
+    }
+
+    /// What an account that has ended left pending ends with it; nobody is connected to for it any more.
+    async fn let_proof_die(&self, authorization: &Authorization) -> Result<(), Error> {
+        let Some(after) = authorization.deactivated(self.now()) else { return Ok(()) };
+        match self.inner.store.write_acme_authorization("acme.proof", &after).await {
+            Ok(()) | Err(certwright_store::Error::Stale { .. }) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Looks at a proof that was answered just now, if that does not take long; `None`: it is to be looked at from the queue.
