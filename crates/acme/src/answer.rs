@@ -94,7 +94,8 @@ fn settle(door: &Door, directory: &str, id: &str, response: &mut Response<Body>)
 fn of_status(status: StatusCode) -> Problem {
     let problem = match status {
         StatusCode::METHOD_NOT_ALLOWED => {
-            Problem::new(ProblemKind::Malformed, "This is asked for with POST (RFC 8555 section 6.3).")
+            let detail = "This is not asked for with this method; the header `Allow` lists those that are.";
+            Problem::new(ProblemKind::Malformed, detail)
         }
         StatusCode::PAYLOAD_TOO_LARGE => Problem::new(ProblemKind::Malformed, "The body is too large."),
         StatusCode::NOT_FOUND => Problem::new(ProblemKind::Malformed, "There is nothing here."),
@@ -175,12 +176,12 @@ impl axum::response::IntoResponse for Refused {
 }
 
 /// The answer to a method that a resource does not have.
-pub(crate) async fn no_such_method(request: Request) -> Response<Body> {
+pub(crate) fn no_such_method(request: &Request, allow: &'static str) -> Response<Body> {
     if request.method() == Method::OPTIONS {
         return preflight();
     }
     let mut response = bare(StatusCode::METHOD_NOT_ALLOWED);
-    response.headers_mut().insert(ALLOW, HeaderValue::from_static("POST, OPTIONS"));
+    response.headers_mut().insert(ALLOW, HeaderValue::from_static(allow));
     response
 }
 

@@ -33,6 +33,17 @@ pub(crate) async fn new_nonce(State(door): State<Door>, Path(name): Path<String>
     Ok(bare(if parts.method == Method::HEAD { StatusCode::OK } else { StatusCode::NO_CONTENT }))
 }
 
+pub(crate) async fn new_nonce_by_post(
+    State(door): State<Door>,
+    Path(name): Path<String>,
+    parts: Parts,
+    body: Bytes,
+) -> Answer {
+    let verified = guard::verify(&door, &name, "new-nonce", &parts, &body, Signer::Account).await?;
+    Payload::none(&verified.payload)?;
+    Ok(bare(StatusCode::NO_CONTENT))
+}
+
 fn contents(door: &Door, directory: &Directory) -> Value {
     let settings = &directory.settings;
     let urls = door.urls(settings.name().as_str());

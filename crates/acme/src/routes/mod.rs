@@ -10,7 +10,11 @@ use crate::Door;
 use crate::answer::no_such_method;
 use crate::render::Urls;
 use axum::Router;
+use axum::extract::Request;
 use axum::routing::{MethodRouter, get, post};
+
+/// Methods of what is read by GET and by POST-as-GET (RFC 8555 section 6.3).
+const READ_EITHER_WAY: &str = "GET, HEAD, POST, OPTIONS";
 
 /// A resource that is posted to alone.
 fn posted<H, T>(handler: H) -> MethodRouter<Door>
@@ -18,17 +22,25 @@ where
     H: axum::handler::Handler<T, Door>,
     T: 'static,
 {
-    post(handler).fallback(no_such_method)
+    only("POST, OPTIONS", post(handler))
+}
+
+/// A resource with these methods and no others.
+fn only(allow: &'static str, methods: MethodRouter<Door>) -> MethodRouter<Door> {
+    methods.fallback(async move |request: Request| no_such_method(&request, allow))
 }
 
 pub(crate) fn all() -> Router<Door> {
     Router::new()
         .route(
             "/acme/{directory}/directory",
-            get(directory::directory).post(directory::directory_by_post).fallback(no_such_method),
+            only(READ_EITHER_WAY, get(directory::directory).post(directory::directory_by_post)),
         )
-        .route("/acme/{directory}/new-nonce", get(directory::new_nonce).fallback(no_such_method))
-        .route("/acme/{directory}/renewal-info/{id}", get(certificates::renewal_info).fallback(no_such_method))
+        .route(
+            "/acme/{directory}/new-nonce",
+            only(READ_EITHER_WAY, get(directory::new_nonce).post(directory::new_nonce_by_post)),
+        )
+        .route("/acme/{directory}/renewal-info/{id}", only("GET, HEAD, OPTIONS", get(certificates::renewal_info)))
         .route("/acme/{directory}/new-account", posted(accounts::new_account))
         .route("/acme/{directory}/account/{id}", posted(accounts::account))
         .route("/acme/{directory}/account/{id}/orders", posted(accounts::orders))

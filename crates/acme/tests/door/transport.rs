@@ -166,6 +166,28 @@ async fn t4_what_is_read_is_read_with_an_empty_payload() {
         client.post(&url, json!({})).await.refused(400, "malformed");
         client.fetch(&url).await.is(200);
     }
+    // A nonce as well; what comes with it is what a GET has.
+    let url = client.url("new-nonce");
+    client.post(&url, json!({})).await.refused(400, "malformed");
+    let reply = client.fetch(&url).await.is(204);
+    assert!(reply.body.is_empty());
+    assert!(reply.header("replay-nonce").is_some());
+    assert_eq!(reply.header("cache-control"), Some("no-store"));
+}
+
+#[tokio::test]
+async fn t3_what_is_read_by_get_says_so() {
+    let server = Server::new().await;
+    let client = Client::stranger(&server, "default", Signer::es256());
+    for (path, allow) in [
+        ("directory", "GET, HEAD, POST, OPTIONS"),
+        ("new-nonce", "GET, HEAD, POST, OPTIONS"),
+        ("renewal-info/AA.AQ", "GET, HEAD, OPTIONS"),
+    ] {
+        let request = Request::delete(crate::client::path_of(&client.url(path))).body(Body::empty()).unwrap();
+        let reply = client.send(request).await.refused(405, "malformed");
+        assert_eq!(reply.header("allow"), Some(allow), "{path}");
+    }
 }
 
 #[tokio::test]
