@@ -6,8 +6,8 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
-    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue,
-    LINK, LOCATION, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS,
+    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE,
+    HeaderName, HeaderValue, LINK, LOCATION, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::{Method, Response, StatusCode};
 use axum::middleware::Next;
@@ -30,13 +30,16 @@ pub(crate) async fn edge(State(door): State<Door>, mut request: Request, next: N
     let id: Arc<str> = (door.settings().request_ids)().into();
     request.extensions_mut().insert(RequestId(Arc::clone(&id)));
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    let directory = path.split('/').nth(2).unwrap_or_default().to_owned();
+    let mut segments = path.split('/').skip(2);
+    let directory = segments.next().unwrap_or_default().to_owned();
+    let to_directory = segments.eq(["directory"]);
     let mut response = match door.inner.in_flight.try_acquire() {
         Ok(_permit) => next.run(request).await,
         Err(_) => bare(StatusCode::SERVICE_UNAVAILABLE),
     };
     settle(&door, &directory, &id, &mut response);
-    let fresh = method == Method::POST || (path.ends_with("/new-nonce") && response.status().is_success());
+    let status = response.status();
+    let fresh = method == Method::POST || (path.ends_with("/new-nonce") && status.is_success());
     let headers = response.headers_mut();
     if fresh && method != Method::OPTIONS {
         match door.app().new_acme_nonce().await {
@@ -45,23 +48,23 @@ pub(crate) async fn edge(State(door): State<Door>, mut request: Request, next: N
         }
     }
     let base = door.settings().acme.base(&directory);
-    if path.ends_with("/directory") {
-        headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("public, max-age=60"));
-    } else {
+    // A refusal in the directory's place is none, and must not outlive its cause.
+    let shown = to_directory && status == StatusCode::OK;
+    if !shown {
         append(headers, LINK, &format!("<{base}/directory>;rel=\"index\""));
-        headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     }
+    let cached = if shown && method != Method::POST { "public, max-age=60" } else { "no-store" };
+    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static(cached));
     headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
     headers
         .insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("Link, Replay-Nonce, Location, Retry-After"));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     set(headers, X_REQUEST_ID, &id);
-    let status = response.status().as_u16().to_string();
-    metrics::counter!("certwright_acme_requests_total", "status" => status).increment(1);
+    metrics::counter!("certwright_acme_requests_total", "status" => status.as_u16().to_string()).increment(1);
     response
 }
 
-/// What a handler left, or a library's bare status, becomes a problem document.
+/// What a handler left, or what a library says in its own words, becomes a problem document.
 fn settle(door: &Door, directory: &str, id: &str, response: &mut Response<Body>) {
     let failed = response.extensions_mut().remove::<Arc<AcmeError>>();
     let status = response.status();
@@ -71,7 +74,6 @@ fn settle(door: &Door, directory: &str, id: &str, response: &mut Response<Body>)
             tracing::error!(request_id = id, %error, "an ACME request failed");
             Problem::new(ProblemKind::ServerInternal, "The request failed for a reason of ours; the log has it.")
         }
-        None if response.headers().contains_key(CONTENT_TYPE) && status != StatusCode::PAYLOAD_TOO_LARGE => return,
         None if status.is_client_error() || status.is_server_error() => of_status(status),
         None => return,
     };
@@ -79,6 +81,7 @@ fn settle(door: &Door, directory: &str, id: &str, response: &mut Response<Body>)
     *response.body_mut() = Body::from(document(&problem).to_string());
     *response.status_mut() = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let headers = response.headers_mut();
+    headers.remove(CONTENT_LENGTH);
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
     if let Some(seconds) = problem.retry_after_s {
         set(headers, RETRY_AFTER, &seconds.to_string());

@@ -361,6 +361,7 @@ async fn d1_to_d7_the_directory() {
     let reply = client.get(&client.url("directory")).await.is(200);
     assert!(reply.header("replay-nonce").is_none(), "D7");
     assert!(reply.links().is_empty(), "T1: the directory itself has no index");
+    assert_eq!(reply.header("cache-control"), Some("public, max-age=60"));
     let directory = reply.json();
     let meta = &directory["meta"];
     assert_eq!(meta["termsOfService"], "https://ca.example.com/terms");
@@ -379,9 +380,26 @@ async fn d1_to_d7_the_directory() {
         assert!(matches!(reply.status.as_u16(), 204 | 404 | 405), "D2 {entry}: {reply:?}");
     }
     let account = Client::new(&server).await;
-    assert_eq!(account.fetch(&account.url("directory")).await.is(200).json()["meta"]["externalAccountRequired"], false);
+    let posted = account.fetch(&account.url("directory")).await.is(200);
+    assert_eq!(posted.json()["meta"]["externalAccountRequired"], false);
+    assert_eq!(posted.header("cache-control"), Some("no-store"), "it has a nonce");
     for absent in ["nowhere", "TEAM-A", "team-a%20"] {
         let client = Client::stranger(&server, absent, Signer::es256());
-        client.get(&client.url("directory")).await.refused(404, "malformed");
+        let reply = client.get(&client.url("directory")).await.refused(404, "malformed");
+        assert_eq!(reply.header("cache-control"), Some("no-store"), "it may be made at any time");
+        assert!(reply.links().iter().any(|link| link.ends_with("rel=\"index\"")), "T1");
     }
+}
+
+#[tokio::test]
+async fn t17_what_a_library_refuses_is_a_problem_document_as_well() {
+    let server = Server::new().await;
+    let client = Client::new(&server).await;
+    let index = format!("<{}>;rel=\"index\"", client.url("directory"));
+    // No UTF-8.
+    let reply = client.post(&client.url("order/%FF"), json!({})).await.refused(400, "malformed");
+    assert!(reply.header("replay-nonce").is_some());
+    assert!(reply.links().contains(&index.as_str()));
+    let large = client.post_raw(&client.url("new-order"), vec![b'x'; 65 << 10]).await.refused(413, "malformed");
+    assert!(large.header("replay-nonce").is_some());
 }
