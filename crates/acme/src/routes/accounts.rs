@@ -1,20 +1,22 @@
 //! Accounts (RFC 8555 section 7.3).
 
 use crate::Door;
-use crate::answer::{Answer, append, json_body, set};
+use crate::answer::{Answer, Refused, append, json_body, set};
 use crate::guard::{self, Signer, Verified};
 use crate::jws::{self, Jws, KeyOf, malformed};
 use crate::payload::Payload;
 use crate::render;
-use axum::body::Bytes;
+use axum::body::{Body, Bytes};
 use axum::extract::{Path, State};
-use axum::http::StatusCode;
 use axum::http::header::{LINK, LOCATION};
 use axum::http::request::Parts;
+use axum::http::{Response, StatusCode};
+use axum::response::IntoResponse;
 use certwright_app::jose::Jwk;
 use certwright_app::jose::json::{Json, Object};
 use certwright_app::{AcmeCall, AcmeError, NewAccount, PageRequest, Problem, ProblemKind};
 use certwright_domain::acme::Account;
+use certwright_domain::http_url::HttpUrl;
 use serde_json::json;
 
 /// Orders in one part of an account's list.
@@ -27,21 +29,24 @@ pub(crate) async fn new_account(
     body: Bytes,
 ) -> Answer {
     let verified = guard::verify(&door, &name, "new-account", &parts, &body, Signer::Key).await?;
-    let (binding, made) = match read_new(&verified).await {
+    let (binding, outcome) = match read_new(&verified).await {
         Ok((new, binding)) => {
-            let made = door.app().new_acme_account(&verified.door, verified.key()?, new).await;
-            (binding, made)
+            let outcome = door.app().new_acme_account(&verified.door, verified.key()?, new).await;
+            (binding, outcome)
         }
         Err(error) => (None, Err(error)),
     };
-    let (account, made) = made.map_err(|error| with_terms(error, &verified))?;
+    let (account, made) = match outcome {
+        Ok(made) => made,
+        Err(error) => return Ok(with_terms(error, &verified)),
+    };
     let status = if made { StatusCode::CREATED } else { StatusCode::OK };
     let urls = door.urls(&name);
     // A binding of an account that was there already was not looked at.
     let mut response = json_body(status, &render::new_account(&urls, &account, binding.as_ref().filter(|_| made)));
     set(response.headers_mut(), LOCATION, &urls.account(account.id.as_str()));
     if let Some(terms) = verified.door.directory.settings.terms_of_service() {
-        append(response.headers_mut(), LINK, &format!("<{terms}>;rel=\"terms-of-service\""));
+        link_terms(&mut response, terms);
     }
     Ok(response)
 }
@@ -63,15 +68,21 @@ async fn read_new(verified: &Verified) -> Result<(NewAccount, Option<Object>), A
     Ok((new, sent))
 }
 
-/// Whoever must agree is told where the terms are.
-fn with_terms(error: AcmeError, verified: &Verified) -> AcmeError {
+/// Whoever must agree is told where the terms are (RFC 8555 section 7.3.3).
+fn with_terms(error: AcmeError, verified: &Verified) -> Response<Body> {
     match (error, verified.door.directory.settings.terms_of_service()) {
         (AcmeError::Problem(problem), Some(terms)) if problem.kind == ProblemKind::UserActionRequired => {
             let detail = format!("{} They are at {terms}.", problem.detail);
-            Problem { detail, ..*problem }.into()
+            let mut response = Refused::from(Problem { detail, ..*problem }).into_response();
+            link_terms(&mut response, terms);
+            response
         }
-        (error, _) => error,
+        (error, _) => Refused::from(error).into_response(),
     }
+}
+
+fn link_terms(response: &mut Response<Body>, terms: &HttpUrl) {
+    append(response.headers_mut(), LINK, &format!("<{terms}>;rel=\"terms-of-service\""));
 }
 
 /// The account that a request is about is the one that signs it.

@@ -35,6 +35,7 @@ async fn a4_terms_are_agreed_to_where_there_are_some() {
     let client = Client::stranger(&server, "terms", Signer::es256());
     let refused = client.new_account(json!({"termsOfServiceAgreed": false})).await.refused(403, "userActionRequired");
     assert!(refused.json()["detail"].as_str().unwrap().contains("https://ca.example.com/terms"));
+    assert!(refused.links().contains(&"<https://ca.example.com/terms>;rel=\"terms-of-service\""));
     let made = client.new_account(json!({"termsOfServiceAgreed": true})).await.is(201);
     assert_eq!(made.json()["termsOfServiceAgreed"], true);
     assert!(made.links().contains(&"<https://ca.example.com/terms>;rel=\"terms-of-service\""));
