@@ -3,6 +3,7 @@
 use crate::Api;
 use crate::leftover;
 use crate::problem::Problem;
+use crate::room::Seat;
 use crate::routes::ocsp::path_request;
 use axum::body::{Body, HttpBody};
 use axum::extract::{MatchedPath, Request, State};
@@ -19,6 +20,9 @@ use tracing::Span;
 pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Header of the caller's trace (W3C Trace Context).
 pub(crate) const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+
+/// What is open to all, and has a room of its own.
+pub(crate) const PKI: &str = "/pki/";
 
 /// Id of the request, in its extensions.
 #[derive(Clone)]
@@ -42,7 +46,14 @@ pub(crate) async fn edge(State(api): State<Api>, mut request: Request, next: Nex
         }
     };
     let mut response = match admit(&api, &request) {
-        Ok(_permit) => next.run(request).await,
+        Ok(seat) => {
+            let seat = seat.map(Arc::new);
+            if let Some(seat) = &seat {
+                // For whoever must wait for the body.
+                request.extensions_mut().insert(Arc::clone(seat));
+            }
+            next.run(request).await
+        }
         Err(problem) => problem.into_response(),
     };
     if write_problem(&mut response, &id)
@@ -106,7 +117,7 @@ pub(crate) fn log_response<B>(response: &Response<B>, latency: Duration, _: &Spa
 }
 
 /// May the request come in at all?
-fn admit<'a>(api: &'a Api, request: &Request) -> Result<Option<tokio::sync::SemaphorePermit<'a>>, Problem> {
+fn admit(api: &Api, request: &Request) -> Result<Option<Seat>, Problem> {
     let path = request.uri().path();
     if is_trick(path) {
         return Err(Problem::new(
@@ -119,15 +130,8 @@ fn admit<'a>(api: &'a Api, request: &Request) -> Result<Option<tokio::sync::Sema
     if matches!(path, "/healthz" | "/readyz") {
         return Ok(None);
     }
-    api.inner.in_flight.try_acquire().map(Some).map_err(|_| {
-        Problem::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "overloaded",
-            "The server has as many requests in flight as it takes.",
-            "Repeat the request after the time in `Retry-After`.",
-        )
-        .retry_after(1)
-    })
+    let room = if path.starts_with(PKI) { &api.inner.pki_room } else { &api.inner.room };
+    room.sit().map(Some)
 }
 
 /// Paths that proxies and servers may read differently.

@@ -1,7 +1,7 @@
 //! Around every route that is not open to all: who calls, how many of their calls run, and idempotency keys.
 
 use crate::Api;
-use crate::edge::RequestId;
+use crate::edge::{PKI, RequestId};
 use crate::extract::read_body;
 use crate::places::Place;
 use crate::problem::Problem;
@@ -75,15 +75,20 @@ pub(crate) async fn guard(State(api): State<Api>, mut request: Request, next: Ne
 }
 
 /// Before everything else under `/v1` and `/acme`, also where nobody needs to be known: how often may this address ask, and
-/// how much at a time? So a flood of wrong credentials costs others nothing. Health, issuers, lists and OCSP are for everybody.
+/// how much at a time? So a flood of wrong credentials costs others nothing. Issuers, lists and OCSP are for everybody: they
+/// may be asked for as often as one likes, and apart from the rest so many at a time. Health is not counted.
 pub(crate) async fn by_address(State(api): State<Api>, request: Request, next: Next) -> Response<Body> {
     let path = request.uri().path();
-    let counted = ["/v1/", "/acme/"].into_iter().any(|prefix| path.starts_with(prefix));
+    let open = path.starts_with(PKI);
+    let counted = open || ["/v1/", "/acme/"].into_iter().any(|prefix| path.starts_with(prefix));
     let Some(address) = peer(request.extensions()).filter(|_| counted).map(client_of) else {
         return next.run(request).await;
     };
-    let taken = api.inner.address_rates.take(address, api.inner.app.now());
-    let place = taken.and_then(|()| api.inner.addresses.enter(address).ok_or_else(|| busy_address(&api)));
+    let (taken, places) = match open {
+        true => (Ok(()), &api.inner.pki_addresses),
+        false => (api.inner.address_rates.take(address, api.inner.app.now()), &api.inner.addresses),
+    };
+    let place = taken.and_then(|()| places.enter(address).ok_or_else(|| busy_address(&api)));
     match place {
         Ok(place) => {
             let response = next.run(request).await;

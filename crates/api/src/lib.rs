@@ -20,6 +20,7 @@ mod places;
 mod plain;
 mod problem;
 mod rates;
+mod room;
 mod routes;
 mod settings;
 mod table;
@@ -38,7 +39,6 @@ use axum::middleware::from_fn_with_state;
 use certwright_app::App;
 use std::net::IpAddr;
 use std::sync::Arc;
-use tokio::sync::Semaphore;
 use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::limit::RequestBodyLimitLayer;
@@ -55,9 +55,12 @@ pub(crate) struct Api {
 pub(crate) struct Shared {
     app: App,
     settings: ApiSettings,
-    in_flight: Semaphore,
+    room: Arc<room::Room>,
+    pki_room: Arc<room::Room>,
     callers: Arc<places::Places<String>>,
     addresses: Arc<places::Places<IpAddr>>,
+    /// In the room of `/pki`.
+    pki_addresses: Arc<places::Places<IpAddr>>,
     caller_rates: rates::Rates<String>,
     address_rates: rates::Rates<IpAddr>,
     table: table::Table,
@@ -89,19 +92,33 @@ pub fn router_beside(app: App, settings: ApiSettings, beside: Router) -> Result<
 pub fn plain_door(app: App, settings: ApiSettings, beside: Router) -> Result<PlainDoor, UnlistedRoute> {
     let (plain, _) = routes::plain().split_for_parts();
     let api = Api::new(app, settings)?;
+    let plain = plain.layer(from_fn_with_state(api.clone(), guard::by_address));
     Ok(PlainDoor::new(api.clone(), bounded(plain, api).merge(beside)))
 }
 
 impl Api {
     fn new(app: App, settings: ApiSettings) -> Result<Self, UnlistedRoute> {
-        let in_flight = Semaphore::new(settings.max_in_flight.min(Semaphore::MAX_PERMITS));
+        let (room, pki_room) = (room::Room::new(settings.max_in_flight), room::Room::new(settings.max_in_flight));
         let callers = places::Places::new(settings.max_per_caller);
         let addresses = places::Places::new(settings.max_per_address);
+        let pki_addresses = places::Places::new(settings.max_per_address);
         let table = table::Table::of_routes()?;
         let caller_rates = rates::Rates::new("caller", "limits.rate_per_caller", settings.caller_rate);
         let address_rates = rates::Rates::new("address", "limits.rate_per_address", settings.address_rate);
-        let shared = Shared { app, settings, in_flight, callers, addresses, caller_rates, address_rates, table };
-        Ok(Self { inner: Arc::new(shared) })
+        Ok(Self {
+            inner: Arc::new(Shared {
+                app,
+                settings,
+                room,
+                pki_room,
+                callers,
+                addresses,
+                pki_addresses,
+                caller_rates,
+                address_rates,
+                table,
+            }),
+        })
     }
 }
 

@@ -10,14 +10,17 @@
 
 use crate::Api;
 use crate::edge::{self, TRACEPARENT};
+use crate::guard::peer;
 use crate::problem::{self, Problem};
 use crate::routes::ocsp::{Asked, Given, REQUEST, answered, cache_control, path_request};
 use axum::Router;
 use axum::body::{Body, Bytes, HttpBody};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue, IF_NONE_MATCH};
+use axum::http::request::Parts;
 use axum::http::{Method, Request, Response, StatusCode};
 use axum::response::IntoResponse;
 use certwright_app::may_have_ocsp_nonce;
+use certwright_domain::rate::client_of;
 use futures_util::FutureExt;
 use http_body::Frame;
 use moka::sync::Cache;
@@ -147,7 +150,7 @@ impl Inner {
             return Ok(response);
         }
         if let (Some(whole), Some(asked)) = (whole, Asked::of(parts.uri.path()))
-            && let Some(response) = self.answer(&asked, whole, &parts.headers).await
+            && let Some(response) = self.answer(&asked, whole, &parts).await
         {
             return Ok(match key {
                 Some(key) => self.keep(key.into(), response),
@@ -171,7 +174,7 @@ impl Inner {
             return None;
         }
         // Without room the router says so.
-        let _room = api.inner.in_flight.try_acquire().ok()?;
+        let _room = api.inner.pki_room.enter()?;
         let control = cache_control(given.answer.next_update, api.inner.app.now());
         let mut response = Response::new(Body::from(given.answer.der.clone()));
         *response.headers_mut() = ready.headers.clone();
@@ -185,11 +188,17 @@ impl Inner {
         Some(response)
     }
 
-    /// The answer of the use case, as the router and its layers would give it; `None`: there is no room, the router says so.
-    async fn answer(&self, asked: &Asked, request: &[u8], headers: &HeaderMap) -> Option<Response<Body>> {
+    /// The answer of the use case, as the router and its layers would give it; `None`: there is no room, or none for more from
+    /// this address; the router says so.
+    async fn answer(&self, asked: &Asked, request: &[u8], parts: &Parts) -> Option<Response<Body>> {
         let started = Instant::now();
         let api = &self.api;
-        let _room = api.inner.in_flight.try_acquire().ok()?;
+        let _room = api.inner.pki_room.enter()?;
+        let _place = match peer(&parts.extensions).map(client_of) {
+            Some(address) => Some(api.inner.pki_addresses.enter(address)?),
+            None => None,
+        };
+        let headers = &parts.headers;
         let id = edge::request_id(api, headers);
         let work = pin!(AssertUnwindSafe(asked.answer(&api.inner.app, request)).catch_unwind());
         let mut response = match tokio::time::timeout(api.inner.settings.request_timeout, work).await {

@@ -1,6 +1,6 @@
 //! JSON bodies, and the CSR in either form.
 
-use super::read_body;
+use super::{StrangersBody, read_body};
 use crate::problem::Problem;
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
@@ -16,6 +16,9 @@ const MAX_DEPTH: usize = 32;
 
 /// A JSON body.
 pub(crate) struct Json<T>(pub(crate) T);
+
+/// A JSON body of somebody who has not said who it is.
+pub(crate) struct StrangersJson<T>(pub(crate) T);
 
 /// A JSON body that may be missing altogether.
 pub(crate) struct OptionalJson<T>(pub(crate) T);
@@ -35,6 +38,18 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
             return Err(not_json());
         }
         parse(&read_body(request.into_body()).await?).map(Self)
+    }
+}
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for StrangersJson<T> {
+    type Rejection = Problem;
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        if media_type(request.headers()).as_deref() != Some("application/json") {
+            return Err(not_json());
+        }
+        // The size limit stands around it.
+        let body = StrangersBody::from_request(request, state).await?.read(usize::MAX).await?;
+        parse(&body).map(Self)
     }
 }
 

@@ -2,12 +2,13 @@
 
 mod json;
 
-pub(crate) use json::{CrlBody, Json, OptionalJson, SignBody, media_type};
+pub(crate) use json::{CrlBody, Json, OptionalJson, SignBody, StrangersJson, media_type};
 
 use crate::guard::Access;
 use crate::problem::Problem;
+use crate::room::Seat;
 use axum::body::{Body, Bytes};
-use axum::extract::{FromRequestParts, Path as AxumPath, Query as AxumQuery};
+use axum::extract::{FromRequest, FromRequestParts, Path as AxumPath, Query as AxumQuery, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
 use certwright_app::Call;
@@ -16,6 +17,7 @@ use certwright_wire as wire;
 use http_body_util::LengthLimitError;
 use serde::de::DeserializeOwned;
 use std::error::Error as _;
+use std::sync::Arc;
 
 /// Path parameters.
 pub(crate) struct Path<T>(pub(crate) T);
@@ -118,6 +120,29 @@ impl IfMatch {
             Self::Any => current.await.map(Some),
             Self::Revision(revision) => Ok(Some(revision)),
         }
+    }
+}
+
+/// The body of somebody who has not said who it is, not read yet.
+pub(crate) struct StrangersBody {
+    body: Body,
+    seat: Arc<Seat>,
+}
+
+impl<S: Send + Sync> FromRequest<S> for StrangersBody {
+    type Rejection = Problem;
+    async fn from_request(mut request: Request, _: &S) -> Result<Self, Problem> {
+        // The edge puts it there.
+        let seat = request.extensions_mut().remove::<Arc<Seat>>();
+        let seat = seat.ok_or_else(|| Problem::internal("a request without its place"))?;
+        Ok(Self { body: request.into_body(), seat })
+    }
+}
+
+impl StrangersBody {
+    /// Reads it within a limit and a short time.
+    pub(crate) async fn read(self, most: usize) -> Result<Bytes, Problem> {
+        self.seat.read(self.body, most).await
     }
 }
 

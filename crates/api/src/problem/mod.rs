@@ -238,6 +238,7 @@ fn title(status: StatusCode) -> &'static str {
         StatusCode::NOT_FOUND => "Not found",
         StatusCode::METHOD_NOT_ALLOWED => "Method not allowed",
         StatusCode::NOT_ACCEPTABLE => "No such format",
+        StatusCode::REQUEST_TIMEOUT => "The request did not come in time",
         StatusCode::CONFLICT => "The state does not allow it",
         StatusCode::PRECONDITION_FAILED => "Changed meanwhile",
         StatusCode::PAYLOAD_TOO_LARGE => "The body is too large",

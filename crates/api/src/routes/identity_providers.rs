@@ -3,7 +3,7 @@
 use crate::Api;
 use crate::answer::{self, Answer, changed, gone, list, made, resource};
 use crate::edge::RequestId;
-use crate::extract::{IfMatch, Json, Path, Query, Read, Write};
+use crate::extract::{IfMatch, Json, Path, Query, Read, StrangersJson, Write};
 use crate::guard::peer;
 use crate::parse::{Faults, page, reference};
 use crate::view;
@@ -130,7 +130,11 @@ async fn test(
     responses((status = 200, description = "A token", body = wire::ExchangedToken),
     (status = 401, description = "No identity provider lets the token in", body = wire::Problem,
         content_type = "application/problem+json")))]
-async fn exchange(State(app): State<App>, parts: Parts, Json(body): Json<wire::ExchangeToken>) -> Answer {
+async fn exchange(
+    State(app): State<App>,
+    parts: Parts,
+    StrangersJson(body): StrangersJson<wire::ExchangeToken>,
+) -> Answer {
     let mut faults = Faults::default();
     let provider = faults.optional("/provider", body.provider.as_deref(), Reference::parse);
     let provider = faults.finish(provider)?;

@@ -6,11 +6,10 @@
 
 use crate::Api;
 use crate::answer::{self, Answer, bytes, public, set};
-use crate::extract::{Path, media_type, read_body_within};
+use crate::extract::{Path, StrangersBody, media_type};
 use crate::openapi::Binary;
 use crate::parse::{reference, version};
 use crate::problem::Problem;
-use axum::body::Body;
 use axum::extract::{OriginalUri, State};
 use axum::http::header::{CACHE_CONTROL, ETAG, EXPIRES, HeaderValue, LAST_MODIFIED, RETRY_AFTER};
 use axum::http::{HeaderMap, StatusCode};
@@ -63,7 +62,12 @@ pub(crate) fn routes() -> OpenApiRouter<Api> {
     params(("ca" = String, Path, description = "Name or id")),
     request_body(content = Binary, content_type = "application/ocsp-request"),
     responses((status = 200, description = "DER OCSPResponse", body = Binary, content_type = "application/ocsp-response")))]
-async fn post_current(State(app): State<App>, Path(ca): Path<String>, headers: HeaderMap, body: Body) -> Answer {
+async fn post_current(
+    State(app): State<App>,
+    Path(ca): Path<String>,
+    headers: HeaderMap,
+    body: StrangersBody,
+) -> Answer {
     posted(&app, &ca, None, &headers, body).await
 }
 
@@ -76,7 +80,7 @@ async fn post_of_version(
     State(app): State<App>,
     Path((ca, number)): Path<(String, String)>,
     headers: HeaderMap,
-    body: Body,
+    body: StrangersBody,
 ) -> Answer {
     posted(&app, &ca, Some(version(&number)?), &headers, body).await
 }
@@ -111,7 +115,7 @@ async fn get_of_version(
     got(&app, &ca, Some(version(&number)?), &headers, uri.path()).await
 }
 
-async fn posted(app: &App, ca: &str, version: Option<u32>, headers: &HeaderMap, body: Body) -> Answer {
+async fn posted(app: &App, ca: &str, version: Option<u32>, headers: &HeaderMap, body: StrangersBody) -> Answer {
     if media_type(headers).as_deref() != Some(REQUEST) {
         let problem = Problem::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -121,7 +125,7 @@ async fn posted(app: &App, ca: &str, version: Option<u32>, headers: &HeaderMap, 
         );
         return Err(problem.allowing(REQUEST));
     }
-    let request = read_body_within(body, MAX_OCSP_REQUEST_BYTES).await?;
+    let request = body.read(MAX_OCSP_REQUEST_BYTES).await?;
     let asked = Asked { ca: reference(ca)?, version };
     answered(app, asked.answer(app, &request).await, asked.route())
 }

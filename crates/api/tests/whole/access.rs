@@ -1,7 +1,9 @@
 //! Tokens, concurrency, panics of nobody.
 
-use crate::common::TestApp;
+use crate::common::{Ask, Reply, TestApp};
 use certwright_domain::time::Span;
+use futures_util::FutureExt;
+use futures_util::future::LocalBoxFuture;
 use serde_json::json;
 
 #[tokio::test]
@@ -144,4 +146,59 @@ async fn an_address_has_so_many_places_and_acme_counts_with_the_rest() {
     from("/acme/default/directory", "10.0.0.1").await.is(429);
     from("/v1/whoami", "10.0.0.1").await.problem(429, "rate_limited");
     from("/acme/default/directory", "10.0.0.2").await.is(200);
+}
+
+/// Requests of strangers whose bodies do not come, after they have come in.
+fn withheld(asks: Vec<Ask<'_>>) -> Vec<LocalBoxFuture<'_, Reply>> {
+    let mut waiting: Vec<_> =
+        asks.into_iter().map(|ask| ask.authorization(None).endless().send().boxed_local()).collect();
+    for reply in &mut waiting {
+        assert!(reply.now_or_never().is_none());
+    }
+    waiting
+}
+
+fn ocsp(app: &TestApp) -> Ask<'_> {
+    app.ask("POST", "/pki/root/ocsp").header("content-type", "application/ocsp-request")
+}
+
+#[tokio::test]
+async fn bodies_that_strangers_withhold_take_nobodys_place() {
+    let app = TestApp::with(|settings| settings.max_in_flight = 2).await;
+    app.root().await;
+    let exchange = || app.ask("POST", "/v1/auth/oidc").header("content-type", "application/json");
+    let ocsp = || ocsp(&app);
+    let waiting = withheld(vec![ocsp(), ocsp(), ocsp().plain(), ocsp().plain(), exchange(), exchange()]);
+    for _ in 0..3 {
+        app.get("/v1/whoami").await.is(200);
+        app.get("/pki/root/ca.crt").await.is(200);
+        app.ask("GET", "/pki/root/ca.crt").plain().send().await.is(200);
+    }
+    tokio::time::pause();
+    // What is waited for is bounded as well, and has its time.
+    for more in [ocsp(), ocsp().plain(), exchange()] {
+        more.authorization(None).endless().send().await.problem(503, "overloaded");
+    }
+    for reply in waiting {
+        reply.await.problem(408, "body_too_slow");
+    }
+}
+
+#[tokio::test]
+async fn an_address_has_so_many_places_in_pki_and_apart_from_the_api() {
+    let app = TestApp::with(|settings| settings.max_per_address = 1).await;
+    app.root().await;
+    let get = |path: &str, address: &str| app.ask("GET", path).authorization(None).from(address);
+    let waiting = withheld(vec![ocsp(&app).from("10.0.0.1"), ocsp(&app).from("10.0.0.1").plain()]);
+    let problem = get("/pki/root/ca.crt", "10.0.0.1").send().await.problem(429, "too_many_requests");
+    assert!(problem["detail"].as_str().unwrap().contains("limits.requests_per_address"), "{problem}");
+    get("/pki/root/ca.crt", "10.0.0.1").plain().send().await.problem(429, "too_many_requests");
+    let short = ocsp(&app).from("10.0.0.1").authorization(None).body([0x30, 0]);
+    short.plain().send().await.problem(429, "too_many_requests");
+    get("/pki/root/ca.crt", "10.0.0.2").send().await.is(200);
+    get("/pki/root/ca.crt", "10.0.0.2").plain().send().await.is(200);
+    get("/v1/whoami", "10.0.0.1").send().await.problem(401, "unauthenticated");
+    get("/healthz", "10.0.0.1").plain().send().await.is(200);
+    drop(waiting);
+    get("/pki/root/ca.crt", "10.0.0.1").send().await.is(200);
 }
