@@ -11,6 +11,7 @@ use axum::http::header::{
 };
 use axum::http::{Method, Response, StatusCode};
 use axum::middleware::Next;
+use axum::response::IntoResponse;
 use certwright_app::{AcmeError, Problem, ProblemKind, Subproblem};
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -33,9 +34,12 @@ pub(crate) async fn edge(State(door): State<Door>, mut request: Request, next: N
     let mut segments = path.split('/').skip(2);
     let directory = segments.next().unwrap_or_default().to_owned();
     let to_directory = segments.eq(["directory"]);
-    let mut response = match door.inner.in_flight.try_acquire() {
-        Ok(_permit) => next.run(request).await,
-        Err(_) => bare(StatusCode::SERVICE_UNAVAILABLE),
+    // Whoever stands before the door says no: it is told as the door tells it.
+    let turned_away = request.extensions_mut().remove::<Problem>();
+    let mut response = match (turned_away, door.inner.in_flight.try_acquire()) {
+        (Some(problem), _) => Refused::from(problem).into_response(),
+        (None, Ok(_permit)) => next.run(request).await,
+        (None, Err(_)) => bare(StatusCode::SERVICE_UNAVAILABLE),
     };
     settle(&door, &directory, &id, &mut response);
     let status = response.status();
@@ -170,11 +174,19 @@ impl<E: Into<AcmeError>> From<E> for Refused {
     }
 }
 
-impl axum::response::IntoResponse for Refused {
+impl IntoResponse for Refused {
     fn into_response(self) -> Response<Body> {
         let mut response = bare(StatusCode::INTERNAL_SERVER_ERROR);
         response.extensions_mut().insert(Arc::new(self.0));
         response
+    }
+}
+
+/// The answer where there is no resource.
+pub(crate) async fn no_such_resource(request: Request) -> Response<Body> {
+    match *request.method() {
+        Method::OPTIONS => preflight(),
+        _ => bare(StatusCode::NOT_FOUND),
     }
 }
 

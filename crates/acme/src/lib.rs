@@ -59,7 +59,8 @@ pub(crate) struct Shared {
     in_flight: Semaphore,
 }
 
-/// Everything under `/acme/{directory}/`.
+/// Everything under `/acme/{directory}/`. A [`certwright_app::Problem`] in a request's extensions is the verdict of who stands before
+/// the door (limits by address): it is the answer, with all that answers of the door have.
 pub fn router(app: App, settings: DoorSettings) -> Router {
     let in_flight = Semaphore::new(settings.max_in_flight.min(Semaphore::MAX_PERMITS));
     let limits = (settings.body_limit, settings.request_timeout);

@@ -77,10 +77,10 @@ pub(crate) async fn guard(State(api): State<Api>, mut request: Request, next: Ne
 /// Before everything else under `/v1` and `/acme`, also where nobody needs to be known: how often may this address ask, and
 /// how much at a time? So a flood of wrong credentials costs others nothing. Issuers, lists and OCSP are for everybody: they
 /// may be asked for as often as one likes, and apart from the rest so many at a time. Health is not counted.
-pub(crate) async fn by_address(State(api): State<Api>, request: Request, next: Next) -> Response<Body> {
+pub(crate) async fn by_address(State(api): State<Api>, mut request: Request, next: Next) -> Response<Body> {
     let path = request.uri().path();
-    let open = path.starts_with(PKI);
-    let counted = open || ["/v1/", "/acme/"].into_iter().any(|prefix| path.starts_with(prefix));
+    let (open, acme) = (path.starts_with(PKI), path.starts_with("/acme/"));
+    let counted = open || acme || path.starts_with("/v1/");
     let Some(address) = peer(request.extensions()).filter(|_| counted).map(client_of) else {
         return next.run(request).await;
     };
@@ -95,7 +95,11 @@ pub(crate) async fn by_address(State(api): State<Api>, request: Request, next: N
             drop(place);
             response
         }
-        Err(problem) if path.starts_with("/acme/") => problem.rate_limited_acme(),
+        Err(problem) if acme => {
+            // Its edge says so, with all that its answers have.
+            request.extensions_mut().insert(problem.rate_limited_acme());
+            next.run(request).await
+        }
         Err(problem) => problem.into_response(),
     }
 }

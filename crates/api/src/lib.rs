@@ -77,7 +77,8 @@ pub fn router(app: App, settings: ApiSettings) -> Result<Router, UnlistedRoute> 
     router_beside(app, settings, Router::new())
 }
 
-/// The same with another door beside it (`/acme/…`): what is counted by address is counted for both together.
+/// The same with another door beside it (`/acme/…`): what is counted by address is counted for both together. Who is turned away
+/// reaches that door with a [`certwright_app::Problem`] in the request's extensions, and is answered there.
 pub fn router_beside(app: App, settings: ApiSettings, beside: Router) -> Result<Router, UnlistedRoute> {
     let api = Api::new(app, settings)?;
     let (guarded, _) = routes::guarded().split_for_parts();

@@ -7,11 +7,11 @@ mod orders;
 mod proofs;
 
 use crate::Door;
-use crate::answer::no_such_method;
+use crate::answer::{no_such_method, no_such_resource};
 use crate::render::Urls;
 use axum::Router;
 use axum::extract::Request;
-use axum::routing::{MethodRouter, get, post};
+use axum::routing::{MethodRouter, any, get, post};
 
 /// Methods of what is read by GET and by POST-as-GET (RFC 8555 section 6.3).
 const READ_EITHER_WAY: &str = "GET, HEAD, POST, OPTIONS";
@@ -54,6 +54,7 @@ pub(crate) fn all() -> Router<Door> {
         .route("/acme/{directory}/certificate/{id}", posted(certificates::certificate))
         .route("/acme/{directory}/certificate/{id}/{chain}", posted(certificates::alternate))
         .route("/acme/{directory}/revoke-cert", posted(certificates::revoke))
+        .route("/acme/{directory}/{*rest}", any(no_such_resource))
 }
 
 impl Door {

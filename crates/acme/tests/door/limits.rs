@@ -2,6 +2,9 @@
 
 use crate::client::{Client, Signer};
 use crate::server::Server;
+use axum::body::Body;
+use axum::http::Request;
+use certwright_app::{Problem, ProblemKind};
 use certwright_domain::rate::Rate;
 use certwright_domain::time::Span;
 use serde_json::json;
@@ -24,6 +27,28 @@ async fn l1_orders_of_an_account_are_limited_and_what_fails_costs_nothing() {
     other.new_order(&["a.example.com"]).await.is(201);
     server.clock.advance(Span::from_s(i64::from(seconds)));
     client.new_order(&["a.example.com"]).await.is(201);
+}
+
+/// T1, T15, N2: also where the verdict falls before the door.
+#[tokio::test]
+async fn l1_whoever_is_turned_away_before_the_door_is_told_as_the_door_tells_it() {
+    let server = Server::new().await;
+    let client = Client::stranger(&server, "default", Signer::es256());
+    for path in ["directory", "new-nonce", "new-account"] {
+        let mut request = Request::post(crate::client::path_of(&client.url(path))).body(Body::empty()).unwrap();
+        let verdict = Problem::new(ProblemKind::RateLimited, "Too many from your address.");
+        request.extensions_mut().insert(Problem { retry_after_s: Some(7), ..verdict });
+        let reply = client.send(request).await.refused(429, "rateLimited");
+        assert_eq!(reply.json()["detail"], "Too many from your address.");
+        assert_eq!((reply.header("retry-after"), reply.header("cache-control")), (Some("7"), Some("no-store")));
+        let directory = client.url("directory");
+        for link in ["index", "help"] {
+            assert!(reply.links().contains(&format!("<{directory}>;rel=\"{link}\"").as_str()), "{path}: {reply:?}");
+        }
+        assert!(reply.header("replay-nonce").is_some());
+        assert_eq!(reply.header("access-control-allow-origin"), Some("*"));
+        assert!(reply.header("access-control-expose-headers").unwrap().contains("Retry-After"));
+    }
 }
 
 #[tokio::test]

@@ -392,6 +392,23 @@ async fn d1_to_d7_the_directory() {
 }
 
 #[tokio::test]
+async fn t1_t15_n2_what_is_nowhere_is_refused_like_the_rest() {
+    let server = Server::new().await;
+    let client = Client::stranger(&server, "default", Signer::es256());
+    let index = format!("<{}>;rel=\"index\"", client.url("directory"));
+    for path in ["unknown", "order", "order/x/y/z", "directory/", "new-nonce/x"] {
+        let url = client.url(path);
+        let reply = client.get(&url).await.refused(404, "malformed");
+        assert!(reply.links().contains(&index.as_str()), "T1 {path}");
+        let reply = client.post_raw(&url, "{}").await.refused(404, "malformed");
+        assert!(reply.header("replay-nonce").is_some(), "N2 {path}");
+        assert_eq!(reply.header("access-control-allow-origin"), Some("*"), "T15 {path}");
+        let preflight = Request::options(crate::client::path_of(&url)).body(Body::empty()).unwrap();
+        client.send(preflight).await.is(204);
+    }
+}
+
+#[tokio::test]
 async fn t17_what_a_library_refuses_is_a_problem_document_as_well() {
     let server = Server::new().await;
     let client = Client::new(&server).await;

@@ -8,6 +8,7 @@ use axum::body::Body;
 use axum::http::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
 use axum::http::{Response, StatusCode};
 use axum::response::IntoResponse;
+use certwright_app::ProblemKind;
 use certwright_domain::violation::Invalid;
 use certwright_wire as wire;
 use std::any::Any;
@@ -131,18 +132,12 @@ impl Problem {
         self.header(name, value)
     }
 
-    /// The same to an ACME client that asks too much (RFC 8555 section 6.6), written out: our edge does not stand around ACME.
-    pub(crate) fn rate_limited_acme(self) -> Response<Body> {
-        let document = serde_json::json!({
-            "type": "urn:ietf:params:acme:error:rateLimited",
-            "status": self.0.status.as_u16(),
-            "detail": self.0.document.detail,
-        });
-        let mut response = Response::new(Body::from(document.to_string()));
-        *response.status_mut() = self.0.status;
-        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-        response.headers_mut().extend(self.0.headers.into_iter().map(|(name, value)| (Some(name), value)));
-        response
+    /// The same for an ACME client that asks too much (RFC 8555 section 6.6): the ACME door writes it out.
+    pub(crate) fn rate_limited_acme(self) -> certwright_app::Problem {
+        let wait = self.0.headers.iter().find(|(name, _)| *name == RETRY_AFTER);
+        let retry_after_s = wait.and_then(|(_, seconds)| seconds.to_str().ok()?.parse().ok());
+        let problem = certwright_app::Problem::new(ProblemKind::RateLimited, self.0.document.detail);
+        certwright_app::Problem { retry_after_s, ..problem }
     }
 
     /// The status.

@@ -132,9 +132,8 @@ async fn an_address_has_so_many_places_and_acme_counts_with_the_rest() {
     let problem = reply.problem(429, "too_many_requests");
     assert!(problem["detail"].as_str().unwrap().contains("limits.requests_per_address"), "{problem}");
     let reply = from("/acme/default/directory").await.is(429);
-    assert_eq!((reply.header("retry-after"), reply.header("content-type")), ("1", "application/problem+json"));
-    let problem = reply.json();
-    assert_eq!((&problem["type"], &problem["status"]), (&json!("urn:ietf:params:acme:error:rateLimited"), &json!(429)));
+    assert_eq!(reply.header("retry-after"), "1", "the door beside is told");
+    assert!(reply.text().contains("limits.requests_per_address"), "{reply:?}");
     from("/healthz").await.is(200);
     // Who comes from inside has no address.
     app.get("/v1/whoami").await.is(200);

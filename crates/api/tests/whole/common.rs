@@ -4,13 +4,14 @@
 mod proofs;
 
 use crate::signing::{CountingKeys, Signatures, Troubles};
-use axum::Router;
 use axum::body::{Body, Bytes, HttpBody};
 use axum::http::{HeaderMap, Method, Request, StatusCode};
+use axum::response::IntoResponse;
+use axum::{Extension, Router};
 use certwright_api::{ApiSettings, PlainDoor, plain_door, router_beside};
 use certwright_app::{
     AcmeSettings, App, Dependencies, EventSettings, Fetched, OcspSettings, Outbound, OutboundAnswer, OutboundError,
-    Settings, Target, TargetError, TargetObject, Targets,
+    Problem, Settings, Target, TargetError, TargetObject, Targets,
 };
 use certwright_domain::ambient::Clock;
 use certwright_domain::egress::EgressRules;
@@ -160,8 +161,15 @@ impl TestApp {
         let mut settings =
             ApiSettings::new(Arc::new(move || format!("made-{}", number.fetch_add(1, Ordering::Relaxed))));
         tune(&mut settings);
-        // Where the ACME door stands; what it says is its own tests' business.
-        let beside = axum::Router::new().route("/acme/{directory}/directory", axum::routing::get(async || "beside"));
+        // Where the ACME door stands; what it says is its own tests' business. It gives away what it was told to refuse.
+        let told = async |verdict: Option<Extension<Problem>>| match verdict {
+            Some(Extension(Problem { status, detail, retry_after_s, .. })) => {
+                let status = StatusCode::from_u16(status).unwrap();
+                (status, [("retry-after", retry_after_s.unwrap_or_default().to_string())], detail).into_response()
+            }
+            None => "beside".into_response(),
+        };
+        let beside = axum::Router::new().route("/acme/{directory}/directory", axum::routing::get(told));
         let router = router_beside(app.clone(), settings.clone(), beside).unwrap();
         let plain = plain_door(app.clone(), settings, Router::new()).unwrap();
         Self {
