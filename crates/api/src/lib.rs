@@ -16,6 +16,7 @@ mod leftover;
 mod negotiate;
 mod openapi;
 mod parse;
+mod pem_body;
 mod places;
 mod plain;
 mod problem;

@@ -7,12 +7,13 @@ use crate::content::{pem_chain, pkcs7};
 use crate::extract::Path;
 use crate::openapi::Binary;
 use crate::parse::{reference, version};
+use crate::pem_body::PemBody;
 use crate::problem::Problem;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED};
 use axum::http::{HeaderMap, Response, StatusCode};
-use certwright_app::{App, ServedCrl, to_pem};
+use certwright_app::{App, ServedCrl};
 use certwright_domain::crl::{CrlKind, Shards};
 use certwright_domain::time::{Span, Timestamp};
 use std::time::{Duration, UNIX_EPOCH};
@@ -227,7 +228,7 @@ fn der(headers: &HeaderMap, served: &ServedCrl, now: Timestamp) -> Answer {
 }
 
 fn pem(headers: &HeaderMap, served: &ServedCrl, now: Timestamp) -> Answer {
-    let body = || Body::from(to_pem("X509 CRL", &served.der));
+    let body = || Body::new(PemBody::new("X509 CRL", served.der.clone()));
     list(headers, served, now, "application/x-pem-file", "-pem", body)
 }
 
