@@ -2,7 +2,7 @@
 
 use crate::Door;
 use crate::jws::ALGORITHMS;
-use axum::body::Body;
+use axum::body::{Body, HttpBody};
 use axum::extract::{Request, State};
 use axum::http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
@@ -13,13 +13,17 @@ use axum::http::{Method, Response, StatusCode};
 use axum::middleware::Next;
 use axum::response::IntoResponse;
 use certwright_app::{AcmeError, Problem, ProblemKind, Subproblem};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde_json::{Value, json};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// What error types begin with.
 const URN: &str = "urn:ietf:params:acme:error:";
 /// A nonce, in answers.
 pub(crate) const REPLAY_NONCE: HeaderName = HeaderName::from_static("replay-nonce");
+/// Longest wait for a body: nobody is known before it is there.
+const BODY_TIME: Duration = Duration::from_secs(5);
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Id of the request, in its extensions.
@@ -36,10 +40,9 @@ pub(crate) async fn edge(State(door): State<Door>, mut request: Request, next: N
     let to_directory = segments.eq(["directory"]);
     // Whoever stands before the door says no: it is told as the door tells it.
     let turned_away = request.extensions_mut().remove::<Problem>();
-    let mut response = match (turned_away, door.inner.in_flight.try_acquire()) {
-        (Some(problem), _) => Refused::from(problem).into_response(),
-        (None, Ok(_permit)) => next.run(request).await,
-        (None, Err(_)) => bare(StatusCode::SERVICE_UNAVAILABLE),
+    let mut response = match turned_away {
+        Some(problem) => Refused::from(problem).into_response(),
+        None => admitted(&door, request, next).await.unwrap_or_else(bare),
     };
     settle(&door, &directory, &id, &mut response);
     let status = response.status();
@@ -66,6 +69,24 @@ pub(crate) async fn edge(State(door): State<Door>, mut request: Request, next: N
     set(headers, X_REQUEST_ID, &id);
     metrics::counter!("certwright_acme_requests_total", "status" => status.as_u16().to_string()).increment(1);
     response
+}
+
+/// A place is for work: a request takes one when its body is there, and bodies have as many of their own.
+async fn admitted(door: &Door, mut request: Request, next: Next) -> Result<Response<Body>, StatusCode> {
+    let full = |_| StatusCode::SERVICE_UNAVAILABLE;
+    if !request.body().is_end_stream() {
+        let _waiting = door.inner.bodies.try_acquire().map_err(full)?;
+        let body = std::mem::take(request.body_mut());
+        let reading = Limited::new(body, door.settings().body_limit).collect();
+        let read = tokio::time::timeout(BODY_TIME, reading).await.map_err(|_| StatusCode::REQUEST_TIMEOUT)?;
+        let unreadable = |error: axum::BoxError| match error.is::<LengthLimitError>() {
+            true => StatusCode::PAYLOAD_TOO_LARGE,
+            false => StatusCode::BAD_REQUEST,
+        };
+        *request.body_mut() = read.map_err(unreadable)?.to_bytes().into();
+    }
+    let _place = door.inner.in_flight.try_acquire().map_err(full)?;
+    Ok(next.run(request).await)
 }
 
 /// What a handler left, or what a library says in its own words, becomes a problem document.
@@ -102,6 +123,10 @@ fn of_status(status: StatusCode) -> Problem {
     let problem = match status {
         StatusCode::METHOD_NOT_ALLOWED => {
             let detail = "This is not asked for with this method; the header `Allow` lists those that are.";
+            Problem::new(ProblemKind::Malformed, detail)
+        }
+        StatusCode::REQUEST_TIMEOUT => {
+            let detail = format!("The body was not there after {} seconds; send it at once.", BODY_TIME.as_secs());
             Problem::new(ProblemKind::Malformed, detail)
         }
         StatusCode::PAYLOAD_TOO_LARGE => Problem::new(ProblemKind::Malformed, "The body is too large."),

@@ -57,14 +57,17 @@ pub(crate) struct Shared {
     app: App,
     settings: DoorSettings,
     in_flight: Semaphore,
+    /// Bodies that are waited for.
+    bodies: Semaphore,
 }
 
 /// Everything under `/acme/{directory}/`. A [`certwright_app::Problem`] in a request's extensions is the verdict of who stands before
 /// the door (limits by address): it is the answer, with all that answers of the door have.
 pub fn router(app: App, settings: DoorSettings) -> Router {
-    let in_flight = Semaphore::new(settings.max_in_flight.min(Semaphore::MAX_PERMITS));
+    let places = || Semaphore::new(settings.max_in_flight.min(Semaphore::MAX_PERMITS));
+    let (in_flight, bodies) = (places(), places());
     let limits = (settings.body_limit, settings.request_timeout);
-    let door = Door { inner: Arc::new(Shared { app, settings, in_flight }) };
+    let door = Door { inner: Arc::new(Shared { app, settings, in_flight, bodies }) };
     let layers = ServiceBuilder::new()
         .layer(from_fn_with_state(door.clone(), answer::edge))
         .layer(CatchPanicLayer::custom(|_| answer::bare(StatusCode::INTERNAL_SERVER_ERROR)))

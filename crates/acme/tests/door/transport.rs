@@ -2,12 +2,16 @@
 
 use crate::client::{Client, Signer, b64};
 use crate::server::{PUBLIC, Server};
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::http::Request;
-use certwright_app::{AcmeError, App};
+use certwright_acme::{DoorSettings, router};
+use certwright_app::{AcmeError, AcmeSettings, App};
 use certwright_domain::time::Span;
+use futures_util::FutureExt;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
+use std::convert::Infallible;
+use std::sync::Arc;
 
 /// Every route that is posted to, with an account's own things behind it.
 async fn posted(client: &Client<'_>) -> Vec<String> {
@@ -406,6 +410,31 @@ async fn t1_t15_n2_what_is_nowhere_is_refused_like_the_rest() {
         let preflight = Request::options(crate::client::path_of(&url)).body(Body::empty()).unwrap();
         client.send(preflight).await.is(204);
     }
+}
+
+#[tokio::test]
+async fn bodies_that_are_withheld_take_nobodys_place() {
+    let mut server = Server::new().await;
+    let acme = AcmeSettings { public_url: PUBLIC.to_owned(), ..AcmeSettings::default() };
+    let settings = DoorSettings { max_in_flight: 1, ..DoorSettings::new(acme, Arc::new(|| "made".to_owned())) };
+    server.router = router(server.app.clone(), settings);
+    let client = Client::new(&server).await;
+    let withheld = || {
+        let body = Body::from_stream(futures_util::stream::pending::<Result<Bytes, Infallible>>());
+        let url = crate::client::path_of(&client.url("new-order"));
+        Box::pin(client.send(Request::post(url).body(body).unwrap()))
+    };
+    let mut waiting = withheld();
+    assert!((&mut waiting).now_or_never().is_none());
+    client.get(&client.url("directory")).await.is(200);
+    client.get(&client.url("new-nonce")).await.is(204);
+    // What is waited for is bounded as well, and has its time.
+    withheld().await.refused(503, "serverInternal");
+    tokio::time::pause();
+    let reply = waiting.await.refused(408, "malformed");
+    tokio::time::resume();
+    assert!(reply.header("replay-nonce").is_some());
+    client.new_order(&["a.example.com"]).await.is(201);
 }
 
 #[tokio::test]
