@@ -195,6 +195,12 @@ impl DistinguishedName {
     pub fn common_name(&self) -> Option<&str> {
         self.0.iter().find(|a| a.kind == AttributeType::CommonName).map(Attribute::value)
     }
+
+    /// Every commonName and every e-mail address: what somebody takes for a name.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        let named = |a: &&Attribute| matches!(a.kind, AttributeType::CommonName | AttributeType::EmailAddress);
+        self.0.iter().filter(named).map(Attribute::value)
+    }
 }
 
 impl fmt::Display for DistinguishedName {

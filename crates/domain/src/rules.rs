@@ -70,6 +70,13 @@ pub struct LeafRequest {
     pub asks_for_ca: bool,
 }
 
+impl LeafRequest {
+    /// The alternative names that the certificate would carry: those asked for, and the e-mail addresses of the subject.
+    pub fn certified_names(&self) -> Vec<San> {
+        with_described_addresses(self.names.clone(), &self.subject)
+    }
+}
+
 /// What is known of a public key that someone asks to have certified.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KeyStanding {
@@ -237,7 +244,7 @@ fn judge_leaf(
     names::leaf(&mut verdicts, profile, issuer, request);
     let validity = lifetime::Bounds::leaf(profile, issuer, limits, now).choose(&mut verdicts, &request.validity);
     Decision::conclude(verdicts, validity, |validity| Approved {
-        names: with_described_addresses(request.names.clone(), &request.subject),
+        names: request.certified_names(),
         subject: request.subject.clone(),
         public_key: request.public_key.clone(),
         validity,

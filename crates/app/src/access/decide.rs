@@ -7,6 +7,7 @@ use super::{Call, Object, Permission};
 use crate::{App, Error};
 use certwright_domain::policy::{Asked, Ground, Who};
 use certwright_domain::time::Timestamp;
+use certwright_pki::read_certificate;
 use std::sync::LazyLock;
 
 /// Leave to do something to an object: nothing but the authorizer makes one.
@@ -168,7 +169,13 @@ impl CertificateGrant {
     /// The holder of a certificate's key may have the same CA sign the same names with the same profile.
     fn decide(&self, permission: Permission, object: &Object<'_>) -> Option<Ground> {
         let row = &*self.0;
-        let known = |name: &String| *name == row.common_name || row.names.iter().any(|one| one.to_string() == *name);
+        // The row has the first commonName alone.
+        let in_subject = |name: &str| {
+            read_certificate(&row.certificate).is_ok_and(|read| read.subject.names().any(|one| one == name))
+        };
+        let known = |name: &String| {
+            *name == row.common_name || row.names.iter().any(|one| one.to_string() == *name) || in_subject(name)
+        };
         let allowed = permission == Permission::CaIssue
             && object.ca.is_some_and(|(id, _)| id == row.ca_id.as_str())
             && object.profile.is_some_and(|(_, name)| name == row.profile)

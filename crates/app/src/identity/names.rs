@@ -2,7 +2,6 @@
 
 use crate::{Call, Error};
 
-use certwright_domain::dn::AttributeType;
 use certwright_domain::identity::AllowedNames;
 use certwright_domain::rules::LeafRequest;
 use certwright_domain::san::San;
@@ -13,12 +12,9 @@ pub(crate) fn check_names(call: &Call, request: &LeafRequest) -> Result<(), Erro
     let Some(patterns) = call.caller.as_workload().and_then(|workload| workload.names.as_ref()) else { return Ok(()) };
     let allowed = AllowedNames::parse(patterns)
         .map_err(|fault| Error::Internal(format!("the names of {}: {fault}", call.caller.id())))?;
-    let named = |attribute: &&certwright_domain::dn::Attribute| {
-        matches!(attribute.kind(), AttributeType::CommonName | AttributeType::EmailAddress)
-    };
-    let subject = request.subject.attributes().iter().filter(named).map(|attribute| {
-        let fits = San::parse(attribute.value()).is_ok_and(|name| allowed.allows(&name));
-        ("/subject".to_owned(), attribute.value().to_owned(), fits)
+    let subject = request.subject.names().map(|text| {
+        let fits = San::parse(text).is_ok_and(|name| allowed.allows(&name));
+        ("/subject".to_owned(), text.to_owned(), fits)
     });
     let names = request.names.iter().enumerate();
     let names = names.map(|(index, name)| (format!("/names/{index}"), name.to_string(), allowed.allows(name)));

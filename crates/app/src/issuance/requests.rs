@@ -9,10 +9,11 @@ use certwright_domain::san::San;
 use certwright_domain::validity::RequestedValidity;
 use certwright_pki::{Csr, parse_csr};
 
-/// Every name that the certificate is asked to carry, also one in the commonName.
+/// Every name that the certificate would carry, wherever it would stand: among the alternative names as they would be certified,
+/// and in the subject as it is written there.
 pub(super) fn asked_names(request: &LeafRequest) -> Vec<String> {
-    let common_name = request.subject.common_name().map(str::to_owned);
-    request.names.iter().map(San::to_string).chain(common_name).collect()
+    let of_subject = request.subject.names().map(str::to_owned);
+    request.certified_names().iter().map(San::to_string).chain(of_subject).collect()
 }
 
 pub(super) fn service_request(request: IssueRequest, public_key: PublicKey) -> LeafRequest {

@@ -13,6 +13,7 @@ use certwright_domain::id::PolicyId;
 use certwright_domain::key::Protection;
 use certwright_domain::name::Reference;
 use certwright_domain::principal::PrincipalName;
+use certwright_domain::profile::{RawNameLimits, RawProfile};
 use certwright_domain::rate::Rate;
 use certwright_domain::san::San;
 use certwright_domain::time::Span;
@@ -145,6 +146,9 @@ async fn a_pipeline_gets_this_ca_this_profile_these_names_and_nothing_else() {
             ("b.corp.example", &["a.app.corp.example"], "tls-server"),
             ("a.app.corp.example", &["a.app.corp.example", "10.0.0.1"], "tls-server"),
             ("a.app.corp.example", &["a.app.corp.example"], "tls-client"),
+            // The end is alike, the kind is another.
+            ("", &["spiffe://corp/a.app.corp.example"], "tls-server"),
+            ("", &["somebody@a.app.corp.example"], "tls-server"),
         ] {
             let outcome = ask("root", wish(common_name, names, profile)).await;
             assert_eq!(refused(outcome), "certificate-authority-delegates:use", "{common_name} {names:?} {profile}");
@@ -155,6 +159,41 @@ async fn a_pipeline_gets_this_ca_this_profile_these_names_and_nothing_else() {
         );
         assert_eq!(refused(app.app.ca(&pipeline, &to("root")).await), "CA");
         assert_eq!(refused(app.app.vaults(&pipeline, &ALL).await), "vaults:inspect");
+    }
+}
+
+#[tokio::test]
+async fn every_name_of_the_subject_is_asked_for() {
+    let app = TestApp::sqlite().await;
+    root(&app).await;
+    let give = "to use certificate-authority-delegates in tenancy where target.names";
+    let hosts = format!("Allow group hosts {give} = /*.app.corp.example/");
+    let both = format!("Allow group both {give} in (/*.app.corp.example/, 'admin@corp.example', 'second')");
+    let (hosts, both) = (somebody(&app, "hosts", &[&hosts]).await, somebody(&app, "both", &[&both]).await);
+    let profile = RawProfile {
+        name: "any".to_owned(),
+        usages: vec!["serverAuth".to_owned()],
+        names: RawNameLimits {
+            dns: Some(vec!["*.app.corp.example".to_owned()]),
+            email: Some(vec!["*@corp.example".to_owned()]),
+            subject: Some(vec!["*".to_owned()]),
+            ..RawNameLimits::default()
+        },
+        ..RawProfile::default()
+    };
+    app.app.create_profile(&call(), profile).await.unwrap();
+    for (kind, value) in [
+        (AttributeType::EmailAddress, "admin@corp.example"),
+        (AttributeType::EmailAddress, "Admin@CORP.example"),
+        (AttributeType::CommonName, "second"),
+    ] {
+        let mut request = wish("", &["a.app.corp.example"], "any");
+        let attributes = [(AttributeType::CommonName, "a.app.corp.example"), (kind, value)];
+        let attributes = attributes.map(|(kind, value)| Attribute::parse(kind, value).unwrap());
+        request.subject.subject = Some(DistinguishedName::new(attributes.to_vec()).unwrap());
+        let refusal = refused(app.app.issue(&hosts, &to("root"), request.clone()).await);
+        assert_eq!(refusal, "certificate-authority-delegates:use", "{value}");
+        app.app.issue(&both, &to("root"), request).await.unwrap();
     }
 }
 

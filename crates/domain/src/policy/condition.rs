@@ -127,7 +127,9 @@ impl Test {
             Value::Made(value) => matches(&value) != self.negated,
             Value::Many(values) if values.is_empty() => false,
             Value::Many(values) if self.negated => !values.iter().any(|value| matches(value)),
-            Value::Many(values) if self.variable.takes_all() => values.iter().all(|value| matches(value)),
+            Value::Many(values) if self.variable.takes_all() => {
+                values.iter().all(|name| self.wanted.takes_name(&self.variable, name))
+            }
             Value::Many(values) => values.iter().any(|value| matches(value)),
             Value::Address(address) => self.wanted.holds_address(address) != self.negated,
             Value::Time(now) => match self.wanted {
@@ -160,6 +162,12 @@ impl Wanted {
         self.patterns().iter().any(|pattern| pattern.takes(value, fold))
     }
 
+    /// The same for a name that must match: a pattern speaks of names of its own kind alone.
+    fn takes_name(&self, variable: &Variable, name: &str) -> bool {
+        let fold = variable.comparison() == Comparison::Folded;
+        self.patterns().iter().any(|pattern| pattern.speaks_of(name) && pattern.takes(name, fold))
+    }
+
     fn holds_address(&self, address: IpAddr) -> bool {
         // ::ffff:10.0.0.1 is 10.0.0.1.
         let address = address.to_canonical();
@@ -176,6 +184,17 @@ impl Pattern {
             Self::Parts(parts) => runs(parts, value),
             Self::Network(..) => false,
         }
+    }
+}
+
+impl Pattern {
+    /// Is the name of a kind that the pattern means? What was written for host names does not let a URI or an e-mail address
+    /// through whose end is alike: their marks must stand in it. `/*/` means every name.
+    fn speaks_of(&self, name: &str) -> bool {
+        let Self::Parts(parts) = self else { return true };
+        let has = |mark: &str| parts.iter().any(|part| part.contains(mark));
+        let mark = ["://", "@"].into_iter().find(|mark| name.contains(mark));
+        parts.iter().all(String::is_empty) || mark.is_none_or(has)
     }
 }
 

@@ -247,6 +247,30 @@ fn conditions_hold_as_they_say() {
 }
 
 #[test]
+fn a_pattern_speaks_of_names_of_its_own_kind() {
+    for (condition, name, expected) in [
+        ("target.names = /*.app.corp.example/", "x.app.corp.example", true),
+        ("target.names = /*.app.corp.example/", "spiffe://corp/x.app.corp.example", false),
+        ("target.names = /*.app.corp.example/", "a@x.app.corp.example", false),
+        ("target.names in ('x', /*corp.example/)", "admin@corp.example", false),
+        ("target.names = /*@corp.example/", "admin@corp.example", true),
+        ("target.names = /*@corp.example/", "spiffe://corp/admin@corp.example", false),
+        ("target.names = /spiffe:\\/\\/corp\\/*/", "spiffe://corp/a@b", true),
+        ("target.names = /spiffe*/", "spiffe://corp/a", false),
+        ("target.names = /*/", "spiffe://corp/a", true),
+        ("target.names = /*/", "admin@corp.example", true),
+        ("target.names = 'spiffe://corp/a'", "spiffe://corp/a", true),
+        // What is ruled out is ruled out in every kind.
+        ("target.names != /*corp.example/", "admin@corp.example", false),
+        ("target.names not in (/*corp.example/)", "spiffe://corp/corp.example", false),
+        ("target.ca.name = /*corp.example/", "a@corp.example", true),
+    ] {
+        let facts = Given::new(&[("target.names", name), ("target.ca.name", name)]);
+        assert_eq!(MatchingRule::parse(condition).unwrap().matches(&facts), expected, "{condition}: {name}");
+    }
+}
+
+#[test]
 fn faults_name_the_column_and_what_was_expected() {
     for (text, column, says) in [
         ("", 1, "expected `Allow`, found the end"),

@@ -110,7 +110,7 @@ variables! {
     KmsKeyId, "request.kms-key.id", Exact, "OCI's; it never applies.";
     TargetSecretId, "target.secret.id", Exact, "OCI's; there are no secrets yet, so it never applies.";
     TargetSecretName, "target.secret.name", Exact, "OCI's; there are no secrets yet, so it never applies.";
-    TargetNames, "target.names", Folded, "Every name that a certificate is to carry: all of them must match.";
+    TargetNames, "target.names", Folded, "Every name that a certificate is to carry, those in its subject too: all of them must match.";
 }
 
 impl Variable {
