@@ -8,7 +8,7 @@ use crate::access::{Door, Workload};
 use crate::audit::Target;
 use crate::{App, Call, Caller, Error};
 use certwright_domain::id::TokenId;
-use certwright_domain::identity::{IdentityProvider, PROVIDER_CLAIM, Refusal, Registered, Verdict};
+use certwright_domain::identity::{IdentityProvider, OWN_CLAIMS, PROVIDER_CLAIM, Refusal, Registered, Verdict};
 use certwright_domain::name::Reference;
 use certwright_domain::secret::SecretText;
 use certwright_domain::time::{Span, Timestamp};
@@ -158,6 +158,8 @@ impl App {
             Some(Verdict::NoMatch(_)) | None => return Err(Turned::NoRule),
         };
         let mut claims = claims.clone().into_map();
+        // A token says neither whose it is nor that it is a certificate.
+        claims.retain(|name, _| !name.starts_with(OWN_CLAIMS));
         claims.insert(PROVIDER_CLAIM.to_owned(), vec![settings.name().to_string()]);
         let id = format!("oidc:{}:{}", settings.name(), identity.subject);
         let workload = Workload {

@@ -53,6 +53,7 @@ fn claims(app: &TestApp, namespace: &str) -> Value {
     let now = app.clock_now().unix_s();
     json!({"iss": ISSUER, "aud": ["https://ca.example.com"], "iat": now, "nbf": now, "exp": now.saturating_add(600),
         "sub": format!("system:serviceaccount:{namespace}:web"), "certwright_provider": "github",
+        "certwright_trust": "builders",
         "kubernetes.io": {"namespace": namespace, "serviceaccount": {"name": "web"}}})
 }
 
@@ -170,6 +171,7 @@ async fn a_service_account_gets_the_names_of_its_namespace_and_no_others() {
         for caller in [&of_jwt, &of_token] {
             let claims = &caller.as_workload().unwrap().claims;
             assert_eq!(claims["certwright_provider"], ["k8s"], "whatever the token says");
+            assert_eq!(claims.get("certwright_trust"), None, "no token is a certificate");
             assert_eq!(claims["kubernetes.io.namespace"], ["team-a"]);
         }
         // What the group may not, its members may not, and they are told so.

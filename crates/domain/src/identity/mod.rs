@@ -27,7 +27,9 @@ pub use template::{NameTemplate, SubjectTemplate};
 
 /// Most identity providers.
 pub const MAX_PROVIDERS: u64 = 100;
-/// The claim that tells policies whose token it was: the provider's name. What a token says under this name is thrown away.
+/// What the claims begin with that we make ourselves. What a token says under such a name is thrown away.
+pub const OWN_CLAIMS: &str = "certwright_";
+/// The claim that tells policies whose token it was: the provider's name.
 pub const PROVIDER_CLAIM: &str = "certwright_provider";
 /// Largest token, in bytes.
 pub const MAX_TOKEN: usize = 16 << 10;
