@@ -14,6 +14,7 @@ mod may;
 mod object;
 mod operation;
 mod permission;
+mod receiver;
 mod snapshot;
 
 pub use background::Background;

@@ -152,6 +152,7 @@ impl App {
         pointer: &str,
         groups: &[PrincipalName],
     ) -> Result<(), Error> {
+        let mut found = Vec::with_capacity(groups.len());
         for (place, name) in groups.iter().enumerate() {
             let Some(group) = change.group(&PrincipalReference::from(name)).await? else {
                 return Err(Error::invalid(
@@ -163,9 +164,9 @@ impl App {
                     ),
                 ));
             };
-            self.may_join(&mut ***change, call, &group).await?;
+            found.push(group);
         }
-        Ok(())
+        self.may_admit(&mut ***change, call, &found).await
     }
 
     async fn finish_provider(

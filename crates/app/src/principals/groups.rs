@@ -126,7 +126,7 @@ impl App {
         let group = find_group(&mut **change, group).await?;
         let user = find_user(&mut **change, user).await?;
         if is_member {
-            self.may_join(&mut **change, call, &group).await?;
+            self.may_join(&mut **change, call, &group, &user).await?;
         }
         let changed = match is_member {
             true => change.add_member(&group.id, &user.id).await?,

@@ -20,7 +20,7 @@ use certwright_domain::time::Span;
 use certwright_domain::validity::RequestedValidity;
 use certwright_store::PageRequest;
 
-const ALL: PageRequest = PageRequest { limit: 500, after: None };
+pub(super) const ALL: PageRequest = PageRequest { limit: 500, after: None };
 const KEYS: &str = "Allow any-user to use keys in tenancy where request.principal.type='certificateauthority'";
 
 /// A root CA `root` in a vault `v`.
@@ -61,12 +61,12 @@ fn wish(common_name: &str, names: &[&str], profile: &str) -> IssueRequest {
     }
 }
 
-fn principal(text: &str) -> PrincipalReference {
+pub(super) fn principal(text: &str) -> PrincipalReference {
     PrincipalReference::parse(text).unwrap()
 }
 
 /// A user with a group of the same name that has these statements; a call with its token.
-async fn somebody(app: &TestApp, called: &str, statements: &[&str]) -> Call {
+pub(super) async fn somebody(app: &TestApp, called: &str, statements: &[&str]) -> Call {
     let user = PrincipalName::parse(called).unwrap();
     let new = NewUser { name: user.clone(), description: String::new(), enabled: true };
     app.app.create_user(&call(), new).await.unwrap();
@@ -78,7 +78,7 @@ async fn somebody(app: &TestApp, called: &str, statements: &[&str]) -> Call {
     with_token(app, called, &[]).await
 }
 
-async fn with_token(app: &TestApp, user: &str, scopes: &[&str]) -> Call {
+pub(super) async fn with_token(app: &TestApp, user: &str, scopes: &[&str]) -> Call {
     let new = NewToken {
         name: name(&format!("{user}-{}", scopes.len())),
         user: Some(user.to_owned()),
@@ -90,13 +90,13 @@ async fn with_token(app: &TestApp, user: &str, scopes: &[&str]) -> Call {
     Call::new(app.app.authenticate(text.expose()).await.unwrap(), "r")
 }
 
-fn policy(called: &str, statements: &[&str]) -> NewPolicy {
+pub(super) fn policy(called: &str, statements: &[&str]) -> NewPolicy {
     let statements = statements.iter().map(|statement| (*statement).to_owned()).collect();
     NewPolicy { name: name(called), description: String::new(), compartment: None, statements }
 }
 
 #[track_caller]
-fn refused<T>(outcome: Result<T, Error>) -> &'static str {
+pub(super) fn refused<T>(outcome: Result<T, Error>) -> &'static str {
     match outcome {
         Err(Error::Forbidden { permission, .. }) => permission,
         Err(Error::NotFound { kind, .. }) => kind,

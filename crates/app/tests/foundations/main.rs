@@ -18,6 +18,7 @@ mod ca_bundles;
 mod cas;
 mod deliveries;
 mod events;
+mod granting;
 mod idempotency;
 mod identity;
 mod issued;

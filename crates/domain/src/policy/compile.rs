@@ -220,7 +220,8 @@ impl Policies {
     }
 
     /// May somebody who is `who` make somebody into what `receiver` is, say by putting it into a group or by acting for it?
-    /// Only when `who` could hand on every statement that lets `receiver` do something. Brings the first that it lacks.
+    /// Only when `who` could hand on every statement that lets `receiver` do something. Brings the first that it lacks. The
+    /// dynamic groups of `receiver` are all that it could come to be in.
     pub fn covers_all_of(&self, who: &Who, receiver: &Who) -> Result<(), Ground> {
         // A misplaced statement gives nothing to anybody, and what is for CAs alone nothing to the receiver.
         let gives = |one: &&Compiled| {

@@ -99,6 +99,14 @@ impl Condition {
         }
     }
 
+    /// Does a test hold for the one that does not hold for the other?
+    fn gains(&self, before: &dyn Facts, after: &dyn Facts) -> bool {
+        match self {
+            Self::All(parts) | Self::Any(parts) => parts.iter().any(|part| part.gains(before, after)),
+            Self::Test(test) => test.holds(after) && !test.holds(before),
+        }
+    }
+
     /// Could it hold for somebody from outside? CAs ask for themselves alone, and nobody becomes one.
     pub(super) fn could_hold_from_outside(&self) -> bool {
         let other = |variable: &Variable| *variable != Variable::PrincipalType;
@@ -271,6 +279,16 @@ impl MatchingRule {
     /// Does the caller belong?
     pub fn matches(&self, facts: &dyn Facts) -> bool {
         self.0.holds(facts)
+    }
+
+    /// Could somebody belong of whom this is known, if the tests of these variables hold?
+    pub fn could_match(&self, facts: &dyn Facts, assumed: fn(&Variable) -> bool) -> bool {
+        self.0.could_hold(facts, assumed)
+    }
+
+    /// Can what has changed in somebody bring them in? Only where a test holds now that did not `before`.
+    pub fn gains(&self, before: &dyn Facts, after: &dyn Facts) -> bool {
+        self.0.gains(before, after)
     }
 }
 
