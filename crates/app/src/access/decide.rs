@@ -105,7 +105,10 @@ impl App {
         let snapshot = self.inner.access.newest().ok_or_else(no_policies)?;
         match snapshot.could(call, permission, self.now()) {
             true => Ok(()),
-            false => Err(Error::Forbidden { permission: permission.as_str(), place: "tenancy".to_owned() }),
+            false => {
+                self.note_refusal(call, "access.deny", ("list", ""), permission.as_str());
+                Err(Error::Forbidden { permission: permission.as_str(), place: "tenancy".to_owned() })
+            }
         }
     }
 

@@ -1,10 +1,11 @@
-//! Who gets what by a group, a token or a provider, through the rules of dynamic groups too.
+//! Who gets what by a group, a token or a provider, through the rules of dynamic groups too; and what the trail says of refusals.
 
-use super::authorizing::{ALL, policy, principal, refused, somebody};
+use super::authorizing::{ALL, policy, principal, refused, somebody, with_token};
 use crate::common::{TestApp, call, name, to};
 use certwright_app::{NewDynamicGroup, NewIdentityProvider, NewToken};
 use certwright_domain::identity::RawRule;
 use certwright_domain::principal::PrincipalName;
+use certwright_store::AuditFilter;
 
 #[tokio::test]
 async fn what_a_dynamic_group_has_counts_for_those_it_could_take_in() {
@@ -80,5 +81,43 @@ async fn what_a_dynamic_group_has_counts_for_those_it_could_take_in() {
             admit("idle").await.unwrap_or_else(|error| panic!("{text}: {error:?}"));
             app.app.delete_dynamic_group(&call(), &principal(made.id.as_str()), None).await.unwrap();
         }
+    }
+}
+
+#[tokio::test]
+async fn refused_grants_and_lists_are_in_the_trail() {
+    let app = TestApp::sqlite().await;
+    let clerk = somebody(&app, "clerk", &["Allow group clerk to manage access-family in tenancy"]).await;
+    let narrow = with_token(&app, "clerk", &["manage all-resources"]).await;
+    let all = "Allow group clerk to manage all-resources in tenancy";
+    for clerk in [&clerk, &narrow] {
+        assert_eq!(refused(app.app.create_policy(clerk, policy("mine", &[all])).await), "cannot grant");
+    }
+    let group = principal("administrators");
+    assert_eq!(refused(app.app.set_membership(&clerk, &group, &principal("clerk"), true).await), "cannot grant");
+    assert_eq!(refused(app.app.vaults(&clerk, &ALL).await), "vaults:inspect");
+    app.app.write_refusals(false).await.unwrap();
+    let filter = AuditFilter { action: Some("access.deny".to_owned()), ..AuditFilter::default() };
+    let mut told: Vec<String> = app
+        .app
+        .audit_events(&call(), &filter, &ALL)
+        .await
+        .unwrap()
+        .items
+        .into_iter()
+        .map(|event| {
+            assert_eq!(event.outcome, "REFUSED");
+            format!("{} {}: {}", event.target_kind, event.target_id, event.decided_by)
+        })
+        .collect();
+    told.sort_unstable();
+    assert_eq!(told.len(), 4, "{told:?}");
+    for (told, part) in told.iter().zip([
+        "group administrators: You lack",
+        "list : vaults:inspect",
+        "policy mine: You lack `",
+        "token ",
+    ]) {
+        assert!(told.starts_with(part), "{told}");
     }
 }
