@@ -94,10 +94,11 @@ impl App {
         after.description = description.unwrap_or(after.description);
         if let Some(parent) = parent {
             let parent = self.may_compartment(&mut **change, call, Permission::CompartmentManage, &parent).await?;
-            if after.parent.as_ref() != Some(&parent.id) {
-                self.may_uproot(&mut **change, call, &before.id).await?;
-            }
             after.parent = Some(parent.id);
+        }
+        // Statements reach a compartment by its name as well as by its place: under another one, other statements hold in it.
+        if after.name != before.name || after.parent != before.parent {
+            self.may_uproot(&mut **change, call, &before.id).await?;
         }
         if after == before {
             change.undo().await?;

@@ -18,6 +18,7 @@ mod conventions;
 mod crl;
 mod early_renewals;
 mod enrollment;
+mod escalation;
 mod formats;
 mod hostile;
 mod identity;

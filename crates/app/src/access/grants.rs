@@ -95,7 +95,7 @@ impl App {
         self.must_have_all_of(call, &snapshot, (&who, &receiver), ("user", user.as_str()))
     }
 
-    /// May the caller change what holds for everything in a compartment, by moving it?
+    /// May the caller change what holds for everything in a compartment, by moving or renaming it?
     pub(crate) async fn may_uproot(
         &self,
         queries: &mut dyn Queries,
@@ -103,7 +103,8 @@ impl App {
         compartment: &CompartmentId,
     ) -> Result<(), Error> {
         let text = format!("Allow any-user to manage all-resources in compartment id {compartment}");
-        self.must_cover(queries, call, compartment, &text, "Moving a compartment changes who may do what in it").await
+        let why = "Moving or renaming a compartment changes who may do what in it";
+        self.must_cover(queries, call, compartment, &text, why).await
     }
 
     /// May the caller have the CAs of a compartment sign whatever it likes, and so give that away?
