@@ -44,13 +44,20 @@ impl App {
     ) -> Result<MovedResource, Error> {
         let mut change = self.inner.begin_access_change(call, "resource.move").await?;
         let called = compartment;
-        let compartment = find_compartment(&mut **change, called).await?;
         let (resource_id, name) = find(&mut **change, &wish).await?;
         let before = change.compartment_of(&resource_id).await?;
         // Whoever moves a resource changes who may use it: here and there it must be the caller's to manage.
         let permission = managing(wish.kind);
         let itself = (resource_id.as_str(), name.as_str());
-        self.authorize(call, permission, &Object::movable(wish.kind, itself, before.clone()).called(&wish.resource))?;
+        let here = Object::movable(wish.kind, itself, before.clone()).called(&wish.resource);
+        self.authorize(call, permission, &here)?;
+        // And all else that its place decides, which others, or the caller, may be let do there. It may be seen by now.
+        let here = Object { reference: None, ..here };
+        for permission in going_along(wish.kind) {
+            self.authorize(call, *permission, &here)?;
+        }
+        // Not before: whoever may not move the resource learns nothing of compartments.
+        let compartment = find_compartment(&mut **change, called).await?;
         let there = Object { kind: "compartment", ..Object::movable(wish.kind, itself, compartment.id.clone()) };
         self.authorize(call, permission, &there.called(called))?;
         let placement = Placement { resource_id, kind: wish.kind, compartment: compartment.id.clone() };
@@ -95,6 +102,22 @@ const fn managing(kind: PlacedKind) -> Permission {
         PlacedKind::Certificate => Permission::CertificateManage,
         PlacedKind::Profile => Permission::ProfileManage,
         PlacedKind::CaBundle => Permission::CaBundleManage,
+    }
+}
+
+/// What is decided by where such a resource lies, beside managing it: most of each type, of what anything asks for.
+const fn going_along(kind: PlacedKind) -> &'static [Permission] {
+    match kind {
+        PlacedKind::CertificateAuthority => &[
+            Permission::CaIssue,
+            Permission::CaExport,
+            Permission::IssuedRevoke,
+            Permission::AcmeDirectoryManage,
+            Permission::AcmeAccountManage,
+            Permission::EnrollmentTokenManage,
+        ],
+        PlacedKind::Certificate => &[Permission::CertificateKeyRead],
+        PlacedKind::Vault | PlacedKind::Key | PlacedKind::Profile | PlacedKind::CaBundle => &[],
     }
 }
 

@@ -54,3 +54,77 @@ async fn another_name_for_a_compartment_needs_all_that_is_in_it() {
     // The administrator has all of it.
     app.ask("PATCH", "/v1/compartments/prod").json(&json!({"name": "production"})).send().await.is(200);
 }
+
+/// A root CA `root` and a certificate `c` of it, both in `prod`.
+async fn in_prod(app: &TestApp) {
+    compartments(app, &["prod", "sandbox"]).await;
+    app.root().await;
+    app.post("/v1/certificates", json!({"name": "c", "ca": "root", "names": ["a.example.com"], "exportable": true}))
+        .await
+        .is(201);
+    for (kind, resource) in [("certificate-authority", "root"), ("certificate", "c")] {
+        let body = json!({"kind": kind, "resource": resource});
+        app.post("/v1/compartments/prod/resources", body).await.is(200);
+    }
+}
+
+#[tokio::test]
+async fn what_is_moved_brings_nobody_what_was_withheld_where_it_lay() {
+    let app = TestApp::new().await;
+    in_prod(&app).await;
+    let kinds = [
+        ("certificate", "c", "leaf-certificates", &["read leaf-certificate-bundles"][..]),
+        (
+            "certificate-authority",
+            "root",
+            "certificate-authorities",
+            &[
+                "use certificate-authority-delegates",
+                "manage certificate-authority-bundles",
+                "manage issued-certificates",
+                "manage acme-directories",
+                "manage acme-accounts",
+                "manage enrollment-tokens",
+            ],
+        ),
+    ];
+    for (kind, resource, managed, withheld) in kinds {
+        for missing in (0..withheld.len()).map(Some).chain([None]) {
+            let name = format!("{kind}-{}", missing.map_or_else(|| "all".to_owned(), |missing| missing.to_string()));
+            let given = withheld.iter().enumerate().filter(|(index, _)| Some(*index) != missing);
+            let mut statements: Vec<String> =
+                given.map(|(_, given)| format!("Allow user {name} to {given} in compartment prod")).collect();
+            statements.push(format!("Allow user {name} to manage {managed} in compartment prod"));
+            statements.push(format!("Allow user {name} to manage all-resources in compartment sandbox"));
+            let statements: Vec<&str> = statements.iter().map(String::as_str).collect();
+            let mover = Somebody::with(&app, &name, &statements).await;
+            let body = json!({"kind": kind, "resource": resource});
+            let moved = mover.send("POST", "/v1/compartments/sandbox/resources", body).await;
+            let Some(missing) = missing else {
+                moved.is(200);
+                continue;
+            };
+            let (verb, resource) = withheld[missing].split_once(' ').unwrap();
+            let problem = moved.problem(403, "forbidden");
+            assert!(problem.to_string().contains(&format!("{resource}:{verb}")), "{problem}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_compartment_that_may_not_be_seen_is_as_absent_as_one_that_is_not_there() {
+    let app = TestApp::new().await;
+    in_prod(&app).await;
+    app.post("/v1/vaults", json!({"name": "mine", "compartment": "sandbox"})).await.is(201);
+    let dev = Somebody::with(&app, "dev", &["Allow user dev to manage all-resources in compartment sandbox"]).await;
+    for resource in ["mine", "none"] {
+        let mut answers = Vec::new();
+        for compartment in ["prod", "gone"] {
+            let path = format!("/v1/compartments/{compartment}/resources");
+            let reply = dev.send("POST", &path, json!({"kind": "vault", "resource": resource})).await;
+            let problem = reply.problem(404, "not_found");
+            answers.push(problem["detail"].as_str().unwrap().replace(compartment, "there"));
+        }
+        assert_eq!(answers.first(), answers.last(), "{resource}");
+    }
+}
