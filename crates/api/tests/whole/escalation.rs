@@ -128,3 +128,36 @@ async fn a_compartment_that_may_not_be_seen_is_as_absent_as_one_that_is_not_ther
         assert_eq!(answers.first(), answers.last(), "{resource}");
     }
 }
+
+#[tokio::test]
+async fn a_key_that_stands_for_a_challenge_needs_leave_to_sign() {
+    let app = TestApp::new().await;
+    app.root().await;
+    for (name, without) in [("trusting", true), ("asking", false)] {
+        let directory =
+            json!({"name": name, "ca": "root", "externalAccountRequired": true, "withoutChallenge": without});
+        app.post("/v1/acme-directories", directory).await.is(201);
+    }
+    let desk = Somebody::with(&app, "desk", &["Allow user desk to manage acme-accounts in tenancy"]).await;
+    let narrow = [
+        "Allow user narrow to manage acme-accounts in tenancy",
+        "Allow user narrow to use certificate-authority-delegates in tenancy where target.names != 'b.example.com'",
+    ];
+    let narrow = Somebody::with(&app, "narrow", &narrow).await;
+    let signer = [
+        "Allow user signer to manage acme-accounts in tenancy",
+        "Allow user signer to use certificate-authority-delegates in tenancy",
+    ];
+    let signer = Somebody::with(&app, "signer", &signer).await;
+    let key = |name: &str, directory: &str, names: Value| json!({"name": name, "directory": directory, "names": names});
+    for somebody in [&desk, &narrow] {
+        let refused = somebody.send("POST", "/v1/acme-eab-keys", key("k", "trusting", json!(["*.example.com"]))).await;
+        let problem = refused.problem(403, "cannot_grant");
+        let detail = problem["detail"].as_str().unwrap();
+        assert!(detail.contains("certificate-authority-delegates:use"), "{problem}");
+    }
+    signer.send("POST", "/v1/acme-eab-keys", key("k", "trusting", json!(["*.example.com"]))).await.is(201);
+    // Without names it vouches for nothing, and where there are challenges names only narrow.
+    desk.send("POST", "/v1/acme-eab-keys", key("plain", "trusting", Value::Null)).await.is(201);
+    desk.send("POST", "/v1/acme-eab-keys", key("k", "asking", json!(["*.example.com"]))).await.is(201);
+}

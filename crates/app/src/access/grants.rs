@@ -12,6 +12,15 @@ use certwright_domain::principal::PrincipalName;
 use certwright_store::Queries;
 use std::sync::Arc;
 
+/// What gives away all that the CAs of a compartment may sign.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Giving {
+    /// An ACME directory.
+    Directory,
+    /// A key for external account bindings that names what needs no challenge.
+    BindingKey,
+}
+
 impl App {
     /// May the caller do everything that these statements would let others do?
     pub(crate) async fn may_grant(
@@ -113,9 +122,14 @@ impl App {
         queries: &mut dyn Queries,
         call: &Call,
         compartment: &CompartmentId,
+        giving: Giving,
     ) -> Result<(), Error> {
         let text = format!("Allow any-user to use certificate-authority-delegates in compartment id {compartment}");
-        self.must_cover(queries, call, compartment, &text, "An ACME directory gives away what its CA may sign").await
+        let why = match giving {
+            Giving::Directory => "An ACME directory gives away what its CA may sign",
+            Giving::BindingKey => "A key whose names need no challenge gives away what its directory's CA may sign",
+        };
+        self.must_cover(queries, call, compartment, &text, why).await
     }
 
     /// Does the caller have all that this statement about a compartment would give? `why`: what asks for it.

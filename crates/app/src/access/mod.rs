@@ -22,6 +22,7 @@ pub use caller::{AcmeGrant, Call, Caller, CertificateGrant, Decided, Door, Enrol
 pub use decide::Leave;
 pub use explain::{PolicyQuestion, QuestionTarget};
 pub(crate) use facts::CaPrincipal;
+pub(crate) use grants::Giving;
 pub(crate) use object::{KeyIn, Object, Placed};
 pub use operation::{Needs, OPERATIONS, Operation};
 pub use permission::Permission;

@@ -2,6 +2,7 @@
 
 use super::memory::MOST_DIRECTORIES;
 use super::problem::{AcmeError, absent};
+use crate::access::Giving;
 use crate::audit::Target;
 use crate::change::{Change, by_id, check_if_match, name_conflict, require_if_match, too_many};
 use crate::{App, Call, Error, Permission, Pointed};
@@ -180,7 +181,7 @@ impl App {
             }
         }
         let compartment = change.compartment_of(directory.ca.as_str()).await?;
-        self.may_give_signing(&mut ***change, call, &compartment).await
+        self.may_give_signing(&mut ***change, call, &compartment, Giving::Directory).await
     }
 
     async fn finish_directory(
