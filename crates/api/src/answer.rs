@@ -8,7 +8,7 @@ use axum::http::header::{
     VARY,
 };
 use axum::http::{HeaderMap, Response, StatusCode, Uri};
-use certwright_app::{Call, Page, PageRequest, sha256};
+use certwright_app::{App, Call, Page, PageRequest, sha256};
 use certwright_wire as wire;
 use serde::Serialize;
 
@@ -156,8 +156,8 @@ pub(crate) fn trial(would_be: impl Serialize, rules: Vec<wire::RuleVerdict>) -> 
 }
 
 /// A page of a list, with `Link: rel="next"` where another one follows.
-pub(crate) fn list<T, W: Serialize>(uri: &Uri, page: Page<T>, view: impl FnMut(T) -> W) -> Answer {
-    let next_cursor = page.next.as_deref().map(crate::parse::cursor_text);
+pub(crate) fn list<T, W: Serialize>(app: &App, uri: &Uri, page: Page<T>, view: impl FnMut(T) -> W) -> Answer {
+    let next_cursor = page.next.as_deref().map(|next| app.seal_cursor(next)).transpose()?;
     let link = next_cursor.as_deref().map(|cursor| next_link(uri, cursor));
     let list = wire::List { items: page.items.into_iter().map(view).collect(), next_cursor };
     let mut response = json(StatusCode::OK, &list)?;

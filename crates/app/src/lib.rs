@@ -17,6 +17,7 @@ mod change;
 mod compartments;
 mod context;
 mod crls;
+mod cursors;
 mod early_renewals;
 mod enrollment;
 mod error;

@@ -71,16 +71,16 @@ impl App {
         compartment: Option<&Reference>,
         page: &PageRequest,
     ) -> Result<Page<Policy>, Error> {
-        let mut read = self.inner.store.read().await?;
-        let compartment = match compartment {
-            Some(reference) => Some(find_compartment(&mut *read, reference).await?.id),
-            None => None,
-        };
-        let mut page = read.policies(compartment.as_ref(), page).await?;
         match call.caller.is_system() {
             true => self.may(call, Permission::PolicyList, "policy")?,
             false => self.may_list(call, Permission::PolicyList)?,
         }
+        let mut read = self.inner.store.read().await?;
+        let compartment = match compartment {
+            Some(reference) => Some(self.seen_compartment(&mut *read, call, reference).await?),
+            None => None,
+        };
+        let mut page = read.policies(compartment.as_ref(), page).await?;
         page.items.retain(|policy| self.is_allowed(call, Permission::PolicyList, &Object::policy(policy)));
         Ok(page)
     }
@@ -147,6 +147,22 @@ impl App {
         let details = [("statements", statements.as_str())];
         change.insert_audit(&self.inner.audit(call, "policy.delete", target(&policy), &details)).await?;
         change.commit().await
+    }
+
+    /// A compartment that the caller may see, or may see policies of.
+    async fn seen_compartment(
+        &self,
+        queries: &mut dyn Queries,
+        call: &Call,
+        reference: &Reference,
+    ) -> Result<CompartmentId, Error> {
+        let found = find_compartment(queries, reference).await?;
+        let object = Object::compartment(&found);
+        let seen = [Permission::CompartmentList, Permission::PolicyList];
+        match seen.into_iter().any(|permission| self.is_allowed(call, permission, &object)) {
+            true => Ok(found.id),
+            false => Err(Error::not_found("compartment", reference)),
+        }
     }
 
     /// The compartment that a new policy is to be attached to.

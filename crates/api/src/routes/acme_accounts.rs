@@ -32,8 +32,8 @@ pub(crate) fn routes() -> OpenApiRouter<Api> {
     responses((status = 200, description = "A page of ACME accounts", body = wire::List<wire::AcmeAccount>)))]
 async fn accounts(State(app): State<App>, Read(call): Read, Query(q): Query<wire::AcmeQuery>, uri: Uri) -> Answer {
     let directory = q.directory.as_deref().map(reference).transpose()?;
-    let found = app.acme_accounts(&call, directory.as_ref(), &page(q.limit, q.cursor.as_deref())?).await?;
-    list(&uri, found, |account| view::acme_account(&account))
+    let found = app.acme_accounts(&call, directory.as_ref(), &page(&app, q.limit, q.cursor.as_deref())?).await?;
+    list(&app, &uri, found, |account| view::acme_account(&account))
 }
 
 /// Read an ACME account
@@ -63,9 +63,9 @@ async fn revoke(State(app): State<App>, Write(call): Write, Path(id): Path<Strin
     responses((status = 200, description = "A page of ACME orders", body = wire::List<wire::AcmeOrder>)))]
 async fn orders(State(app): State<App>, Read(call): Read, Query(q): Query<wire::AcmeOrderQuery>, uri: Uri) -> Answer {
     let directory = q.directory.as_deref().map(reference).transpose()?;
-    let page = page(q.limit, q.cursor.as_deref())?;
+    let page = page(&app, q.limit, q.cursor.as_deref())?;
     let found = app.known_acme_orders(&call, directory.as_ref(), q.account.as_deref(), &page).await?;
-    list(&uri, found, |order| view::acme_order(&order, app.now()))
+    list(&app, &uri, found, |order| view::acme_order(&order, app.now()))
 }
 
 /// Read an ACME order
@@ -84,8 +84,8 @@ async fn order(State(app): State<App>, Read(call): Read, Path(id): Path<String>,
     responses((status = 200, description = "A page of keys", body = wire::List<wire::EabKey>)))]
 async fn keys(State(app): State<App>, Read(call): Read, Query(q): Query<wire::AcmeQuery>, uri: Uri) -> Answer {
     let directory = q.directory.as_deref().map(reference).transpose()?;
-    let found = app.eab_keys(&call, directory.as_ref(), &page(q.limit, q.cursor.as_deref())?).await?;
-    list(&uri, found, |key| view::eab_key(&key))
+    let found = app.eab_keys(&call, directory.as_ref(), &page(&app, q.limit, q.cursor.as_deref())?).await?;
+    list(&app, &uri, found, |key| view::eab_key(&key))
 }
 
 /// Make a key for external account bindings

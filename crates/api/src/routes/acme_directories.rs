@@ -29,8 +29,8 @@ fn view_of(app: &App, directory: &Directory) -> wire::AcmeDirectory {
     params(wire::PageQuery),
     responses((status = 200, description = "A page of ACME directories", body = wire::List<wire::AcmeDirectory>)))]
 async fn all(State(app): State<App>, Read(call): Read, Query(q): Query<wire::PageQuery>, uri: Uri) -> Answer {
-    let found = app.acme_directories(&call, &page(q.limit, q.cursor.as_deref())?).await?;
-    list(&uri, found, |directory| view_of(&app, &directory))
+    let found = app.acme_directories(&call, &page(&app, q.limit, q.cursor.as_deref())?).await?;
+    list(&app, &uri, found, |directory| view_of(&app, &directory))
 }
 
 /// Make an ACME directory

@@ -24,9 +24,9 @@ pub(crate) fn routes() -> OpenApiRouter<Api> {
 #[utoipa::path(get, path = "/v1/audit-events", operation_id = "listAuditEvents", tag = "audit", params(wire::AuditQuery),
     responses((status = 200, description = "A page of events", body = wire::List<wire::AuditEvent>)))]
 async fn all(State(app): State<App>, Read(call): Read, Query(q): Query<wire::AuditQuery>, uri: Uri) -> Answer {
-    let page = page(q.limit, q.cursor.as_deref())?;
+    let page = page(&app, q.limit, q.cursor.as_deref())?;
     let filter = AuditFilter { action: q.action, actor: q.actor, target_id: q.target, request_id: q.request_id };
-    list(&uri, app.audit_events(&call, &filter, &page).await?, view::audit_event)
+    list(&app, &uri, app.audit_events(&call, &filter, &page).await?, view::audit_event)
 }
 
 /// Verify the audit trail

@@ -26,8 +26,8 @@ pub(crate) fn routes() -> OpenApiRouter<Api> {
 #[utoipa::path(get, path = "/v1/ca-bundles", operation_id = "listCaBundles", tag = "ca-bundles", params(wire::PageQuery),
     responses((status = 200, description = "A page of bundles", body = wire::List<wire::CaBundle>)))]
 async fn all(State(app): State<App>, Read(call): Read, Query(q): Query<wire::PageQuery>, uri: Uri) -> Answer {
-    let found = app.ca_bundles(&call, &page(q.limit, q.cursor.as_deref())?).await?;
-    list(&uri, found, |bundle| view::ca_bundle_in_list(&bundle))
+    let found = app.ca_bundles(&call, &page(&app, q.limit, q.cursor.as_deref())?).await?;
+    list(&app, &uri, found, |bundle| view::ca_bundle_in_list(&bundle))
 }
 
 /// Make a CA bundle

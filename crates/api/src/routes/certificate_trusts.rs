@@ -25,8 +25,8 @@ pub(crate) fn routes() -> OpenApiRouter<Api> {
     params(wire::PageQuery),
     responses((status = 200, description = "A page of trusts", body = wire::List<wire::CertificateTrust>)))]
 async fn all(State(app): State<App>, Read(call): Read, Query(q): Query<wire::PageQuery>, uri: Uri) -> Answer {
-    let found = app.certificate_trusts(&call, &page(q.limit, q.cursor.as_deref())?).await?;
-    list(&uri, found, |trust| view::certificate_trust(&trust))
+    let found = app.certificate_trusts(&call, &page(&app, q.limit, q.cursor.as_deref())?).await?;
+    list(&app, &uri, found, |trust| view::certificate_trust(&trust))
 }
 
 /// Make a certificate trust

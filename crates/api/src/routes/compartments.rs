@@ -28,8 +28,8 @@ pub(crate) fn routes() -> OpenApiRouter<Api> {
 #[utoipa::path(get, path = "/v1/compartments", operation_id = "listCompartments", tag = "access", params(wire::PageQuery),
     responses((status = 200, description = "A page of compartments", body = wire::List<wire::Compartment>)))]
 async fn all(State(app): State<App>, Read(call): Read, Query(q): Query<wire::PageQuery>, uri: Uri) -> Answer {
-    let found = app.compartments(&call, &page(q.limit, q.cursor.as_deref())?).await?;
-    list(&uri, found, |compartment| view::compartment(&compartment))
+    let found = app.compartments(&call, &page(&app, q.limit, q.cursor.as_deref())?).await?;
+    list(&app, &uri, found, |compartment| view::compartment(&compartment))
 }
 
 /// Make a compartment
@@ -107,12 +107,12 @@ async fn resources(
     Query(q): Query<wire::PlacedQuery>,
     uri: Uri,
 ) -> Answer {
-    let page = page(q.limit, q.cursor.as_deref())?;
+    let page = page(&app, q.limit, q.cursor.as_deref())?;
     let mut faults = Faults::default();
     let kind = faults.optional("/kind", q.kind.as_deref(), PlacedKind::parse);
     let kind = faults.finish(kind)?;
     let (compartment, found) = app.placed_resources(&call, &reference(&compartment)?, kind, &page).await?;
-    list(&uri, found, |placement| view::placed(&placement, &compartment))
+    list(&app, &uri, found, |placement| view::placed(&placement, &compartment))
 }
 
 /// Put a resource into a compartment

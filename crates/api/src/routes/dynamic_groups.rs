@@ -25,8 +25,8 @@ pub(crate) fn routes() -> OpenApiRouter<Api> {
 #[utoipa::path(get, path = "/v1/dynamic-groups", operation_id = "listDynamicGroups", tag = "access", params(wire::PageQuery),
     responses((status = 200, description = "A page of dynamic groups", body = wire::List<wire::DynamicGroup>)))]
 async fn all(State(app): State<App>, Read(call): Read, Query(q): Query<wire::PageQuery>, uri: Uri) -> Answer {
-    let found = app.dynamic_groups(&call, &page(q.limit, q.cursor.as_deref())?).await?;
-    list(&uri, found, |group| view::dynamic_group(&group))
+    let found = app.dynamic_groups(&call, &page(&app, q.limit, q.cursor.as_deref())?).await?;
+    list(&app, &uri, found, |group| view::dynamic_group(&group))
 }
 
 /// Make a dynamic group

@@ -34,8 +34,8 @@ pub(crate) fn routes() -> OpenApiRouter<Api> {
     params(wire::PageQuery),
     responses((status = 200, description = "A page of enrolment tokens", body = wire::List<wire::EnrollmentToken>)))]
 async fn all(State(app): State<App>, Read(call): Read, Query(q): Query<wire::PageQuery>, uri: Uri) -> Answer {
-    let found = app.enrollment_tokens(&call, &page(q.limit, q.cursor.as_deref())?).await?;
-    list(&uri, found, |token| view::enrollment_token(&token))
+    let found = app.enrollment_tokens(&call, &page(&app, q.limit, q.cursor.as_deref())?).await?;
+    list(&app, &uri, found, |token| view::enrollment_token(&token))
 }
 
 /// Make an enrolment token

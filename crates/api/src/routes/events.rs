@@ -26,11 +26,11 @@ pub(crate) fn routes() -> OpenApiRouter<Api> {
 #[utoipa::path(get, path = "/v1/events", operation_id = "listEvents", tag = "events", params(wire::EventQuery),
     responses((status = 200, description = "A page of events", body = wire::List<wire::Event>)))]
 async fn all(State(app): State<App>, Read(call): Read, Query(q): Query<wire::EventQuery>, uri: Uri) -> Answer {
-    let page = page(q.limit, q.cursor.as_deref())?;
+    let page = page(&app, q.limit, q.cursor.as_deref())?;
     let mut faults = Faults::default();
     let kind = faults.optional("/kind", q.kind.as_deref(), EventKind::parse);
     let filter = EventFilter { kind: faults.finish(kind)?, subject_id: q.subject };
-    list(&uri, app.events(&call, &filter, &page).await?, view::event)
+    list(&app, &uri, app.events(&call, &filter, &page).await?, view::event)
 }
 
 /// Read an event

@@ -29,8 +29,8 @@ pub(crate) fn routes() -> OpenApiRouter<Api> {
 #[utoipa::path(get, path = "/v1/groups", operation_id = "listGroups", tag = "access", params(wire::PageQuery),
     responses((status = 200, description = "A page of groups", body = wire::List<wire::Group>)))]
 async fn all(State(app): State<App>, Read(call): Read, Query(q): Query<wire::PageQuery>, uri: Uri) -> Answer {
-    let found = app.groups(&call, &page(q.limit, q.cursor.as_deref())?).await?;
-    list(&uri, found, |group| view::group(&group))
+    let found = app.groups(&call, &page(&app, q.limit, q.cursor.as_deref())?).await?;
+    list(&app, &uri, found, |group| view::group(&group))
 }
 
 /// Make a group
@@ -101,9 +101,9 @@ async fn members(
     Query(q): Query<wire::PageQuery>,
     uri: Uri,
 ) -> Answer {
-    let page = page(q.limit, q.cursor.as_deref())?;
+    let page = page(&app, q.limit, q.cursor.as_deref())?;
     let found = app.members(&call, &principal(&group)?, &page).await?;
-    list(&uri, found, |user| view::user(&user))
+    list(&app, &uri, found, |user| view::user(&user))
 }
 
 /// Put a user into a group

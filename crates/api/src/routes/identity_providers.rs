@@ -37,8 +37,8 @@ pub(crate) fn open_routes() -> OpenApiRouter<Api> {
     params(wire::PageQuery),
     responses((status = 200, description = "A page of identity providers", body = wire::List<wire::IdentityProvider>)))]
 async fn all(State(app): State<App>, Read(call): Read, Query(q): Query<wire::PageQuery>, uri: Uri) -> Answer {
-    let found = app.identity_providers(&call, &page(q.limit, q.cursor.as_deref())?).await?;
-    list(&uri, found, |provider| view::identity_provider(&provider))
+    let found = app.identity_providers(&call, &page(&app, q.limit, q.cursor.as_deref())?).await?;
+    list(&app, &uri, found, |provider| view::identity_provider(&provider))
 }
 
 /// Make an identity provider

@@ -48,14 +48,14 @@ async fn all(
     if csv && (q.limit.is_some() || q.cursor.is_some()) {
         return Err(not_with_csv());
     }
-    let page = page(q.limit, q.cursor.as_deref())?;
+    let page = page(&app, q.limit, q.cursor.as_deref())?;
     let now = app.now();
     let filter = filter(&app, &call, q, now).await?;
     if csv {
         return export(app, call, filter, now).await.map(negotiated);
     }
     let found = app.issued_certificates(&call, &filter, &page).await?;
-    list(&uri, found, |row| view::inventory(row, now)).map(negotiated)
+    list(&app, &uri, found, |row| view::inventory(row, now)).map(negotiated)
 }
 
 /// Read an issued certificate

@@ -50,8 +50,9 @@ async fn all(
     let state = faults.optional("/state", q.state.as_deref(), KeyState::parse);
     let filter = algorithm.zip(state).map(|(algorithm, state)| KeyFilter { algorithm, state });
     let filter = faults.finish(filter)?;
-    let (vault, found) = app.keys(&call, &reference(&vault)?, &filter, &page(q.limit, q.cursor.as_deref())?).await?;
-    list(&uri, found, |key| view::key_in(&vault, &key))
+    let (vault, found) =
+        app.keys(&call, &reference(&vault)?, &filter, &page(&app, q.limit, q.cursor.as_deref())?).await?;
+    list(&app, &uri, found, |key| view::key_in(&vault, &key))
 }
 
 /// Make a key

@@ -25,11 +25,11 @@ pub(crate) fn routes() -> OpenApiRouter<Api> {
 #[utoipa::path(get, path = "/v1/policies", operation_id = "listPolicies", tag = "access", params(wire::PolicyQuery),
     responses((status = 200, description = "A page of policies", body = wire::List<wire::Policy>)))]
 async fn all(State(app): State<App>, Read(call): Read, Query(q): Query<wire::PolicyQuery>, uri: Uri) -> Answer {
-    let page = page(q.limit, q.cursor.as_deref())?;
+    let page = page(&app, q.limit, q.cursor.as_deref())?;
     let mut faults = Faults::default();
     let compartment = faults.optional("/compartment", q.compartment.as_deref(), Reference::parse);
     let found = app.policies(&call, faults.finish(compartment)?.as_ref(), &page).await?;
-    list(&uri, found, |policy| view::policy(&policy))
+    list(&app, &uri, found, |policy| view::policy(&policy))
 }
 
 /// Make a policy

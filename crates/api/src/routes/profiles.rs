@@ -23,8 +23,8 @@ pub(crate) fn routes() -> OpenApiRouter<Api> {
 #[utoipa::path(get, path = "/v1/profiles", operation_id = "listProfiles", tag = "profiles", params(wire::PageQuery),
     responses((status = 200, description = "A page of profiles", body = wire::List<wire::Profile>)))]
 async fn all(State(app): State<App>, Read(call): Read, Query(q): Query<wire::PageQuery>, uri: Uri) -> Answer {
-    let found = app.profiles(&call, &page(q.limit, q.cursor.as_deref())?).await?;
-    list(&uri, found, |stored| view::profile(&stored))
+    let found = app.profiles(&call, &page(&app, q.limit, q.cursor.as_deref())?).await?;
+    list(&app, &uri, found, |stored| view::profile(&stored))
 }
 
 /// Make a profile

@@ -38,8 +38,8 @@ async fn whoami(State(app): State<App>, Read(call): Read) -> Answer {
 #[utoipa::path(get, path = "/v1/tokens", operation_id = "listTokens", tag = "access", params(wire::PageQuery),
     responses((status = 200, description = "A page of tokens", body = wire::List<wire::Token>)))]
 async fn all(State(app): State<App>, Read(call): Read, Query(q): Query<wire::PageQuery>, uri: Uri) -> Answer {
-    let found = app.tokens(&call, &page(q.limit, q.cursor.as_deref())?).await?;
-    list(&uri, found, |token| view::token(&token))
+    let found = app.tokens(&call, &page(&app, q.limit, q.cursor.as_deref())?).await?;
+    list(&app, &uri, found, |token| view::token(&token))
 }
 
 /// Make a token

@@ -25,8 +25,8 @@ pub(crate) fn routes() -> OpenApiRouter<Api> {
 #[utoipa::path(get, path = "/v1/users", operation_id = "listUsers", tag = "access", params(wire::PageQuery),
     responses((status = 200, description = "A page of users", body = wire::List<wire::User>)))]
 async fn all(State(app): State<App>, Read(call): Read, Query(q): Query<wire::PageQuery>, uri: Uri) -> Answer {
-    let found = app.users(&call, &page(q.limit, q.cursor.as_deref())?).await?;
-    list(&uri, found, |user| view::user(&user))
+    let found = app.users(&call, &page(&app, q.limit, q.cursor.as_deref())?).await?;
+    list(&app, &uri, found, |user| view::user(&user))
 }
 
 /// Make a user

@@ -28,8 +28,8 @@ pub(crate) fn routes() -> OpenApiRouter<Api> {
 #[utoipa::path(get, path = "/v1/vaults", operation_id = "listVaults", tag = "vaults", params(wire::PageQuery),
     responses((status = 200, description = "A page of vaults", body = wire::List<wire::Vault>)))]
 async fn all(State(app): State<App>, Read(call): Read, Query(q): Query<wire::PageQuery>, uri: Uri) -> Answer {
-    let found = app.vaults(&call, &page(q.limit, q.cursor.as_deref())?).await?;
-    list(&uri, found, |vault| view::vault(&vault))
+    let found = app.vaults(&call, &page(&app, q.limit, q.cursor.as_deref())?).await?;
+    list(&app, &uri, found, |vault| view::vault(&vault))
 }
 
 /// Make a vault

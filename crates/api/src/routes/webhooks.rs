@@ -34,8 +34,8 @@ pub(crate) fn routes() -> OpenApiRouter<Api> {
 #[utoipa::path(get, path = "/v1/webhooks", operation_id = "listWebhooks", tag = "events", params(wire::PageQuery),
     responses((status = 200, description = "A page of webhooks", body = wire::List<wire::Webhook>)))]
 async fn all(State(app): State<App>, Read(call): Read, Query(q): Query<wire::PageQuery>, uri: Uri) -> Answer {
-    let found = app.webhooks(&call, &page(q.limit, q.cursor.as_deref())?).await?;
-    list(&uri, found, |webhook| view::webhook(&webhook))
+    let found = app.webhooks(&call, &page(&app, q.limit, q.cursor.as_deref())?).await?;
+    list(&app, &uri, found, |webhook| view::webhook(&webhook))
 }
 
 /// Make a webhook
@@ -147,11 +147,11 @@ async fn deliveries(
     Query(q): Query<wire::DeliveryQuery>,
     uri: Uri,
 ) -> Answer {
-    let page = page(q.limit, q.cursor.as_deref())?;
+    let page = page(&app, q.limit, q.cursor.as_deref())?;
     let mut faults = Faults::default();
     let state = faults.optional("/state", q.state.as_deref(), DeliveryState::parse);
     let found = app.deliveries(&call, &reference(&webhook)?, faults.finish(state)?, &page).await?;
-    list(&uri, found, view::delivery)
+    list(&app, &uri, found, view::delivery)
 }
 
 /// Send a delivery again

@@ -1,6 +1,8 @@
 //! Ways around what somebody lacks: a compartment's name, a resource's place, a key that stands for a proof.
 
 use crate::common::{Reply, TestApp};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
 /// Somebody who has this and nothing else.
@@ -117,6 +119,11 @@ async fn a_compartment_that_may_not_be_seen_is_as_absent_as_one_that_is_not_ther
     in_prod(&app).await;
     app.post("/v1/vaults", json!({"name": "mine", "compartment": "sandbox"})).await.is(201);
     let dev = Somebody::with(&app, "dev", &["Allow user dev to manage all-resources in compartment sandbox"]).await;
+    for compartment in ["prod", "gone"] {
+        let list = dev.send("GET", &format!("/v1/policies?compartment={compartment}"), json!(null)).await;
+        list.problem(404, "not_found");
+    }
+    dev.send("GET", "/v1/policies?compartment=sandbox", json!(null)).await.is(200);
     for resource in ["mine", "none"] {
         let mut answers = Vec::new();
         for compartment in ["prod", "gone"] {
@@ -126,6 +133,44 @@ async fn a_compartment_that_may_not_be_seen_is_as_absent_as_one_that_is_not_ther
             answers.push(problem["detail"].as_str().unwrap().replace(compartment, "there"));
         }
         assert_eq!(answers.first(), answers.last(), "{resource}");
+    }
+}
+
+#[tokio::test]
+async fn no_cursor_tells_of_what_may_not_be_seen() {
+    for app in TestApp::on_every_database().await {
+        compartments(&app, &["prod", "sandbox"]).await;
+        let mut ids = Vec::new();
+        for (name, compartment) in [("hidden-a", "prod"), ("mine", "sandbox"), ("secret-z", "prod")] {
+            let made = app.post("/v1/vaults", json!({"name": name, "compartment": compartment})).await.is(201).json();
+            ids.push(made["id"].as_str().unwrap().to_owned());
+        }
+        let dev = Somebody::with(&app, "dev", &["Allow user dev to inspect vaults in compartment sandbox"]).await;
+        let (mut seen, mut told, mut path) = (Vec::new(), Vec::new(), "/v1/vaults?limit=1".to_owned());
+        loop {
+            let page = dev.send("GET", &path, json!(null)).await.is(200).json();
+            seen.extend(page["items"].as_array().unwrap().iter().map(|item| item["name"].as_str().unwrap().to_owned()));
+            let Some(cursor) = page["nextCursor"].as_str() else { break };
+            // Read once and once more: what is inside was base64 as well.
+            let bytes = URL_SAFE_NO_PAD.decode(cursor).unwrap();
+            let inner = URL_SAFE_NO_PAD.decode(&bytes).unwrap_or_default();
+            told.extend([cursor.as_bytes().to_vec(), bytes, inner].map(|it| String::from_utf8_lossy(&it).into_owned()));
+            path = format!("/v1/vaults?limit=1&cursor={cursor}");
+        }
+        assert_eq!(seen, ["mine"]);
+        assert!(told.len() >= 6, "{told:?}");
+        let known = ids.iter().map(String::as_str).chain(["hidden-a", "secret-z", "vaults"]);
+        for secret in known {
+            assert!(!told.iter().any(|text| text.contains(secret)), "{secret}: {told:?}");
+        }
+        // Plain ones are not taken any more, nor is one that was tampered with or belongs to another list.
+        let plain = URL_SAFE_NO_PAD.encode(URL_SAFE_NO_PAD.encode("vaults\nmine\nvault_01JD8XK4M2W7Z3T5V9YQ6B1C0D"));
+        let sealed = path.rsplit_once('=').unwrap().1.to_owned();
+        let cut = sealed.get(..sealed.len() - 4).unwrap().to_owned();
+        for wrong in [plain, cut, "A".repeat(2000)] {
+            app.get(&format!("/v1/vaults?cursor={wrong}")).await.problem(400, "invalid_cursor");
+        }
+        app.get(&format!("/v1/users?cursor={sealed}")).await.problem(400, "invalid_cursor");
     }
 }
 

@@ -31,8 +31,8 @@ async fn all(
     uri: Uri,
 ) -> Answer {
     let now = app.now();
-    let found = app.crls(&call, &reference(&ca)?, &page(q.limit, q.cursor.as_deref())?).await?;
-    list(&uri, found, |one| view::revocation_list(&one, now))
+    let found = app.crls(&call, &reference(&ca)?, &page(&app, q.limit, q.cursor.as_deref())?).await?;
+    list(&app, &uri, found, |one| view::revocation_list(&one, now))
 }
 
 /// Make a CA's revocation lists now, or upload one
@@ -55,7 +55,7 @@ async fn make(State(app): State<App>, Write(call): Write, Path(ca): Path<String>
                 let items: Vec<_> = made.items.iter().map(|one| view::revocation_list(one, now)).collect();
                 return trial(items, Vec::new());
             }
-            list(&uri, made, |one| view::revocation_list(&one, now))
+            list(&app, &uri, made, |one| view::revocation_list(&one, now))
         }
         CrlBody::List(bytes) => {
             let uploaded = app.upload_crl(&call, &ca, &bytes).await?;

@@ -33,8 +33,8 @@ async fn all(
     Query(q): Query<wire::PageQuery>,
     uri: Uri,
 ) -> Answer {
-    let found = app.early_renewals(&call, &reference(&ca)?, &page(q.limit, q.cursor.as_deref())?).await?;
-    list(&uri, found, |call| view::early_renewal(&call))
+    let found = app.early_renewals(&call, &reference(&ca)?, &page(&app, q.limit, q.cursor.as_deref())?).await?;
+    list(&app, &uri, found, |call| view::early_renewal(&call))
 }
 
 /// Have certificates of a CA renewed early

@@ -46,14 +46,14 @@ pub(crate) fn routes() -> OpenApiRouter<Api> {
     tag = "certificate-authorities", params(wire::CaQuery),
     responses((status = 200, description = "A page of CAs", body = wire::List<wire::Ca>)))]
 async fn all(State(app): State<App>, Read(call): Read, Query(q): Query<wire::CaQuery>, uri: Uri) -> Answer {
-    let page = page(q.limit, q.cursor.as_deref())?;
+    let page = page(&app, q.limit, q.cursor.as_deref())?;
     let mut faults = Faults::default();
     let ca_type = faults.optional("/type", q.ca_type.as_deref(), CaType::parse);
     let state = faults.optional("/state", q.state.as_deref(), CaState::parse);
     let (ca_type, state) = faults.finish(ca_type.zip(state))?;
     let issuer_id = ca_id(&app, &call, q.issuer.as_deref()).await?;
     let filter = CaFilter { ca_type, state, issuer_id, include_system: q.include_system.unwrap_or(false) };
-    list(&uri, app.cas(&call, &filter, &page).await?, |ca| view::ca(&ca))
+    list(&app, &uri, app.cas(&call, &filter, &page).await?, |ca| view::ca(&ca))
 }
 
 /// Make a CA

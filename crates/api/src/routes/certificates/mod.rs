@@ -39,14 +39,14 @@ pub(crate) fn routes() -> OpenApiRouter<Api> {
     params(wire::CertificateQuery),
     responses((status = 200, description = "A page of certificates", body = wire::List<wire::Certificate>)))]
 async fn all(State(app): State<App>, Read(call): Read, Query(q): Query<wire::CertificateQuery>, uri: Uri) -> Answer {
-    let page = page(q.limit, q.cursor.as_deref())?;
+    let page = page(&app, q.limit, q.cursor.as_deref())?;
     let mut faults = Faults::default();
     let kind = faults.optional("/kind", q.kind.as_deref(), CertificateKind::parse);
     let state = faults.optional("/state", q.state.as_deref(), CertificateState::parse);
     let (kind, state) = faults.finish(kind.zip(state))?;
     let ca_id = ca_id(&app, &call, q.ca.as_deref()).await?;
     let filter = CertificateFilter { kind, state, ca_id };
-    list(&uri, app.certificates(&call, &filter, &page).await?, |one| view::certificate(&one))
+    list(&app, &uri, app.certificates(&call, &filter, &page).await?, |one| view::certificate(&one))
 }
 
 /// Make a managed certificate
@@ -144,8 +144,8 @@ async fn attempts(
     Query(q): Query<wire::PageQuery>,
     uri: Uri,
 ) -> Answer {
-    let page = page(q.limit, q.cursor.as_deref())?;
-    list(&uri, app.certificate_attempts(&call, &reference(&name)?, &page).await?, |one| view::attempt(&one))
+    let page = page(&app, q.limit, q.cursor.as_deref())?;
+    list(&app, &uri, app.certificate_attempts(&call, &reference(&name)?, &page).await?, |one| view::attempt(&one))
 }
 
 /// Schedule a certificate's deletion

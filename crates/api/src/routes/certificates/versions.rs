@@ -34,8 +34,10 @@ async fn versions(
     Query(q): Query<wire::PageQuery>,
     uri: Uri,
 ) -> Answer {
-    let page = page(q.limit, q.cursor.as_deref())?;
-    list(&uri, app.certificate_versions(&call, &reference(&name)?, &page).await?, |one| view::certificate_version(&one))
+    let page = page(&app, q.limit, q.cursor.as_deref())?;
+    list(&app, &uri, app.certificate_versions(&call, &reference(&name)?, &page).await?, |one| {
+        view::certificate_version(&one)
+    })
 }
 
 /// Read a certificate's version
