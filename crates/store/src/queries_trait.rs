@@ -256,6 +256,13 @@ pub trait KnownSerialQueries: Send {
     async fn insert_known_serials(&mut self, ca_id: &CaId, serials: &[KnownSerial]) -> Result<()>;
     /// All serials that are known of a CA, in their order.
     async fn known_serials(&mut self, ca_id: &CaId) -> Result<Vec<KnownSerial>>;
+    /// Marks one as revoked, for OCSP, and says when it expires, where it is known and that too.
+    async fn revoke_known_serial(
+        &mut self,
+        ca_id: &CaId,
+        serial: &Serial,
+        revocation: &Revocation,
+    ) -> Result<Option<Timestamp>>;
 }
 
 /// Managed certificates and their versions.

@@ -44,10 +44,16 @@ impl App {
         let versions = read.ca_versions(&ca.id).await?;
         drop(read);
         let (version, crl) = verify(&ca, versions, bytes)?;
-        refuse_partial(&crl)?;
         match version.key_version {
-            Some(_) => self.restore_revocations(call, &ca, &version, &crl).await,
-            None => self.serve_upload(call, &ca, &version, crl).await,
+            // What a shard of ours revokes is as true as what a whole list does.
+            Some(_) => {
+                refuse_delta(&crl)?;
+                self.restore_revocations(call, &ca, &version, &crl).await
+            }
+            None => {
+                refuse_partial(&crl)?;
+                self.serve_upload(call, &ca, &version, crl).await
+            }
         }
     }
 
@@ -165,13 +171,11 @@ impl App {
             let known = change.revocation(&ca.id, &listed.serial).await?;
             let expires_at = known.as_ref().and_then(|known| known.expires_at);
             let before = known.filter(|known| !known.released).map(|known| known.revocation);
+            let Some(revocation) = judge(before) else { return Ok(None) };
+            // Perhaps one that the CA gave away before it came here.
             let serial = listed.serial.clone();
-            return Ok(judge(before).map(|revocation| RevokedSerial {
-                serial,
-                expires_at,
-                revocation,
-                released: false,
-            }));
+            let its_end = change.revoke_known_serial(&ca.id, &serial, &revocation).await?;
+            return Ok(Some(RevokedSerial { serial, expires_at: its_end.or(expires_at), revocation, released: false }));
         };
         let Some(after) = judge(row.revocation) else { return Ok(None) };
         change.change_revocation(&row.id, row.revocation.as_ref(), Some(&after)).await?;
@@ -219,6 +223,20 @@ fn refuse_partial(crl: &ForeignCrl) -> Result<(), Error> {
             "crl_is_partial",
             "The list covers a part of the CA's certificates only (a delta list, or one with an issuingDistributionPoint).",
             "Send the CA's complete list.",
+        ),
+    ))
+}
+
+fn refuse_delta(crl: &ForeignCrl) -> Result<(), Error> {
+    if crl.base().is_none() {
+        return Ok(());
+    }
+    Err(Error::invalid(
+        "",
+        Invalid::new(
+            "crl_is_partial",
+            "The list is a delta list: it tells what changed, not what is revoked.",
+            "Send the CA's full list, or each of its shards.",
         ),
     ))
 }

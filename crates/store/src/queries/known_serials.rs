@@ -5,7 +5,8 @@ use crate::KnownSerialQueries;
 use async_trait::async_trait;
 use certwright_domain::id::CaId;
 use certwright_domain::known_serial::KnownSerial;
-use certwright_domain::revocation::RevocationReason;
+use certwright_domain::revocation::{Revocation, RevocationReason};
+use certwright_domain::serial::Serial;
 use certwright_domain::time::Timestamp;
 use sqlx::QueryBuilder;
 
@@ -49,5 +50,27 @@ impl KnownSerialQueries for Session {
                 })
             })
             .collect()
+    }
+
+    async fn revoke_known_serial(
+        &mut self,
+        ca_id: &CaId,
+        serial: &Serial,
+        revocation: &Revocation,
+    ) -> Result<Option<Timestamp>> {
+        let row = self
+            .optional(
+                sql("UPDATE ca_known_serials SET revoked_at = $3, revocation_reason = $4 WHERE ca_id = $1 AND serial = $2 \
+                     RETURNING ca_id, expires_at")
+                .bind(ca_id.as_str())
+                .bind(serial.as_bytes())
+                .bind(revocation.at.unix_ms())
+                .bind(revocation.reason.as_str()),
+            )
+            .await?;
+        match row {
+            Some(row) => Reading::of(&row, "ca_known_serials", "ca_id")?.time_optional("expires_at"),
+            None => Ok(None),
+        }
     }
 }

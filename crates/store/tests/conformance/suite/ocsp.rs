@@ -55,7 +55,7 @@ async fn serials_are_known_by_their_own_ca() {
     revoked.revocation = Some(revocation());
     let known = |number: u8, revocation| KnownSerial {
         serial: Serial::from_bytes(&[0x77, number]).unwrap(),
-        expires_at: None,
+        expires_at: Some(now().plus(days(30))),
         revocation,
     };
     let brought = [known(1, None), known(2, Some(revocation()))];
@@ -75,6 +75,18 @@ async fn serials_are_known_by_their_own_ca() {
         assert_eq!(read.serial_standing(&other.id, serial).await.unwrap(), None);
     }
     let never = Serial::from_bytes(&[0x66]).unwrap();
+    assert_eq!(read.serial_standing(&one.id, &never).await.unwrap(), None);
+    drop(read);
+
+    // What its old place has revoked since.
+    let mut tx = store.begin("t").await.unwrap();
+    let ends = tx.revoke_known_serial(&one.id, &brought[0].serial, &revocation()).await.unwrap();
+    assert_eq!(ends, brought[0].expires_at);
+    assert_eq!(tx.revoke_known_serial(&one.id, &never, &revocation()).await.unwrap(), None);
+    tx.commit().await.unwrap();
+    let standing = Some(SerialStanding { ca_version: None, revocation: Some(revocation()) });
+    let mut read = store.read().await.unwrap();
+    assert_eq!(read.serial_standing(&one.id, &brought[0].serial).await.unwrap(), standing);
     assert_eq!(read.serial_standing(&one.id, &never).await.unwrap(), None);
 }
 
