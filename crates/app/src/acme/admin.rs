@@ -287,11 +287,16 @@ impl App {
         for item in items {
             let id = directory(&item).clone();
             if !known.iter().any(|(one, _)| *one == id) {
-                let found = find(&mut *read, &by_id(id.as_str())?).await?;
-                let place = read.compartment_of(found.ca.as_str()).await?;
-                let object = crate::access::Object::acme_directory(&found, place);
-                let allowed = self.is_allowed(call, Permission::AcmeAccountRead, &object);
-                known.push((id.clone(), allowed.then_some(found)));
+                // An account may have come in at the moment when its directory went.
+                let seen = match read.acme_directory(&by_id(id.as_str())?).await? {
+                    Some(found) => {
+                        let place = read.compartment_of(found.ca.as_str()).await?;
+                        let object = crate::access::Object::acme_directory(&found, place);
+                        self.is_allowed(call, Permission::AcmeAccountRead, &object).then_some(found)
+                    }
+                    None => None,
+                };
+                known.push((id.clone(), seen));
             }
             if let Some((_, Some(found))) = known.iter().find(|(one, _)| *one == id) {
                 seen.push((item, found.clone()));

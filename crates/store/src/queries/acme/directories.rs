@@ -100,5 +100,7 @@ pub(super) async fn update(session: &mut Session, directory: &Directory) -> Resu
 
 pub(super) async fn delete(session: &mut Session, id: &AcmeDirectoryId, revision: i64) -> Result<()> {
     let statement = sql("DELETE FROM acme_directories WHERE id = $1 AND revision = $2");
-    swapped(session.execute(statement.bind(id.as_str()).bind(revision)).await?, DIRECTORIES)
+    swapped(session.execute(statement.bind(id.as_str()).bind(revision)).await?, DIRECTORIES)?;
+    // They bind accounts of this directory and of no other.
+    session.execute(sql("DELETE FROM acme_eab_keys WHERE directory_id = $1").bind(id.as_str())).await.map(drop)
 }
