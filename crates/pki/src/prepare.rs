@@ -5,7 +5,7 @@
 //! the key. The bytes are read back and compared before they are handed out for signing (a wrong certificate must not
 //! even be signed) and again with the signature on.
 
-use crate::certificate::{Certificate, read_der};
+use crate::certificate::{Certificate, MAX_CERTIFICATE_BYTES, read_der};
 use crate::check::{self, Expected};
 use crate::contents::{self, usage_bit};
 use crate::frame::{Signed, Tbs};
@@ -16,6 +16,7 @@ use certwright_domain::profile::ExtendedKeyUsage;
 use certwright_domain::public_key::{PublicKey, PublicKeyKind};
 use certwright_domain::rules::{Approved, ApprovedKind, signature_fits};
 use certwright_domain::serial::Serial;
+use certwright_domain::violation::Invalid;
 use der::Encode;
 use der::asn1::{Ia5String, ObjectIdentifier};
 use rcgen::{
@@ -57,6 +58,9 @@ pub struct Prepared {
     issuer_key: Arc<VerificationKey>,
 }
 
+/// Most bytes around what is signed: the largest signature that we make, its algorithm and the frame.
+const FRAME: usize = 1024;
+
 /// Builds the to-be-signed bytes of an approved certificate and reads them back.
 /// Leaf: SKI (RFC 7093 method 1: the leftmost 160 bits of SHA-256 over the key bits), AKI, critical keyUsage for the key type, EKU,
 /// basicConstraints (empty, critical), SAN (critical when the subject is empty), AIA, CRL distribution points.
@@ -96,6 +100,11 @@ pub fn prepare(
     let expected = Expected { approved, serial, issuer_der, subject_der, subject_key_id, authority_key_id, urls };
     let built = build(&expected, signature_algorithm)?;
     let tbs = Tbs::splice(&built, &expected.issuer_der, &expected.subject_der).map_err(broken)?;
+    if tbs.len().saturating_add(FRAME) > MAX_CERTIFICATE_BYTES {
+        let detail =
+            format!("The certificate would have more than {} bytes.", MAX_CERTIFICATE_BYTES.saturating_sub(FRAME));
+        return Err(Error::Invalid(Invalid::new("certificate_too_large", detail, "Ask for fewer or shorter names.")));
+    }
     let prepared = Prepared { tbs, expected, issuer_key };
     prepared.read_back()?;
     Ok(prepared)

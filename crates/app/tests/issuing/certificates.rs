@@ -1,7 +1,7 @@
 //! CAs and certificates: rules, states, versions, several nodes.
 
 use crate::kit::*;
-use certwright_app::{Error, NewCaKind, NewRules, RenewCa, SignRequest, Subject, UpdateCa};
+use certwright_app::{Error, IssueRequest, NewCaKind, NewRules, RenewCa, SignRequest, Subject, UpdateCa};
 use certwright_domain::algorithm::{KeyAlgorithm, SignatureAlgorithm};
 use certwright_domain::ca::CaState;
 use certwright_domain::constraints::{NameConstraints, RawSubtrees};
@@ -303,4 +303,23 @@ async fn the_key_of_a_ca_is_never_certified_as_a_leaf() {
     let refused = violations(app.app.sign(&call(), &to("root"), request).await);
     let codes: Vec<&str> = refused.iter().map(|violation| violation.code).collect();
     assert!(refused.len() >= 2, "asks for a CA, and is a CA's key: {codes:?}");
+}
+
+/// Refused before anything is signed.
+#[tokio::test]
+async fn what_no_reader_would_take_is_not_signed() {
+    let app = TestApp::sqlite().await;
+    root(&app, NewRules::default()).await;
+    let uris: Vec<String> =
+        (0..40).map(|number| format!("https://{number}.example.com/{}", "a".repeat(1_700))).collect();
+    let uris: Vec<&str> = uris.iter().map(String::as_str).collect();
+    let wish = IssueRequest { profile: Some(to("tls-server-or-client")), ..leaf(&uris, lasting(1)) };
+    match app.app.issue(&call(), &to("root"), wish).await {
+        Err(Error::Invalid(faults)) => assert_eq!(faults[0].invalid.code, "certificate_too_large"),
+        Err(other) => panic!("{other:?}"),
+        Ok(_) => panic!("was issued"),
+    }
+    let all = PageRequest { limit: 10, after: None };
+    let page = app.app.issued_certificates(&call(), &IssuedFilter::default(), &all).await.unwrap();
+    assert_eq!(page.items.len(), 1, "only the root's own certificate is there");
 }
