@@ -388,21 +388,29 @@ pub(crate) fn refuse_unless_active(ca: &Ca) -> Result<(), Error> {
 }
 
 /// What the rules need to know of an issuer, from its certificate and those above it.
+/// The smaller of two path lengths; `None`: unlimited.
+pub(crate) fn tighter(one: Option<u8>, other: Option<u8>) -> Option<u8> {
+    one.into_iter().chain(other).min()
+}
+
+/// What the rules need to know of a CA, from its row, its certificate and those above it.
 pub(crate) fn issuer_facts(
     ca: &Ca,
     certificate: &Certificate,
     above: &[Certificate],
     standing: IssuerStanding,
 ) -> IssuerFacts {
-    let mut path_length_left = certificate.ca.flatten();
+    // The row's limits are in the certificate, unless somebody else made it.
+    let mut path_length_left = tighter(certificate.ca.flatten(), ca.rules.path_length);
     for (distance, upper) in (1_u8..).zip(above) {
         if let Some(limit) = upper.ca.flatten() {
             let left = limit.saturating_sub(distance);
             path_length_left = Some(path_length_left.map_or(left, |so_far| so_far.min(left)));
         }
     }
-    let name_constraints =
-        std::iter::once(certificate).chain(above).filter_map(|one| one.name_constraints.clone()).collect();
+    let own = ca.rules.name_constraints.clone().filter(|own| certificate.name_constraints.as_ref() != Some(own));
+    let certified = std::iter::once(certificate).chain(above).filter_map(|one| one.name_constraints.clone());
+    let name_constraints = certified.chain(own).collect();
     IssuerFacts {
         name: ca.name.clone(),
         subject: certificate.subject.clone(),

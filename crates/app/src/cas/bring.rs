@@ -7,6 +7,7 @@ use super::refusals::refuse_blocked_key;
 use super::{CaView, Install};
 use crate::audit::Target;
 use crate::change::{by_id, name_conflict};
+use crate::context::tighter;
 use crate::vaults::still_newest;
 use crate::{App, Call, Error, Permission};
 use certwright_domain::ca::{Ca, CaState, CaType, CaVersion};
@@ -66,6 +67,13 @@ impl App {
                 "Only a CA of type SUBORDINATE_EXTERNAL takes one, once per CSR; renew it to get a new CSR.",
             ));
         };
+        if matches!(ca.state, CaState::PendingDeletion | CaState::Deleted) {
+            return Err(Error::conflict(
+                "ca_not_active",
+                format!("CA {} is {} and takes no certificate.", ca.name, ca.state),
+                "Cancel its deletion first.",
+            ));
+        }
         drop(read);
         let mut given = read_certificates(&install.certificate).map_err(at("/certificate"))?.into_iter();
         let own = given.next().ok_or_else(|| Error::Internal("no certificate in a list that is not empty".into()))?;
@@ -82,8 +90,11 @@ impl App {
         if first {
             ca.versions.current = Some(version.number);
             ca.state = CaState::Active;
-            ca.rules.path_length = foreign.certificate.ca.flatten();
-            ca.rules.name_constraints = foreign.certificate.name_constraints.clone();
+            // What was asked for holds as well: not every issuer puts it into the certificate.
+            ca.rules.path_length = tighter(ca.rules.path_length, foreign.certificate.ca.flatten());
+            if ca.rules.name_constraints.is_none() {
+                ca.rules.name_constraints = foreign.certificate.name_constraints.clone();
+            }
         }
         let audit = self.inner.audit(
             call,
@@ -107,7 +118,8 @@ impl App {
         view(&mut read, ca, Some(version.number)).await
     }
 
-    /// Does the certificate answer our CSR: our key, our subject, a CA, its constraints no looser than asked for?
+    /// Does the certificate answer our CSR: our key, our subject, a CA? Constraints that it lacks are those of the CA's row
+    /// ([`crate::context::issuer_facts`]).
     fn check_fits(&self, ca: &Ca, version: &CaVersion, own: &Certificate) -> Result<(), Error> {
         let refuse =
             |code, detail: &str, hint: &str| Err(Error::invalid("/certificate", Invalid::new(code, detail, hint)));

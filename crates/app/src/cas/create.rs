@@ -6,7 +6,7 @@ use super::refusals::strong_enough;
 use super::{CaView, NewCa, NewCaKind, NewRules, OwnKey};
 use crate::access::{CaPrincipal, Leave, Object};
 use crate::audit::Target;
-use crate::change::{by_id, name_conflict, name_taken, settle_in};
+use crate::change::{Change, by_id, name_conflict, name_taken, settle_in, stale};
 use crate::context::refuse_unless_active;
 use crate::issuance::AuthorityPlan;
 use crate::urls::IssuerUrls;
@@ -93,8 +93,15 @@ impl App {
         let mut ca = self.new_ca(blank, CaType::Root, rules, &own, &key);
         let id = ca.id.clone();
         let ca_name = ca.name.to_string();
-        let signing =
-            Signing { issuer: None, urls: IssuerUrls::default(), ca_id: id, ca_name, ca_version: 1, above: Vec::new() };
+        let signing = Signing {
+            issuer: None,
+            urls: IssuerUrls::default(),
+            ca_id: id,
+            ca_name,
+            ca_version: 1,
+            above: Vec::new(),
+            issuer_revision: None,
+        };
         let signer = (key.leave.clone(), Arc::clone(&key.signer), key.algorithm);
         self.sign_new_ca(call, &mut ca, key, decision, signing, signer).await
     }
@@ -128,6 +135,7 @@ impl App {
             ca_name: issuer.ca.name.to_string(),
             ca_version: issuer.version.number,
             above: issuer.ca_chain.der().to_vec(),
+            issuer_revision: Some(issuer.ca.revision),
         };
         let leave = self.authorize(call, Permission::CaIssue, &Object::ca(&issuer.ca, issuer.compartment.clone()))?;
         let signer = Arc::clone(issuer.signer(&leave)?);
@@ -172,16 +180,32 @@ impl App {
         fill_version(&mut version, signed.certificate());
         version.issued_id = Some(signed.issued_id().clone());
         let mut tx = self.inner.begin_change(call, "ca.create").await?;
-        if let Some(issuer) = &ca.issuer_id {
-            // The issuer may have been disabled or scheduled for deletion while the key signed.
-            let issuer = tx.ca(&by_id(issuer.as_str())?).await?;
-            refuse_unless_active(&issuer.ok_or_else(|| Error::Internal("the issuer's row is gone".into()))?)?;
-        }
+        self.still_issuer(&mut tx, ca.issuer_id.as_ref(), signing.issuer_revision).await?;
         self.insert_ca(&mut tx, call, ca, &version, Some(key.key)).await?;
         signed.record(&mut tx).await?;
         tx.commit().await?;
         let mut read = self.inner.store.read().await?;
         view_with(&mut read, ca.clone(), Some(version), verdicts).await
+    }
+
+    /// The issuer may have been disabled, revoked or changed while the key signed, or on another node before: what was judged must
+    /// still be so.
+    pub(super) async fn still_issuer(
+        &self,
+        tx: &mut Change<'_>,
+        issuer: Option<&CaId>,
+        judged: Option<i64>,
+    ) -> Result<(), Error> {
+        let Some(issuer) = issuer else { return Ok(()) };
+        let row = tx.ca(&by_id(issuer.as_str())?).await?;
+        let row = row.ok_or_else(|| Error::Internal("the issuer's row is gone".into()))?;
+        refuse_unless_active(&row)?;
+        if Some(row.revision) != judged {
+            // Whoever asks again is judged by what is so now.
+            self.inner.context.note_epoch(tx.epoch().saturating_sub(1));
+            return Err(stale("certificate_authorities"));
+        }
+        Ok(())
     }
 
     async fn create_external_subordinate(&self, call: &Call, blank: Blank, own: OwnKey) -> Result<CaView, Error> {
@@ -365,6 +389,8 @@ struct Signing {
     ca_name: String,
     ca_version: u32,
     above: Vec<Vec<u8>>,
+    /// Revision of the issuer's row that was judged; `None`: it signs itself.
+    issuer_revision: Option<i64>,
 }
 
 pub(super) fn blank_version(

@@ -110,6 +110,8 @@ impl App {
         }
         let mut tx = self.inner.begin_change(call, "ca.renew").await?;
         refuse_blocked_key(&mut **tx, version.spki_sha256.as_ref()).await?;
+        let judged = by.issuer.as_ref().map(|issuer| issuer.ca.revision);
+        self.still_issuer(&mut tx, renewed.issuer_id.as_ref(), judged).await?;
         tx.insert_ca_version(&version).await?;
         renewed.renewal_failures = 0;
         schedule(&mut **tx, &mut renewed).await?;

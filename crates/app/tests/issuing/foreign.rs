@@ -4,6 +4,7 @@ use crate::kit::*;
 use certwright_app::{Error, ImportCa, ImportedCertificate, Install, NewCaKind, NewRules, RenewCa};
 use certwright_domain::algorithm::KeyAlgorithm;
 use certwright_domain::ca::{CaState, CaType};
+use certwright_domain::constraints::{NameConstraints, RawSubtrees};
 use certwright_domain::revocation::RevocationReason;
 use certwright_domain::secret::SecretBytes;
 use certwright_domain::stage::Stage;
@@ -23,12 +24,15 @@ pub(crate) fn foreign_root(folder: &Path) {
 
 /// Signs `in.csr` as a CA below the foreign root: `out.pem`.
 fn sign_as_ca(folder: &Path) {
-    fs::write(
-        folder.join("ca.ext"),
-        "basicConstraints=critical,CA:TRUE,pathlen:0\nkeyUsage=critical,keyCertSign,cRLSign\n\
-         subjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\n",
-    )
-    .unwrap();
+    sign_with(folder, "CA:TRUE,pathlen:0");
+}
+
+fn sign_with(folder: &Path, basic_constraints: &str) {
+    let extensions = format!(
+        "basicConstraints=critical,{basic_constraints}\nkeyUsage=critical,keyCertSign,cRLSign\n\
+         subjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\n"
+    );
+    fs::write(folder.join("ca.ext"), extensions).unwrap();
     openssl(
         folder,
         "x509 -req -in in.csr -inform DER -CA root.pem -CAkey root.key -CAcreateserial -days 1000 -extfile ca.ext -out out.pem",
@@ -48,6 +52,41 @@ pub(crate) fn import(folder: &Path, certificate: &str, key: &str, chain: &[u8]) 
         signature_algorithm: None,
         known_serials: Vec::new(),
         crl_number: None,
+    }
+}
+
+/// Many an issuer leaves out what a CSR asks for.
+#[tokio::test]
+async fn limits_that_a_foreign_issuer_left_out_hold_all_the_same() {
+    for app in TestApp::on_every_database().await {
+        let folder = tempfile::tempdir().unwrap();
+        foreign_root(folder.path());
+        app.app.create_vault(&call(), name("v")).await.unwrap();
+        key(&app, "key", KeyAlgorithm::EcdsaP256).await;
+        let permitted = RawSubtrees { dns: vec!["example.com".into()], ..RawSubtrees::default() };
+        let constraints = NameConstraints::parse(permitted, RawSubtrees::default()).unwrap();
+        let rules = NewRules { path_length: Some(0), name_constraints: Some(constraints), ..NewRules::default() };
+        let kind = NewCaKind::SubordinateExternal(own("key", "Issuing"));
+        app.app.create_ca(&call(), ca("issuing", kind, rules.clone())).await.unwrap();
+        fs::write(folder.path().join("in.csr"), app.app.ca_csr(&call(), &to("issuing")).await.unwrap()).unwrap();
+        sign_with(folder.path(), "CA:TRUE");
+        let chain = fs::read(folder.path().join("root.pem")).unwrap();
+        let install = Install { certificate: fs::read(folder.path().join("out.pem")).unwrap(), chain };
+
+        // Nor does a certificate that comes late end a deletion.
+        app.app.schedule_ca_deletion(&call(), &to("issuing"), None).await.unwrap();
+        assert_eq!(conflict(app.app.install_ca(&call(), &to("issuing"), install.clone()).await), "ca_not_active");
+        app.app.cancel_ca_deletion(&call(), &to("issuing")).await.unwrap();
+
+        let installed = app.app.install_ca(&call(), &to("issuing"), install).await.unwrap().ca.rules;
+        assert_eq!((installed.path_length, &installed.name_constraints), (Some(0), &rules.name_constraints));
+        let ask = async |host| app.app.issue(&call(), &to("issuing"), leaf(&[host], lasting(1))).await;
+        let refused = violations(ask("evil.example.org").await);
+        assert_eq!(refused.len(), 1, "{refused:?}");
+        ask("good.example.com").await.unwrap();
+        key(&app, "below", KeyAlgorithm::EcdsaP256).await;
+        let kind = NewCaKind::Subordinate(own("below", "Below"), lasting(10), to("issuing"));
+        violations(app.app.create_ca(&call(), ca("below", kind, NewRules::default())).await);
     }
 }
 
