@@ -59,6 +59,8 @@ impl App {
         if !self.keep_lease().await? {
             return Ok(report);
         }
+        // A node that nobody calls hears of changes here alone: what it refuses is asked of nobody else.
+        self.refresh_epoch().await?;
         let call =
             Call::background(Background::Jobs, format!("jobs/{}/{}", self.inner.settings.node, self.now().unix_ms()));
         let outcomes = [
