@@ -15,7 +15,7 @@ use axum::http::{HeaderMap, Method, Response, StatusCode};
 use axum::middleware::Next;
 use axum::response::IntoResponse;
 use certwright_app::{
-    App, Call, Caller, ClientCertificate, Door, IdempotencyStart, Needs, Operation, StoredResponse, sha256,
+    App, Call, Caller, ClientCertificate, Door, IdempotencyStart, Needs, Operation, StoredResponse, TakenKey, sha256,
 };
 use certwright_domain::identity::MAX_TOKEN;
 use certwright_domain::rate::client_of;
@@ -246,9 +246,9 @@ async fn once(
     let call = access.call(false);
     match app.begin_idempotent(&call, &key, hash).await? {
         IdempotencyStart::Replay(stored) => Ok(replay(stored)),
-        IdempotencyStart::Run => {
+        IdempotencyStart::Run(taken) => {
             let request = Request::from_parts(parts, Body::from(body));
-            let task = run_and_keep(app.clone(), call.clone(), key.clone(), request, next);
+            let task = run_and_keep(app.clone(), call.clone(), taken.clone(), request, next);
             let running = async move {
                 let response = task.await;
                 drop(place);
@@ -257,7 +257,7 @@ async fn once(
             match tokio::spawn(running.in_current_span()).await {
                 Ok(response) => Ok(response),
                 Err(panic) => {
-                    app.abandon_idempotent(&call, &key).await?;
+                    app.abandon_idempotent(&taken).await?;
                     Err(Problem::internal(format!("panic under an idempotency key: {panic}")))
                 }
             }
@@ -266,10 +266,10 @@ async fn once(
 }
 
 /// Keeps an answer of success before it leaves; sets the key free otherwise.
-async fn run_and_keep(app: App, call: Call, key: String, request: Request, next: Next) -> Response<Body> {
+async fn run_and_keep(app: App, call: Call, taken: TakenKey, request: Request, next: Next) -> Response<Body> {
     let response = next.run(request).await;
     if !response.status().is_success() {
-        if let Err(error) = app.abandon_idempotent(&call, &key).await {
+        if let Err(error) = app.abandon_idempotent(&taken).await {
             tracing::warn!(request_id = %call.request_id, %error, "an idempotency key could not be set free");
         }
         return response;
@@ -285,7 +285,7 @@ async fn run_and_keep(app: App, call: Call, key: String, request: Request, next:
         .collect();
     let stored = StoredResponse { status: parts.status.as_u16(), headers, body: SecretBytes::new(body.to_vec()) };
     // The work is done and recorded: the caller gets its answer even if it cannot be kept for a repetition.
-    if let Err(error) = app.finish_idempotent(&call, &key, &stored).await {
+    if let Err(error) = app.finish_idempotent(&taken, &stored).await {
         tracing::warn!(request_id = %call.request_id, %error, "an answer could not be kept under its idempotency key");
     }
     Response::from_parts(parts, Body::from(body))

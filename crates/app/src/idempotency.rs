@@ -28,9 +28,19 @@ pub struct StoredResponse {
 /// What to do with a call that carries an idempotency key.
 pub enum IdempotencyStart {
     /// The first time: run it, then call [`App::finish_idempotent`] or [`App::abandon_idempotent`].
-    Run,
+    Run(TakenKey),
     /// It ran before: answer this.
     Replay(StoredResponse),
+}
+
+/// A key that a call has taken. Another call may take it over when this one has not ended in a minute; what the call
+/// does with its key after that leaves the other one's alone.
+#[derive(Clone)]
+pub struct TakenKey {
+    caller: String,
+    key: String,
+    at: Timestamp,
+    request_id: String,
 }
 
 impl App {
@@ -75,38 +85,31 @@ impl App {
             Err(error) => return Err(error.into()),
         }
         tx.commit().await?;
-        Ok(IdempotencyStart::Run)
+        let IdempotencyRecord { caller, key, created_at: at, .. } = record;
+        Ok(IdempotencyStart::Run(TakenKey { caller, key, at, request_id: call.request_id.to_string() }))
     }
 
     /// Keeps the response for 24 hours (configurable). Durable before it returns.
-    pub async fn finish_idempotent(&self, call: &Call, key: &str, response: &StoredResponse) -> Result<(), Error> {
-        let caller = call.caller.id();
-        let sealed = self.inner.keys.seal(&place(&caller, key), &codec::encode(response)?)?;
+    pub async fn finish_idempotent(&self, taken: &TakenKey, response: &StoredResponse) -> Result<(), Error> {
+        let TakenKey { caller, key, request_id, .. } = taken;
+        let sealed = self.inner.keys.seal(&place(caller, key), &codec::encode(response)?)?;
         let mut tx = self.inner.store.begin("idempotency.finish").await?;
-        match tx.complete_idempotency(&caller, key, &sealed).await {
+        match tx.complete_idempotency(caller, key, &sealed).await {
             Ok(()) => Ok(tx.commit().await?),
             // The call took longer than a first call may, another one took the key over and has answered. Each caller
             // gets the answer of its own call; which of the two a third one will see is no matter.
             Err(certwright_store::Error::Stale { .. }) => {
-                tracing::warn!(
-                    request.id = call.request_id,
-                    "the idempotency key was taken over before the call ended"
-                );
+                tracing::warn!(request.id = request_id, "the idempotency key was taken over before the call ended");
                 Ok(tx.rollback().await?)
             }
             Err(error) => Err(error.into()),
         }
     }
 
-    /// Sets the key free after a call that changed nothing.
-    pub async fn abandon_idempotent(&self, call: &Call, key: &str) -> Result<(), Error> {
-        let caller = call.caller.id();
+    /// Sets the key free after a call that changed nothing, unless another call has taken it over.
+    pub async fn abandon_idempotent(&self, taken: &TakenKey) -> Result<(), Error> {
         let mut tx = self.inner.store.begin("idempotency.abandon").await?;
-        let in_flight = tx.idempotency(&caller, key).await?.is_some_and(|record| record.response.is_none());
-        if !in_flight {
-            return Ok(tx.rollback().await?);
-        }
-        tx.forget_idempotency(&caller, key).await?;
+        tx.abandon_idempotency(&taken.caller, &taken.key, taken.at).await?;
         Ok(tx.commit().await?)
     }
 

@@ -122,6 +122,8 @@ pub trait SystemQueries: Send {
     async fn begin_idempotency(&mut self, record: &IdempotencyRecord) -> Result<()>;
     /// Stores the response of a key that is in flight.
     async fn complete_idempotency(&mut self, caller: &str, key: &str, response: &SealedBlob) -> Result<()>;
+    /// Forgets a key whose call gave up: only if it has no response, and is the one taken at `created_at`.
+    async fn abandon_idempotency(&mut self, caller: &str, key: &str, created_at: Timestamp) -> Result<()>;
     /// Forgets a key.
     async fn forget_idempotency(&mut self, caller: &str, key: &str) -> Result<()>;
     /// Forgets keys made before `before`, at most `limit`; returns how many.

@@ -1,5 +1,5 @@
 use crate::common::{TestApp, call, conflict};
-use certwright_app::{Call, Error, IdempotencyStart, NewToken, StoredResponse};
+use certwright_app::{Call, Error, IdempotencyStart, NewToken, StoredResponse, TakenKey};
 use certwright_domain::name::ResourceName;
 use certwright_domain::secret::SecretBytes;
 use certwright_domain::serial::Sha256;
@@ -17,8 +17,11 @@ fn response() -> StoredResponse {
     }
 }
 
-fn ran(start: IdempotencyStart) {
-    assert!(matches!(start, IdempotencyStart::Run), "the call was to run");
+fn ran(start: IdempotencyStart) -> TakenKey {
+    match start {
+        IdempotencyStart::Run(taken) => taken,
+        IdempotencyStart::Replay(_) => panic!("the call was to run"),
+    }
 }
 
 fn replayed(start: IdempotencyStart) {
@@ -28,7 +31,7 @@ fn replayed(start: IdempotencyStart) {
             assert_eq!((found.status, &found.headers), (expected.status, &expected.headers));
             assert_eq!(found.body.expose(), expected.body.expose());
         }
-        IdempotencyStart::Run => panic!("the answer was to be repeated"),
+        IdempotencyStart::Run(_) => panic!("the answer was to be repeated"),
     }
 }
 
@@ -39,8 +42,8 @@ async fn begin(app: &TestApp, key: &str, request: Sha256) -> Result<IdempotencyS
 #[tokio::test]
 async fn the_first_answer_is_repeated_as_it_was() {
     for (one, other) in TestApp::two_nodes_on_every_database().await {
-        ran(begin(&one, "k", REQUEST).await.unwrap());
-        one.app.finish_idempotent(&call(), "k", &response()).await.unwrap();
+        let taken = ran(begin(&one, "k", REQUEST).await.unwrap());
+        one.app.finish_idempotent(&taken, &response()).await.unwrap();
         for app in [&one, &other, &one.restarted(9).await] {
             replayed(begin(app, "k", REQUEST).await.unwrap());
         }
@@ -62,9 +65,9 @@ async fn a_key_belongs_to_its_caller() {
     };
     let (_, text) = app.app.create_token(&call(), new).await.unwrap();
     let another = Call { caller: app.app.authenticate(text.expose()).await.unwrap(), ..call() };
-    ran(begin(&app, "k", REQUEST).await.unwrap());
+    let taken = ran(begin(&app, "k", REQUEST).await.unwrap());
     ran(app.app.begin_idempotent(&another, "k", OTHER_REQUEST).await.unwrap());
-    app.app.finish_idempotent(&call(), "k", &response()).await.unwrap();
+    app.app.finish_idempotent(&taken, &response()).await.unwrap();
     let unfinished = app.app.begin_idempotent(&another, "k", OTHER_REQUEST).await;
     assert_eq!(conflict(unfinished), "idempotency_in_flight");
 }
@@ -72,7 +75,7 @@ async fn a_key_belongs_to_its_caller() {
 #[tokio::test]
 async fn while_the_first_call_runs_a_second_one_waits_and_after_a_crash_takes_over() {
     for (one, other) in TestApp::two_nodes_on_every_database().await {
-        ran(begin(&one, "k", REQUEST).await.unwrap());
+        let slow = ran(begin(&one, "k", REQUEST).await.unwrap());
         assert_eq!(conflict(begin(&other, "k", REQUEST).await), "idempotency_in_flight");
         assert_eq!(conflict(begin(&other, "k", OTHER_REQUEST).await), "idempotency_key_reused");
         // The node dies here.
@@ -80,12 +83,14 @@ async fn while_the_first_call_runs_a_second_one_waits_and_after_a_crash_takes_ov
         one.clock.advance(Span::from_s(60));
         assert_eq!(conflict(begin(&restarted, "k", REQUEST).await), "idempotency_in_flight");
         one.clock.advance(Span::from_ms(1));
-        ran(begin(&restarted, "k", REQUEST).await.unwrap());
+        let taken = ran(begin(&restarted, "k", REQUEST).await.unwrap());
         assert_eq!(conflict(begin(&other, "k", REQUEST).await), "idempotency_in_flight", "only one takes over");
-        restarted.app.finish_idempotent(&call(), "k", &response()).await.unwrap();
+        one.app.abandon_idempotent(&slow).await.unwrap();
+        assert_eq!(conflict(begin(&other, "k", REQUEST).await), "idempotency_in_flight", "the key is another call's");
+        restarted.app.finish_idempotent(&taken, &response()).await.unwrap();
         // The first one was only slow; its end does not disturb.
         let late = StoredResponse { status: 409, ..response() };
-        one.app.finish_idempotent(&call(), "k", &late).await.unwrap();
+        one.app.finish_idempotent(&slow, &late).await.unwrap();
         replayed(begin(&other, "k", REQUEST).await.unwrap());
     }
 }
@@ -115,11 +120,11 @@ async fn of_many_at_once_one_runs() {
 #[tokio::test]
 async fn an_abandoned_key_is_free_and_a_finished_one_cannot_be_abandoned() {
     for app in TestApp::on_every_database().await {
-        ran(begin(&app, "k", REQUEST).await.unwrap());
-        app.app.abandon_idempotent(&call(), "k").await.unwrap();
-        ran(begin(&app, "k", OTHER_REQUEST).await.unwrap());
-        app.app.finish_idempotent(&call(), "k", &response()).await.unwrap();
-        app.app.abandon_idempotent(&call(), "k").await.unwrap();
+        let taken = ran(begin(&app, "k", REQUEST).await.unwrap());
+        app.app.abandon_idempotent(&taken).await.unwrap();
+        let taken = ran(begin(&app, "k", OTHER_REQUEST).await.unwrap());
+        app.app.finish_idempotent(&taken, &response()).await.unwrap();
+        app.app.abandon_idempotent(&taken).await.unwrap();
         replayed(begin(&app, "k", OTHER_REQUEST).await.unwrap());
     }
 }
@@ -128,8 +133,8 @@ async fn an_abandoned_key_is_free_and_a_finished_one_cannot_be_abandoned() {
 async fn what_has_outlived_its_time_counts_no_more_and_the_job_forgets_it() {
     for app in TestApp::on_every_database().await {
         for key in ["k", "k2"] {
-            ran(begin(&app, key, REQUEST).await.unwrap());
-            app.app.finish_idempotent(&call(), key, &response()).await.unwrap();
+            let taken = ran(begin(&app, key, REQUEST).await.unwrap());
+            app.app.finish_idempotent(&taken, &response()).await.unwrap();
         }
         app.clock.advance(Span::from_hours(24));
         ran(begin(&app, "k", OTHER_REQUEST).await.unwrap());
@@ -145,8 +150,8 @@ async fn what_has_outlived_its_time_counts_no_more_and_the_job_forgets_it() {
 async fn the_answer_is_sealed_at_rest_and_bound_to_its_row() {
     let app = TestApp::sqlite().await;
     for key in ["k", "other"] {
-        ran(begin(&app, key, REQUEST).await.unwrap());
-        app.app.finish_idempotent(&call(), key, &response()).await.unwrap();
+        let taken = ran(begin(&app, key, REQUEST).await.unwrap());
+        app.app.finish_idempotent(&taken, &response()).await.unwrap();
     }
     let bytes = app.bytes_on_disk();
     for secret in ["do not find me", "privateKey", "application/json"] {
@@ -184,12 +189,12 @@ async fn a_broken_commit_is_told_and_leaves_the_key_as_it_was() {
     for app in TestApp::on_every_database().await {
         app.faults.arm("idempotency.begin", When::Before);
         assert!(matches!(begin(&app, "k", REQUEST).await, Err(Error::Unavailable { .. })));
-        ran(begin(&app, "k", REQUEST).await.unwrap());
+        let taken = ran(begin(&app, "k", REQUEST).await.unwrap());
         app.faults.arm("idempotency.finish", When::Before);
-        assert!(app.app.finish_idempotent(&call(), "k", &response()).await.is_err());
+        assert!(app.app.finish_idempotent(&taken, &response()).await.is_err());
         assert_eq!(conflict(begin(&app, "k", REQUEST).await), "idempotency_in_flight");
         app.faults.arm("idempotency.finish", When::After);
-        assert!(app.app.finish_idempotent(&call(), "k", &response()).await.is_err());
+        assert!(app.app.finish_idempotent(&taken, &response()).await.is_err());
         replayed(begin(&app, "k", REQUEST).await.unwrap());
     }
 }

@@ -24,10 +24,12 @@ async fn a_rotated_root_key_takes_everything_over_and_the_old_one_goes_when_noth
         let before = app.app.root_keys(&call()).await.unwrap();
         assert_eq!(before.keys, [(before.current.clone(), 3)]);
         let request = Sha256([5; 32]);
-        assert!(matches!(app.app.begin_idempotent(&call(), "k", request).await.unwrap(), IdempotencyStart::Run));
+        let IdempotencyStart::Run(taken) = app.app.begin_idempotent(&call(), "k", request).await.unwrap() else {
+            panic!("a key of nobody")
+        };
         let body = SecretBytes::new(b"answer".to_vec());
         let response = StoredResponse { status: 200, headers: Vec::new(), body };
-        app.app.finish_idempotent(&call(), "k", &response).await.unwrap();
+        app.app.finish_idempotent(&taken, &response).await.unwrap();
 
         assert_eq!(app.app.rotate_root_key(&trial()).await.unwrap(), before, "a trial makes no key");
         let rotated = app.app.rotate_root_key(&call()).await.unwrap();
@@ -100,9 +102,11 @@ async fn a_node_that_has_not_loaded_the_newest_root_key_seals_nothing() {
 async fn an_answer_sealed_under_a_lost_root_key_is_a_conflict_that_says_so() {
     let app = TestApp::sqlite().await;
     let request = Sha256([5; 32]);
-    app.app.begin_idempotent(&call(), "k", request).await.unwrap();
+    let IdempotencyStart::Run(taken) = app.app.begin_idempotent(&call(), "k", request).await.unwrap() else {
+        panic!("a key of nobody")
+    };
     let response = StoredResponse { status: 200, headers: Vec::new(), body: SecretBytes::new(b"answer".to_vec()) };
-    app.app.finish_idempotent(&call(), "k", &response).await.unwrap();
+    app.app.finish_idempotent(&taken, &response).await.unwrap();
     app.keys.rotate_root_key().unwrap();
     app.keys.retire_root_keys().unwrap();
     assert_eq!(conflict(app.app.begin_idempotent(&call(), "k", request).await), "idempotency_response_lost");

@@ -140,6 +140,18 @@ impl SystemQueries for Session {
         swapped(rows, "idempotency_keys")
     }
 
+    async fn abandon_idempotency(&mut self, caller: &str, key: &str, created_at: Timestamp) -> Result<()> {
+        self.execute(
+            sql("DELETE FROM idempotency_keys \
+                 WHERE caller = $1 AND idempotency_key = $2 AND response IS NULL AND created_at = $3")
+            .bind(caller)
+            .bind(key)
+            .bind(created_at.unix_ms()),
+        )
+        .await
+        .map(drop)
+    }
+
     async fn forget_idempotency(&mut self, caller: &str, key: &str) -> Result<()> {
         self.execute(
             sql("DELETE FROM idempotency_keys WHERE caller = $1 AND idempotency_key = $2").bind(caller).bind(key),

@@ -78,6 +78,8 @@ async fn an_idempotency_key_is_taken_over_when_its_first_call_was_given_up() {
     later.request_sha256 = sha(2);
     tx.begin_idempotency(&later).await.unwrap();
     assert_eq!(tx.idempotency("token:a", "k").await.unwrap(), Some(later.clone()));
+    tx.abandon_idempotency("token:a", "k", now()).await.unwrap();
+    assert_eq!(tx.idempotency("token:a", "k").await.unwrap(), Some(later.clone()), "the first call has lost its key");
 
     tx.complete_idempotency("token:a", "k", &SealedBlob(vec![1, 2])).await.unwrap();
     assert_eq!(
@@ -87,7 +89,8 @@ async fn an_idempotency_key_is_taken_over_when_its_first_call_was_given_up() {
     );
     assert_eq!(tx.complete_idempotency("token:a", "x", &SealedBlob(vec![3])).await, Err(stale("idempotency_keys")));
     later.response = Some(SealedBlob(vec![1, 2]));
-    assert_eq!(tx.idempotency("token:a", "k").await.unwrap(), Some(later));
+    tx.abandon_idempotency("token:a", "k", later.created_at).await.unwrap();
+    assert_eq!(tx.idempotency("token:a", "k").await.unwrap(), Some(later), "an answer stays");
     let much_later = record("k", now().plus(days(1)));
     assert_eq!(tx.begin_idempotency(&much_later).await, Err(taken));
     // All of these were answers: the transaction stands.
@@ -103,6 +106,9 @@ async fn idempotency_keys_are_forgotten() {
     }
     tx.forget_idempotency("token:a", "b").await.unwrap();
     assert_eq!(tx.idempotency("token:a", "b").await.unwrap(), None);
+    tx.begin_idempotency(&record("e", now())).await.unwrap();
+    tx.abandon_idempotency("token:a", "e", now()).await.unwrap();
+    assert_eq!(tx.idempotency("token:a", "e").await.unwrap(), None);
     let before = now().minus(days(2));
     assert_eq!(tx.purge_idempotency(before, 1).await.unwrap(), 1);
     assert_eq!(tx.idempotency("token:a", "a").await.unwrap(), None, "the oldest goes first");
