@@ -84,7 +84,7 @@ pub use jobs::JobReport;
 pub use keys::{KeyView, NewKey};
 pub use ocsp::{OcspAnswer, OcspGiven, OcspHold, OcspRefusal, OcspSettings};
 pub use outbound::{Fetched, Outbound, OutboundAnswer, OutboundError};
-pub use placements::{MoveResource, MovedResource};
+pub use placements::{MoveResource, PlacedResource};
 pub use policies::{NewPolicy, UpdatePolicy};
 pub use principals::{Identity, NewDynamicGroup, NewGroup, NewUser, UpdateDynamicGroup, UpdateGroup, UpdateUser};
 pub use publication::PublicationReport;

@@ -2,12 +2,14 @@
 
 use crate::access::Object;
 use crate::audit::Target;
+use crate::change::by_id;
 use crate::compartments::find_compartment;
 use crate::keys::find_key;
 use crate::vaults::find_vault;
 use crate::{App, Call, Error, Permission, ca_bundles, cas, certificates, profiles};
 use certwright_domain::access::{Compartment, PlacedKind, Placement};
 use certwright_domain::ca::CaState;
+use certwright_domain::id::KeyId;
 use certwright_domain::name::Reference;
 use certwright_domain::violation::Invalid;
 use certwright_store::{Page, PageRequest, Queries};
@@ -23,10 +25,10 @@ pub struct MoveResource {
     pub vault: Option<Reference>,
 }
 
-/// A resource that was moved.
+/// A resource that was put into a compartment.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MovedResource {
-    /// Where it lies now.
+pub struct PlacedResource {
+    /// Where it lies.
     pub placement: Placement,
     /// Its name.
     pub name: String,
@@ -40,8 +42,13 @@ impl App {
         &self,
         call: &Call,
         compartment: &Reference,
-        wish: MoveResource,
-    ) -> Result<MovedResource, Error> {
+        mut wish: MoveResource,
+    ) -> Result<PlacedResource, Error> {
+        if let (PlacedKind::Key, Some(vault)) = (wish.kind, &wish.vault) {
+            // Whether there is a vault of this name is for those to know who may see it.
+            let (vault, key) = self.may_key(call, Permission::KeyManage, vault, &wish.resource).await?;
+            (wish.vault, wish.resource) = (Some(vault), key);
+        }
         let mut change = self.inner.begin_access_change(call, "resource.move").await?;
         let called = compartment;
         let (resource_id, name) = find(&mut **change, &wish).await?;
@@ -61,7 +68,7 @@ impl App {
         let there = Object { kind: "compartment", ..Object::movable(wish.kind, itself, compartment.id.clone()) };
         self.authorize(call, permission, &there.called(called))?;
         let placement = Placement { resource_id, kind: wish.kind, compartment: compartment.id.clone() };
-        let moved = MovedResource { placement, name, compartment };
+        let moved = PlacedResource { placement, name, compartment };
         if before == moved.compartment.id {
             change.undo().await?;
             return Ok(moved);
@@ -78,19 +85,56 @@ impl App {
         Ok(moved)
     }
 
-    /// What was put into a compartment, not below it, by kind and id. Of the tenancy this is nothing: what lies there has
-    /// never been moved away, or came back.
+    /// What was put into a compartment, not below it, by kind and id, as far as the caller may list it. Of the tenancy
+    /// this is nothing: what lies there has never been moved away, or came back.
     pub async fn placed_resources(
         &self,
         call: &Call,
         compartment: &Reference,
         kind: Option<PlacedKind>,
         page: &PageRequest,
-    ) -> Result<(Compartment, Page<Placement>), Error> {
+    ) -> Result<Page<PlacedResource>, Error> {
         let mut read = self.inner.store.read().await?;
         let compartment = self.may_compartment(&mut *read, call, Permission::CompartmentRead, compartment).await?;
-        let placed = read.placed_in(&compartment.id, kind, page).await?;
-        Ok((compartment, placed))
+        let Page { items: placements, next } = read.placed_in(&compartment.id, kind, page).await?;
+        let mut items = Vec::new();
+        for placement in placements {
+            let name = match name_of(&mut *read, &placement).await {
+                Ok(name) => name,
+                // Deleted since the page was read.
+                Err(Error::NotFound { .. }) => continue,
+                Err(error) => return Err(error),
+            };
+            let itself = (placement.resource_id.as_str(), name.as_str());
+            let object = Object::movable(placement.kind, itself, compartment.id.clone());
+            if self.is_allowed(call, listing(placement.kind), &object) {
+                items.push(PlacedResource { placement, name, compartment: compartment.clone() });
+            }
+        }
+        Ok(Page { items, next })
+    }
+}
+
+/// The name of what lies there.
+async fn name_of(queries: &mut dyn Queries, placement: &Placement) -> Result<String, Error> {
+    if placement.kind == PlacedKind::Key {
+        let id = KeyId::parse(&placement.resource_id).map_err(|fault| Error::Internal(fault.to_string()))?;
+        let key = queries.key_by_id(&id).await?.ok_or_else(|| Error::not_found("key", &id))?;
+        return Ok(key.name.to_string());
+    }
+    let wish = MoveResource { kind: placement.kind, resource: by_id(&placement.resource_id)?, vault: None };
+    find(queries, &wish).await.map(|(_, name)| name)
+}
+
+/// What lets a resource be seen in lists.
+pub(crate) const fn listing(kind: PlacedKind) -> Permission {
+    match kind {
+        PlacedKind::Vault => Permission::VaultList,
+        PlacedKind::Key => Permission::KeyList,
+        PlacedKind::CertificateAuthority => Permission::CaList,
+        PlacedKind::Certificate => Permission::CertificateList,
+        PlacedKind::Profile => Permission::ProfileList,
+        PlacedKind::CaBundle => Permission::CaBundleList,
     }
 }
 

@@ -71,9 +71,9 @@ pub struct PlacedResource {
     /// Its id.
     #[schema(example = "ca_01JD8XK4M2W7Z3T5V9YQ6B1C0D")]
     pub id: String,
-    /// Its name; only in the answer of the call that moved it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub name: Option<String>,
+    /// Its name.
+    #[schema(example = "root")]
+    pub name: String,
     /// Name of the compartment.
     #[schema(example = "prod")]
     pub compartment: String,

@@ -96,7 +96,7 @@ async fn delete(
 
 /// List what was put into a compartment
 ///
-/// By kind and id, not what lies below it. Whatever was never moved lies in the tenancy and stands in no such list.
+/// By kind and id, not what lies below it, as far as you may list it. Whatever was never moved lies in the tenancy and stands in no such list.
 #[utoipa::path(get, path = "/v1/compartments/{compartment}/resources", operation_id = "listPlacedResources", tag = "access",
     params(("compartment" = String, Path, description = "Name or id"), wire::PlacedQuery),
     responses((status = 200, description = "A page of resources", body = wire::List<wire::PlacedResource>)))]
@@ -111,8 +111,8 @@ async fn resources(
     let mut faults = Faults::default();
     let kind = faults.optional("/kind", q.kind.as_deref(), PlacedKind::parse);
     let kind = faults.finish(kind)?;
-    let (compartment, found) = app.placed_resources(&call, &reference(&compartment)?, kind, &page).await?;
-    list(&app, &uri, found, |placement| view::placed(&placement, &compartment))
+    let found = app.placed_resources(&call, &reference(&compartment)?, kind, &page).await?;
+    list(&app, &uri, found, |placed| view::placed(&placed))
 }
 
 /// Put a resource into a compartment
@@ -128,7 +128,7 @@ async fn move_resource(
     Json(body): Json<wire::MoveResource>,
 ) -> Answer {
     let moved = app.move_resource(&call, &reference(&compartment)?, wish(&body)?).await?;
-    done(&call, view::moved(&moved))
+    done(&call, view::placed(&moved))
 }
 
 fn new_compartment(body: &wire::NewCompartment) -> Result<NewCompartment, Problem> {

@@ -1,7 +1,7 @@
 //! Compartments, principals, policies.
 
-use certwright_app::{Identity, MovedResource};
-use certwright_domain::access::{Compartment, DynamicGroup, Group, Placement, Policy, User};
+use certwright_app::{Identity, PlacedResource};
+use certwright_domain::access::{Compartment, DynamicGroup, Group, Policy, User};
 use certwright_domain::policy::{Reason, Statement, Verdict};
 use certwright_wire as wire;
 use std::fmt::Display;
@@ -18,19 +18,14 @@ pub(crate) fn compartment(compartment: &Compartment) -> wire::Compartment {
 }
 
 /// A resource in a compartment.
-pub(crate) fn placed(placement: &Placement, compartment: &Compartment) -> wire::PlacedResource {
+pub(crate) fn placed(placed: &PlacedResource) -> wire::PlacedResource {
     wire::PlacedResource {
-        kind: placement.kind.to_string(),
-        id: placement.resource_id.clone(),
-        name: None,
-        compartment: compartment.name.to_string(),
-        compartment_id: compartment.id.to_string(),
+        kind: placed.placement.kind.to_string(),
+        id: placed.placement.resource_id.clone(),
+        name: placed.name.clone(),
+        compartment: placed.compartment.name.to_string(),
+        compartment_id: placed.compartment.id.to_string(),
     }
-}
-
-/// A resource that was moved.
-pub(crate) fn moved(moved: &MovedResource) -> wire::PlacedResource {
-    wire::PlacedResource { name: Some(moved.name.clone()), ..placed(&moved.placement, &moved.compartment) }
 }
 
 /// A user of a list.

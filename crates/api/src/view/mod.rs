@@ -13,7 +13,7 @@ mod identity;
 mod issued;
 
 pub(crate) use access::{
-    compartment, dynamic_group, group, membership, moved, placed, policy, policy_answer, user, user_with, whoami,
+    compartment, dynamic_group, group, membership, placed, policy, policy_answer, user, user_with, whoami,
 };
 pub(crate) use acme::{acme_account, acme_directory, acme_order, eab_key, eab_key_with_secret};
 pub(crate) use ca::{ca, ca_version, verdicts};

@@ -137,6 +137,41 @@ async fn a_compartment_that_may_not_be_seen_is_as_absent_as_one_that_is_not_ther
 }
 
 #[tokio::test]
+async fn what_lies_in_a_compartment_is_listed_as_far_as_it_may_be_seen() {
+    for app in TestApp::on_every_database().await {
+        in_prod(&app).await;
+        app.post("/v1/vaults", json!({"name": "hidden", "compartment": "prod"})).await.is(201);
+        app.post("/v1/vaults/hidden/keys", json!({"name": "k", "algorithm": "ECDSA"})).await.is(201);
+        let body = json!({"kind": "key", "resource": "k", "vault": "hidden"});
+        app.post("/v1/compartments/prod/resources", body.clone()).await.is(200);
+        let statements = [
+            "Allow user dev to read compartments in tenancy",
+            "Allow user dev to inspect leaf-certificates in compartment prod",
+            "Allow user dev to inspect keys in compartment prod where target.key.name = 'other'",
+            "Allow user dev to manage all-resources in compartment sandbox",
+        ];
+        let dev = Somebody::with(&app, "dev", &statements).await;
+        let listed = dev.send("GET", "/v1/compartments/prod/resources", json!(null)).await.is(200).json();
+        let listed: Vec<_> = listed["items"].as_array().unwrap().iter().map(|it| (&it["kind"], &it["name"])).collect();
+        assert_eq!(listed, [(&json!("certificate"), &json!("c"))]);
+        let all = app.get("/v1/compartments/prod/resources").await.is(200).json();
+        assert_eq!(all["items"].as_array().unwrap().len(), 4, "{all}");
+
+        // Nor does a move tell whether there is such a vault.
+        let mut answers = Vec::new();
+        for vault in ["hidden", "gone"] {
+            for key in ["k", "none"] {
+                let body = json!({"kind": "key", "resource": key, "vault": vault});
+                let reply = dev.send("POST", "/v1/compartments/sandbox/resources", body).await;
+                answers.push(reply.problem(404, "not_found")["detail"].as_str().unwrap().replace(vault, "v"));
+            }
+        }
+        answers.dedup();
+        assert_eq!(answers.len(), 1, "{answers:?}");
+    }
+}
+
+#[tokio::test]
 async fn no_cursor_tells_of_what_may_not_be_seen() {
     for app in TestApp::on_every_database().await {
         compartments(&app, &["prod", "sandbox"]).await;

@@ -114,15 +114,15 @@ impl<'a> Object<'a> {
 
     /// A resource of any kind that may be moved.
     pub(crate) fn movable(kind: PlacedKind, itself: Named<'a>, compartment: CompartmentId) -> Self {
-        let (word, seen_with) = match kind {
-            PlacedKind::Vault => ("vault", Permission::VaultList),
-            PlacedKind::Key => ("key", Permission::KeyList),
-            PlacedKind::CertificateAuthority => ("CA", Permission::CaList),
-            PlacedKind::Certificate => ("certificate", Permission::CertificateList),
-            PlacedKind::Profile => ("profile", Permission::ProfileList),
-            PlacedKind::CaBundle => ("CA bundle", Permission::CaBundleList),
+        let word = match kind {
+            PlacedKind::Vault => "vault",
+            PlacedKind::Key => "key",
+            PlacedKind::CertificateAuthority => "CA",
+            PlacedKind::Certificate => "certificate",
+            PlacedKind::Profile => "profile",
+            PlacedKind::CaBundle => "CA bundle",
         };
-        let object = Self::resource(word, seen_with, itself, compartment);
+        let object = Self::resource(word, crate::placements::listing(kind), itself, compartment);
         match kind {
             PlacedKind::Vault => Self { vault: Some(itself), ..object },
             PlacedKind::Key => Self { key: Some(itself), ..object },
