@@ -39,6 +39,7 @@ mod publication;
 mod revocation;
 mod seal;
 mod setup;
+mod signing_keys;
 mod sink;
 mod target;
 mod tokens;
