@@ -109,6 +109,23 @@ async fn a_machine_comes_in_with_its_certificate_and_may_do_what_its_groups_may(
             let refused = issue(&app, &shown, name).await.is(422).json();
             assert_eq!(refused["errors"][0]["code"], "name_not_of_identity", "{name}");
         }
+        // Of the subject, names of its own alone: what else stands there, some service takes for a role.
+        for (subject, status) in [
+            (json!({"commonName": "x.apps.example.com"}), 201),
+            (json!({"commonName": "X.apps.example.com"}), 201),
+            (json!({"organization": "system:masters", "commonName": "x.apps.example.com"}), 422),
+            (json!({"commonName": "x.apps.example.com", "organizationalUnit": "x.apps.example.com"}), 422),
+            (json!({"commonName": "dns:x.apps.example.com"}), 422),
+            (json!({"userId": "root"}), 422),
+        ] {
+            let body = json!({"names": ["x.apps.example.com"], "subject": subject});
+            let ask = app.ask("POST", "/v1/certificate-authorities/root/issue").showing(&shown);
+            let refused = ask.json(&body).send().await.is(status).json();
+            if status == 422 {
+                assert_eq!(refused["errors"][0]["rule"], "identityNames", "{refused}");
+                assert!(refused["errors"][0]["pointer"].as_str().unwrap().starts_with("/subject/"), "{refused}");
+            }
+        }
         // What its groups may not do, it may not do; and what it had signed does not renew itself.
         app.ask("GET", "/v1/tokens").showing(&shown).send().await.is(403);
         app.ask("POST", "/v1/vaults").showing(&shown).json(&json!({"name": "v"})).send().await.is(403);
