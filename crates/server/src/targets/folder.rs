@@ -6,12 +6,13 @@ use certwright_app::{Target, TargetError, TargetObject};
 use certwright_domain::publication::ObjectName;
 use rustix::fs::{AtFlags, Mode, OFlags};
 use rustix::io::Errno;
+use rustix::rand::GetRandomFlags;
 use std::fs::File;
 use std::io::Write as _;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Files and folders that we make: anybody may read them.
 const FILE: Mode = Mode::from_raw_mode(0o644);
@@ -20,8 +21,6 @@ const FOLDER: Mode = Mode::from_raw_mode(0o755);
 /// A folder.
 pub(super) struct Folder {
     path: PathBuf,
-    /// Tells temporary files of this process apart.
-    written: AtomicU64,
 }
 
 /// Says when it is dropped that nobody waits any more.
@@ -35,18 +34,17 @@ impl Drop for Waiting {
 
 impl Folder {
     pub(super) fn new(path: PathBuf) -> Self {
-        Self { path, written: AtomicU64::new(0) }
+        Self { path }
     }
 }
 
 #[async_trait]
 impl Target for Folder {
     async fn put(&self, object: &TargetObject) -> Result<(), TargetError> {
-        let number = self.written.fetch_add(1, Ordering::Relaxed);
         let (path, name, bytes) = (self.path.clone(), object.name.clone(), object.bytes.clone());
         let given_up = Arc::new(AtomicBool::new(false));
         let waiting = Waiting(Arc::clone(&given_up));
-        let written = tokio::task::spawn_blocking(move || write(&path, &name, number, &bytes, &given_up)).await;
+        let written = tokio::task::spawn_blocking(move || write(&path, &name, &bytes, &given_up)).await;
         drop(waiting);
         match written {
             Ok(outcome) => outcome,
@@ -55,7 +53,7 @@ impl Target for Folder {
     }
 }
 
-fn write(root: &Path, name: &ObjectName, number: u64, bytes: &[u8], given_up: &AtomicBool) -> Result<(), TargetError> {
+fn write(root: &Path, name: &ObjectName, bytes: &[u8], given_up: &AtomicBool) -> Result<(), TargetError> {
     let walk = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let mut folder = match rustix::fs::open(root, walk, Mode::empty()) {
         Err(Errno::NOENT) => return Err(TargetError::Missing),
@@ -64,10 +62,12 @@ fn write(root: &Path, name: &ObjectName, number: u64, bytes: &[u8], given_up: &A
     let mut segments = name.segments().peekable();
     while let Some(segment) = segments.next() {
         if segments.peek().is_none() {
-            return write_in(&folder, segment, number, bytes, given_up);
+            return write_in(&folder, segment, bytes, given_up);
         }
         match rustix::fs::mkdirat(&folder, segment, FOLDER) {
-            Ok(()) | Err(Errno::EXIST) => {}
+            // What is in a folder whose own name is not on disk would go with it.
+            Ok(()) => rustix::fs::fsync(&folder).map_err(refused)?,
+            Err(Errno::EXIST) => {}
             Err(error) => return Err(refused(error)),
         }
         folder = rustix::fs::openat(&folder, segment, walk | OFlags::NOFOLLOW, Mode::empty()).map_err(refused)?;
@@ -76,18 +76,10 @@ fn write(root: &Path, name: &ObjectName, number: u64, bytes: &[u8], given_up: &A
 }
 
 /// Writes beside the file, syncs, and moves it to its place.
-fn write_in(folder: &OwnedFd, leaf: &str, number: u64, bytes: &[u8], given_up: &AtomicBool) -> Result<(), TargetError> {
-    // Names of objects never begin with a dot.
-    let beside = format!(".certwright-{}-{number}", std::process::id());
+fn write_in(folder: &OwnedFd, leaf: &str, bytes: &[u8], given_up: &AtomicBool) -> Result<(), TargetError> {
+    let beside = beside()?;
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let opened = match rustix::fs::openat(folder, beside.as_str(), flags, FILE) {
-        // Of a process that had our number and died.
-        Err(Errno::EXIST) => {
-            rustix::fs::unlinkat(folder, beside.as_str(), AtFlags::empty()).map_err(refused)?;
-            rustix::fs::openat(folder, beside.as_str(), flags, FILE)
-        }
-        opened => opened,
-    };
+    let opened = rustix::fs::openat(folder, beside.as_str(), flags, FILE);
     let mut file = File::from(opened.map_err(refused)?);
     let written = file
         // The umask of a server is strict; what is published is for everybody.
@@ -107,6 +99,17 @@ fn write_in(folder: &OwnedFd, leaf: &str, number: u64, bytes: &[u8], given_up: &
         let _ = rustix::fs::unlinkat(folder, beside.as_str(), AtFlags::empty());
     }
     moved.and_then(|()| rustix::fs::fsync(folder).map_err(refused))
+}
+
+/// A name of a file that nobody else has: several nodes may write into one folder, as processes of the same number on
+/// machines of the same name. Names of objects never begin with a dot.
+fn beside() -> Result<String, TargetError> {
+    let mut random = [0; 16];
+    match rustix::rand::getrandom(&mut random, GetRandomFlags::empty()) {
+        Ok(16) => Ok(format!(".certwright-{:032x}", u128::from_ne_bytes(random))),
+        Ok(_) => Err(TargetError::File(std::io::ErrorKind::Other)),
+        Err(error) => Err(refused(error)),
+    }
 }
 
 fn refused(error: Errno) -> TargetError {
@@ -139,6 +142,14 @@ mod tests {
         assert_eq!(beside, 1, "no temporary file is left");
     }
 
+    #[test]
+    fn no_two_writers_use_one_file_beside() {
+        let names: std::collections::BTreeSet<String> = (0..1000).map(|_| beside().unwrap()).collect();
+        assert_eq!(names.len(), 1000);
+        let process = std::process::id().to_string();
+        assert!(names.iter().any(|name| !name.contains(&process)), "containers have the same process ids");
+    }
+
     #[tokio::test]
     async fn links_lead_nowhere() {
         let (home, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
@@ -169,8 +180,8 @@ mod tests {
     fn what_nobody_waits_for_any_more_does_not_take_effect() {
         let home = tempfile::tempdir().unwrap();
         let name = ObjectName::parse("a").unwrap();
-        write(home.path(), &name, 1, b"newer", &AtomicBool::new(false)).unwrap();
-        let late = write(home.path(), &name, 2, b"older", &AtomicBool::new(true));
+        write(home.path(), &name, b"newer", &AtomicBool::new(false)).unwrap();
+        let late = write(home.path(), &name, b"older", &AtomicBool::new(true));
         assert_eq!(late, Err(TargetError::Timeout));
         assert_eq!(std::fs::read(home.path().join("a")).unwrap(), b"newer");
     }
