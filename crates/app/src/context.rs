@@ -7,6 +7,7 @@
 
 use crate::access::{Leave, Permission};
 use crate::issuance::CaChain;
+use crate::signing_keys::standing;
 use crate::tokens::TokenCache;
 use crate::urls::IssuerUrls;
 use crate::{App, Error};
@@ -215,20 +216,7 @@ impl App {
             .ca_version(&ca.id, number)
             .await?
             .ok_or_else(|| Error::Internal(format!("{} lacks its current version {number}", ca.id)))?;
-        let mut above = Vec::new();
-        let mut revoked = version.revocation.is_some();
-        // A key may have more certificates than the one that was revoked for it.
-        let mut compromised = match &version.spki_sha256 {
-            Some(spki) => read.key_is_blocked(spki).await?,
-            None => false,
-        };
-        for der in &version.chain {
-            let certificate = read_certificate(der)?;
-            let row = read.issued_by_fingerprint(&certificate.fingerprint).await?;
-            revoked |= row.is_some_and(|row| row.revocation.is_some());
-            compromised |= read.key_is_blocked(&certificate.public_key.spki_sha256).await?;
-            above.push(certificate);
-        }
+        let (above, standing) = standing(&mut *read, &version).await?;
         let (signer, signature_algorithm) = self.ca_signer(&mut read, &ca, &version).await?;
         let compartment = read.compartment_of(ca.id.as_str()).await?;
         let known_serials = read.known_serials(&ca.id).await?.into_iter().map(|known| known.serial).collect();
@@ -241,7 +229,7 @@ impl App {
             )
         })?;
         let certificate = read_certificate(der)?;
-        let facts = issuer_facts(&ca, &certificate, &above, IssuerStanding::of(revoked, compromised));
+        let facts = issuer_facts(&ca, &certificate, &above, standing);
         let urls = self.urls(&ca, number, &certificate);
         let ca_chain: Vec<Vec<u8>> = std::iter::once(certificate.der.clone()).chain(version.chain.clone()).collect();
         let without_root =

@@ -7,8 +7,9 @@ use super::{CaView, NewCa, NewCaKind, NewRules, OwnKey};
 use crate::access::{CaPrincipal, Leave, Object};
 use crate::audit::Target;
 use crate::change::{Change, by_id, name_conflict, name_taken, settle_in, stale};
-use crate::context::refuse_unless_active;
+use crate::context::{IssuerContext, refuse_unless_active};
 use crate::issuance::AuthorityPlan;
+use crate::signing_keys::usable;
 use crate::urls::IssuerUrls;
 use crate::vaults::{find_vault, usable_vault};
 use crate::{App, Call, Error, Permission};
@@ -100,7 +101,7 @@ impl App {
             ca_name,
             ca_version: 1,
             above: Vec::new(),
-            issuer_revision: None,
+            judged: None,
         };
         let signer = (key.leave.clone(), Arc::clone(&key.signer), key.algorithm);
         self.sign_new_ca(call, &mut ca, key, decision, signing, signer).await
@@ -115,6 +116,8 @@ impl App {
         issuer: &Reference,
     ) -> Result<CaView, Error> {
         let issuer = &self.may_ca(call, Permission::CaIssue, issuer).await?;
+        // Seldom, and its certificate is for years: what another node did a moment ago is asked for.
+        self.refresh_epoch().await?;
         let issuer = self.issuer(issuer).await?;
         not_the_servers_own(call, &issuer.ca)?;
         let key = self.signing_key(call, &blank, &own).await?;
@@ -135,7 +138,7 @@ impl App {
             ca_name: issuer.ca.name.to_string(),
             ca_version: issuer.version.number,
             above: issuer.ca_chain.der().to_vec(),
-            issuer_revision: Some(issuer.ca.revision),
+            judged: Some(Arc::clone(&issuer)),
         };
         let leave = self.authorize(call, Permission::CaIssue, &Object::ca(&issuer.ca, issuer.compartment.clone()))?;
         let signer = Arc::clone(issuer.signer(&leave)?);
@@ -180,7 +183,9 @@ impl App {
         fill_version(&mut version, signed.certificate());
         version.issued_id = Some(signed.issued_id().clone());
         let mut tx = self.inner.begin_change(call, "ca.create").await?;
-        self.still_issuer(&mut tx, ca.issuer_id.as_ref(), signing.issuer_revision).await?;
+        if let Some(judged) = &signing.judged {
+            self.still_issuer(&mut tx, judged).await?;
+        }
         self.insert_ca(&mut tx, call, ca, &version, Some(key.key)).await?;
         signed.record(&mut tx).await?;
         tx.commit().await?;
@@ -188,24 +193,23 @@ impl App {
         view_with(&mut read, ca.clone(), Some(version), verdicts).await
     }
 
-    /// The issuer may have been disabled, revoked or changed while the key signed, or on another node before: what was judged must
-    /// still be so.
-    pub(super) async fn still_issuer(
-        &self,
-        tx: &mut Change<'_>,
-        issuer: Option<&CaId>,
-        judged: Option<i64>,
-    ) -> Result<(), Error> {
-        let Some(issuer) = issuer else { return Ok(()) };
-        let row = tx.ca(&by_id(issuer.as_str())?).await?;
+    /// The issuer may have been disabled, revoked or changed while the key signed, or on another node before; so may its key, its
+    /// vault, and what stands above it: what was judged must still be so.
+    pub(super) async fn still_issuer(&self, tx: &mut Change<'_>, judged: &IssuerContext) -> Result<(), Error> {
+        let row = tx.ca(&by_id(judged.ca.id.as_str())?).await?;
         let row = row.ok_or_else(|| Error::Internal("the issuer's row is gone".into()))?;
         refuse_unless_active(&row)?;
-        if Some(row.revision) != judged {
+        let version = tx.ca_version(&row.id, judged.version.number).await?;
+        let version = version.ok_or_else(|| Error::Internal("the issuer's version is gone".into()))?;
+        let still = match row.revision == judged.ca.revision {
+            true => self.still_signs(&mut ***tx, &row, &version, judged.facts.standing).await,
+            false => Err(stale("certificate_authorities")),
+        };
+        if still.is_err() {
             // Whoever asks again is judged by what is so now.
             self.inner.context.note_epoch(tx.epoch().saturating_sub(1));
-            return Err(stale("certificate_authorities"));
         }
-        Ok(())
+        still
     }
 
     async fn create_external_subordinate(&self, call: &Call, blank: Blank, own: OwnKey) -> Result<CaView, Error> {
@@ -266,6 +270,7 @@ impl App {
         settle_in(&mut **tx, ca.id.as_str(), PlacedKind::CertificateAuthority, &home).await?;
         tx.insert_ca_version(version).await?;
         if let Some(mut key) = key {
+            usable(&mut **tx, &key.vault_id, &key.id).await?;
             key.used_by_ca = Some(ca.id.clone());
             tx.update_key(&key).await.map_err(|error| match error {
                 certwright_store::Error::Stale { .. } => Error::conflict(
@@ -389,8 +394,8 @@ struct Signing {
     ca_name: String,
     ca_version: u32,
     above: Vec<Vec<u8>>,
-    /// Revision of the issuer's row that was judged; `None`: it signs itself.
-    issuer_revision: Option<i64>,
+    /// The issuer as it was judged; `None`: it signs itself.
+    judged: Option<Arc<IssuerContext>>,
 }
 
 pub(super) fn blank_version(

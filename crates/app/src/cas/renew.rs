@@ -110,8 +110,10 @@ impl App {
         }
         let mut tx = self.inner.begin_change(call, "ca.renew").await?;
         refuse_blocked_key(&mut **tx, version.spki_sha256.as_ref()).await?;
-        let judged = by.issuer.as_ref().map(|issuer| issuer.ca.revision);
-        self.still_issuer(&mut tx, renewed.issuer_id.as_ref(), judged).await?;
+        match by.issuer.as_deref() {
+            Some(issuer) => self.still_issuer(&mut tx, issuer).await?,
+            None => self.still_uses_key(&mut **tx, &renewed).await?,
+        }
         tx.insert_ca_version(&version).await?;
         renewed.renewal_failures = 0;
         schedule(&mut **tx, &mut renewed).await?;
@@ -156,6 +158,7 @@ impl App {
                 leave: key.leave.clone(),
             });
         };
+        self.refresh_epoch().await?;
         let issuer = self.issuer(&by_id(issuer.as_str())?).await?;
         let leave = self.authorize(call, Permission::CaIssue, &Object::ca(&issuer.ca, issuer.compartment.clone()))?;
         Ok(NewIssuer {

@@ -1,7 +1,9 @@
 //! Revoking versions of CAs, and lists of CAs that changed.
 
+use crate::kit::{ca, own};
 use crate::support::*;
-use certwright_app::{NewRules, RenewCa};
+use certwright_app::{NewCaKind, NewRules, RenewCa};
+use certwright_domain::algorithm::KeyAlgorithm;
 use certwright_domain::crl::CrlKind;
 use certwright_domain::revocation::{EntryKind, RevocationReason as R};
 
@@ -69,6 +71,57 @@ async fn a_compromised_ca_key_signs_with_none_of_its_certificates() {
         app.app.renew_ca(&call(), &to("issuing"), renew).await.unwrap();
         leaf(&app, "issuing", "b.example.com").await;
         assert_eq!(conflict(app.app.make_ca_version_current(&call(), &to("issuing"), 2).await), "key_compromised");
+    }
+}
+
+/// While a key signs no transaction is open: what is disabled or revoked meanwhile counts all the same.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn what_ends_while_a_ca_is_signed_signs_it_no_more() {
+    for app in TestApp::on_every_database().await {
+        with_root(&app).await;
+        let issuing = subordinate(&app, NewRules::default()).await;
+        for name in ["below", "deep"] {
+            crate::kit::key(&app, name, KeyAlgorithm::EcdsaP256).await;
+        }
+        let (vault, key) = issuing.ca.key.clone().unwrap();
+        let (vault, key) = (to(vault.as_str()), to(key.as_str()));
+        let below = |name: &'static str, issuer: &'static str| {
+            let kind = NewCaKind::Subordinate(own(name, name), lasting(1000), to(issuer));
+            let (app, new) = (app.app.clone(), ca(name, kind, NewRules::default()));
+            tokio::spawn(async move { app.create_ca(&call(), new).await })
+        };
+        let renewing = |ca: &'static str| {
+            let app = app.app.clone();
+            let renew = RenewCa { rotate_key: false, validity: lasting(1700), make_current: true };
+            tokio::spawn(async move { app.renew_ca(&call(), &to(ca), renew).await })
+        };
+        let reached = async || {
+            let held = app.faults.hold("ca.intent");
+            tokio::task::spawn_blocking(move || held.came().then_some(held)).await.unwrap().unwrap()
+        };
+
+        // The issuer's key.
+        let (making, held) = tokio::join!(async { below("below", "issuing") }, reached());
+        app.app.disable_key(&call(), &vault, &key).await.unwrap();
+        drop(held);
+        assert_eq!(conflict(making.await.unwrap()), "key_not_enabled");
+        app.app.enable_key(&call(), &vault, &key).await.unwrap();
+        // The key of a root, which signs for itself.
+        let root = app.app.ca(&call(), &to("root")).await.unwrap().ca;
+        let (root_vault, root_key) = root.key.unwrap();
+        let (root_vault, root_key) = (to(root_vault.as_str()), to(root_key.as_str()));
+        let (making, held) = tokio::join!(async { renewing("root") }, reached());
+        app.app.disable_key(&call(), &root_vault, &root_key).await.unwrap();
+        drop(held);
+        assert_eq!(conflict(making.await.unwrap()), "key_not_enabled");
+        app.app.enable_key(&call(), &root_vault, &root_key).await.unwrap();
+        // A CA above the issuer.
+        below("below", "issuing").await.unwrap().unwrap();
+        let (making, held) = tokio::join!(async { below("deep", "below") }, reached());
+        app.app.revoke_ca_version(&call(), &to("issuing"), 1, R::Superseded).await.unwrap();
+        drop(held);
+        assert_eq!(conflict(making.await.unwrap()), "changed_meanwhile");
+        assert!(app.app.ca(&call(), &to("deep")).await.is_err(), "it was made");
     }
 }
 
