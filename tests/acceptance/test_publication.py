@@ -144,6 +144,7 @@ class Publication(PublishingCase):
 
         self.wait("the list in the folder", same)
         self.assertEqual(path.stat().st_mode & 0o777, 0o644)
+        self.assertEqual(path.parent.stat().st_mode & 0o777, 0o755, "a web server runs as somebody else")
         tools.openssl("crl", "-inform", "DER", "-in", path, "-CAfile", self.root, "-noout")
         self.assertEqual([one.name for one in path.parent.iterdir()], ["root-1.crl"])
 
