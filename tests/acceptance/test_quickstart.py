@@ -84,11 +84,28 @@ class Quickstart(Case):
             token, root = server.token(), server.ca_file.read_text()
             server.log_file.unlink()
             server.start()
-            self.assertRegex(self.printed(server, "initialised"), r"has been initialised before")
+            self.assertRegex(self.printed(server, "initialised"), r"nothing was made")
             again = run_curl([*command, f"{server.url}/v1/certificate-authorities"]).json["items"]
             self.assertEqual([ca["id"] for ca in again], [ca["id"] for ca in cas])
             self.assertEqual((server.token(), server.ca_file.read_text()), (token, root))
             self.assertEqual(server.stop(), 0)
+
+    def test_a_server_that_was_started_first_is_set_up_all_the_same(self):
+        server = Server("sqlite")
+        self.addCleanup(server.remove)
+        server.start()
+        token = server.token()
+        # Beside the server that runs, as in a container.
+        command = [*server.arguments("quickstart"), "--no-serve"]
+        for said in ("is set up", "nothing was made"):
+            done = subprocess.run(
+                command, capture_output=True, text=True, env=server.environment(), cwd=server.folder, timeout=60
+            )
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertIn(said, done.stdout)
+        self.assertEqual(server.token(), token, "the token that there was")
+        cas = Curl(server).get("/v1/certificate-authorities").json["items"]
+        self.assertEqual(sorted(ca["name"] for ca in cas), ["issuing-1", "root"])
 
     def line(self, text: str, program: str) -> str:
         """The line that begins with a program's name, as it would be pasted."""

@@ -18,6 +18,7 @@ use certwright_domain::secret::{SecretBytes, SecretText};
 use certwright_domain::time::{Span, Timestamp};
 use certwright_domain::validity::{RequestedEnd, RequestedValidity};
 use certwright_pki::{check_issued_by, read_certificate, to_pem};
+use certwright_store::{CaFilter, PageRequest};
 
 /// The server's own certificate: chain (DER, leaf first), PKCS#8 key, the root to trust, and when to ask for another.
 pub struct ServerCertificate {
@@ -73,6 +74,15 @@ impl App {
     /// Was the first administrator token of this database made?
     pub async fn is_initialised(&self) -> Result<bool, Error> {
         Ok(self.inner.store.read().await?.meta(INITIALISED).await?.is_some())
+    }
+
+    /// Is there neither a vault nor a CA, apart from the server's own? [`App::quickstart`] is for such databases.
+    pub async fn is_blank(&self) -> Result<bool, Error> {
+        let mut read = self.inner.store.read().await?;
+        let first = PageRequest { limit: 1, after: None };
+        let vaults = read.vaults(&first, false).await?;
+        let cas = read.cas(&CaFilter::default(), &first).await?;
+        Ok(vaults.items.is_empty() && cas.items.is_empty())
     }
 
     /// Makes the first administrator token if there has never been one; `None` when there was. Safe on several nodes:

@@ -3,9 +3,9 @@
 use crate::config::{Loaded, Settings, Sources, TlsSource};
 use crate::logging::LogLevel;
 use crate::serve::{Ended, run};
-use crate::start;
+use crate::start::{self, Opened};
 use crate::{Error, folder};
-use certwright_app::{Quickstart, QuickstartReport};
+use certwright_app::{App, Quickstart, QuickstartReport};
 use std::fmt::Write as _;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -31,30 +31,41 @@ pub async fn quickstart(
 ) -> Result<Ended, Error> {
     let settings = &loaded.settings;
     loaded.doubts().iter().for_each(|doubt| tracing::warn!("{doubt}"));
-    let started = start::start(settings).await?;
-    let text = if started.was_initialised {
-        format!("{} has been initialised before: nothing was made.\n", settings.data().display())
-    } else {
-        let wish = Quickstart { organization: wishes.organization, dns_name: wishes.name };
-        let failed = |source| Error::App { doing: "set up the CA", source };
-        let report = started.app.quickstart(&wish).await.map_err(failed)?;
-        folder::write_file(&root_path(settings), report.root.as_bytes(), 0o644)?;
-        // Last, because it marks the database as initialised: an interrupted run is taken up by the next one.
-        start::first_token(settings, &started.app).await?;
-        describe(settings, &report)
-    };
-    // The lines are shown when they work: once the listeners answer.
-    let mut show = || {
-        let failed =
-            |error: std::io::Error| Error::System { doing: "write to standard output", why: error.to_string() };
-        out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(failed)
-    };
     if wishes.serve {
-        return run(sources, settings, level, started, show).await;
+        let started = start::start(settings).await?;
+        let text = set_up(settings, &started.app, started.was_initialised, wishes).await?;
+        // The lines are shown when they work: once the listeners answer.
+        return run(sources, settings, level, started, || show(out, &text)).await;
     }
-    show()?;
-    started.store.close().await;
+    let Opened { wired, was_initialised } = start::open(settings).await?;
+    let text = set_up(settings, &wired.app, was_initialised, wishes).await?;
+    show(out, &text)?;
+    wired.store.close().await;
     Ok(Ended::Orderly)
+}
+
+fn show(out: &mut (dyn Write + Send), text: &str) -> Result<(), Error> {
+    let failed = |error: std::io::Error| Error::System { doing: "write to standard output", why: error.to_string() };
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(failed)
+}
+
+/// Sets up what has not been set up; what is to be said of it.
+async fn set_up(settings: &Settings, app: &App, was_initialised: bool, wishes: Wishes) -> Result<String, Error> {
+    // A server that was started without us has made its token, and nothing else.
+    let failed = |source| Error::App { doing: "look at what there is", source };
+    if was_initialised && !app.is_blank().await.map_err(failed)? {
+        return Ok(format!(
+            "There are vaults or CAs in {} already: nothing was made. `certwright serve` starts this node.\n",
+            settings.database.describe()
+        ));
+    }
+    let wish = Quickstart { organization: wishes.organization, dns_name: wishes.name };
+    let failed = |source| Error::App { doing: "set up the CA", source };
+    let report = app.quickstart(&wish).await.map_err(failed)?;
+    folder::write_file(&root_path(settings), report.root.as_bytes(), 0o644)?;
+    // Last, because it marks the database as initialised: an interrupted run is taken up by the next one.
+    start::first_token(settings, app).await?;
+    Ok(describe(settings, &report))
 }
 
 /// Where the root of the CA that was made stands.

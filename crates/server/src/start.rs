@@ -34,15 +34,28 @@ pub(crate) async fn start(settings: &Settings) -> Result<Started, Error> {
         Some(address) => Some(bind("http_listen", address)?),
         None => None,
     };
+    let Opened { wired: Wired { app, store, entropy, trust }, was_initialised } = open(settings).await?;
+    Ok(Started { signals, api_socket, plain_socket, app, store, entropy, trust, was_initialised })
+}
+
+/// An application that nobody reaches.
+pub(crate) struct Opened {
+    pub(crate) wired: Wired,
+    /// Had this database been set up before?
+    pub(crate) was_initialised: bool,
+}
+
+/// Data folder, database and keys: what can be done beside a server that runs.
+pub(crate) async fn open(settings: &Settings) -> Result<Opened, Error> {
     for doubt in folder::prepare(settings.data())? {
         tracing::warn!("{doubt}");
     }
     let store = wiring::open_store(settings).await?;
     wiring::migrate(settings, &store).await?;
-    let Wired { app, store, entropy, trust } = wiring::wire(settings, store).await?;
+    let wired = wiring::wire(settings, store).await?;
     let failed = |source| Error::App { doing: "read the database", source };
-    let was_initialised = app.is_initialised().await.map_err(failed)?;
-    Ok(Started { signals, api_socket, plain_socket, app, store, entropy, trust, was_initialised })
+    let was_initialised = wired.app.is_initialised().await.map_err(failed)?;
+    Ok(Opened { wired, was_initialised })
 }
 
 /// Makes the first administrator token, on the first start alone.
