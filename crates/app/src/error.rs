@@ -146,7 +146,9 @@ impl From<certwright_keystore::Error> for Error {
         use certwright_keystore::Error as E;
         match error {
             E::Unusable(detail) => Self::conflict("key_unusable", detail, "Use a key that fits."),
-            E::UnknownRootKey(_) | E::Unsealing(_) | E::RootKey(_) | E::Crypto(_) => Self::Internal(error.to_string()),
+            // Another node has rotated it, and this one has the old file: what is asked for is there, and here it is not.
+            E::UnknownRootKey(_) => Self::Unavailable { detail: error.to_string(), retry_after_s: 30 },
+            E::Unsealing(_) | E::RootKey(_) | E::Crypto(_) => Self::Internal(error.to_string()),
         }
     }
 }

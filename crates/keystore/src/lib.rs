@@ -171,5 +171,7 @@ pub enum RootKeySource {
         path: std::path::PathBuf,
         /// Path of our file with salt and parameters.
         salt_path: std::path::PathBuf,
+        /// Make that file when it is missing (first start only): another salt makes another key.
+        create: bool,
     },
 }

@@ -273,7 +273,7 @@ async fn a_credential_holds_keys_newest_first_in_hex_or_base64() {
 fn passphrase(folder: &Path, content: &str) -> RootKeySource {
     let path = folder.join("passphrase");
     write(&path, content, 0o400);
-    RootKeySource::Passphrase { path, salt_path: folder.join("salt") }
+    RootKeySource::Passphrase { path, salt_path: folder.join("salt"), create: true }
 }
 
 #[tokio::test]
@@ -294,6 +294,10 @@ async fn a_passphrase_makes_the_same_key_with_the_same_salt_only() {
     sealed.opens(&both).await.unwrap();
 
     std::fs::remove_file(folder.path().join("salt")).unwrap();
+    let RootKeySource::Passphrase { path, salt_path, .. } = rotated.clone() else { unreachable!() };
+    let used_before = RootKeySource::Passphrase { path, salt_path: salt_path.clone(), create: false };
+    assert!(matches!(SoftwareKeyStore::open(&used_before), Err(Error::RootKey(why)) if why.contains("is missing")));
+    assert!(!salt_path.exists(), "no other salt takes its place");
     let salted_anew = SoftwareKeyStore::open(&rotated).unwrap();
     assert!(matches!(sealed.opens(&salted_anew).await, Err(Error::UnknownRootKey(_))));
 }

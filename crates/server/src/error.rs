@@ -47,6 +47,13 @@ pub enum Error {
     },
     /// The root key.
     RootKey(certwright_keystore::Error),
+    /// A root key was opened, and there are keys that are sealed under another one.
+    RootKeyMissing {
+        /// Ids of root keys that are not there.
+        missing: Vec<String>,
+        /// Ids of those that are.
+        loaded: Vec<String>,
+    },
     /// A use case.
     App {
         /// What was being done.
@@ -156,6 +163,17 @@ impl Error {
                     }
                     _ => "check that the database runs and that `database_url` is right".to_owned(),
                 },
+            ),
+            Self::RootKeyMissing { missing, loaded } => (
+                "the root key is another one than this database needs".to_owned(),
+                vec![format!(
+                    "keys are sealed under root key {}, and {} is what was opened",
+                    missing.join(", "),
+                    loaded.join(", ")
+                )],
+                "restore the root key of this database from your backup, or copy it from another node; after a \
+                 rotation by hand keep the old line below the new one"
+                    .to_owned(),
             ),
             Self::RootKey(source) => (
                 "cannot open the root key".to_owned(),

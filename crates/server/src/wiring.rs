@@ -52,8 +52,16 @@ pub(crate) async fn migrate(settings: &Settings, store: &Store) -> Result<Vec<St
 
 /// Opens the root key and puts the use cases on top of a migrated store.
 pub(crate) async fn wire(settings: &Settings, store: Store) -> Result<Wired, Error> {
-    let source = root_key_source(settings, &store).await?;
+    let mut reader = store.read().await.map_err(database_error(settings, "read"))?;
+    let sealed = reader.root_key_usage().await.map_err(database_error(settings, "read"))?;
+    drop(reader);
+    let source = root_key_source(settings, sealed.is_empty());
     let keys: Arc<dyn KeyStore> = Arc::new(SoftwareKeyStore::open(&source).map_err(Error::RootKey)?);
+    let loaded = keys.root_key_ids();
+    let missing: Vec<String> = sealed.into_iter().map(|(id, _)| id).filter(|id| !loaded.contains(id)).collect();
+    if !missing.is_empty() {
+        return Err(Error::RootKeyMissing { missing, loaded });
+    }
     let entropy = Arc::new(SystemEntropy::new());
     let trust = Arc::new(Trust::load(settings.events.ca_file.as_deref())?);
     let resolver: Arc<dyn Resolve> = Arc::new(SystemResolver);
@@ -134,12 +142,16 @@ pub(crate) fn database_error(
     move |source| Error::Database { doing, location, source }
 }
 
-/// A root key file may be made only while nothing is sealed under one: a lost key must never be replaced by another.
-async fn root_key_source(settings: &Settings, store: &Store) -> Result<RootKeySource, Error> {
-    let RootKeySource::File { path, .. } = &settings.root_key else { return Ok(settings.root_key.clone()) };
-    let mut reader = store.read().await.map_err(database_error(settings, "read"))?;
-    let sealed = reader.root_key_usage().await.map_err(database_error(settings, "read"))?;
-    Ok(RootKeySource::File { path: path.clone(), create: sealed.is_empty() })
+/// A root key file, or the salt of a passphrase, may be made only while nothing is sealed: a lost key must never be replaced
+/// by another.
+fn root_key_source(settings: &Settings, first_start: bool) -> RootKeySource {
+    match settings.root_key.clone() {
+        RootKeySource::File { path, .. } => RootKeySource::File { path, create: first_start },
+        RootKeySource::Passphrase { path, salt_path, .. } => {
+            RootKeySource::Passphrase { path, salt_path, create: first_start }
+        }
+        credential @ RootKeySource::Credential { .. } => credential,
+    }
 }
 
 /// This process among others: the machine and a part that no other process has.

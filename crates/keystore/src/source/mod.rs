@@ -13,7 +13,7 @@ pub(crate) fn load(source: &RootKeySource) -> Result<RootKeys, Error> {
     match source {
         RootKeySource::File { path, create } => file::load(path, *create),
         RootKeySource::Credential { path } => credential::load(path),
-        RootKeySource::Passphrase { path, salt_path } => passphrase::load(path, salt_path),
+        RootKeySource::Passphrase { path, salt_path, create } => passphrase::load(path, salt_path, *create),
     }
 }
 

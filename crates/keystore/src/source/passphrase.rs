@@ -28,9 +28,9 @@ struct Derivation {
     salt: Vec<u8>,
 }
 
-/// Loads the passphrases, newest first, and derives a key from each. Makes the salt file when it is missing.
-/// Takes about a tenth of a second and 64 MiB for each passphrase, one after the other.
-pub(super) fn load(path: &Path, salt_path: &Path) -> Result<RootKeys, Error> {
+/// Loads the passphrases, newest first, and derives a key from each. Makes the salt file when it is missing
+/// and `create` is set. Takes about a tenth of a second and 64 MiB for each passphrase, one after the other.
+pub(super) fn load(path: &Path, salt_path: &Path, create: bool) -> Result<RootKeys, Error> {
     let text = required(path, files::read(path, Access::GroupMayRead)?)?;
     let passphrases: Vec<(usize, &str)> = lines(&text).collect();
     if passphrases.len() > MAX_PASSPHRASES {
@@ -49,14 +49,21 @@ pub(super) fn load(path: &Path, salt_path: &Path) -> Result<RootKeys, Error> {
     if passphrases.is_empty() {
         return collect(path, Vec::new());
     }
-    let derivation = load_derivation(salt_path)?;
+    let derivation = load_derivation(salt_path, create)?;
     let keys: Result<Vec<RootKey>, Error> = passphrases.iter().map(|(_, line)| derivation.derive(line)).collect();
     collect(path, keys?)
 }
 
-fn load_derivation(path: &Path) -> Result<Derivation, Error> {
+fn load_derivation(path: &Path, create: bool) -> Result<Derivation, Error> {
     if let Some(text) = files::read(path, Access::OwnerOnly)? {
         return Derivation::parse(path, &text);
+    }
+    if !create {
+        return Err(Error::RootKey(format!(
+            "{} is missing, and there are keys that are sealed under what it makes of the passphrase; with another salt \
+             the passphrase opens nothing. Restore the file from your backup, or copy it from another node.",
+            path.display()
+        )));
     }
     // RFC 9106 section 4, second recommendation, with one lane: 64 MiB, 3 passes.
     let made = Derivation { memory_kib: 64 * 1024, passes: 3, lanes: 1, salt: seal::random::<16>()?.to_vec() };

@@ -246,7 +246,7 @@ impl Settings {
             RootKeySource::File { path, .. } | RootKeySource::Credential { path } => {
                 derived.push(("root_key.path", path.display().to_string()));
             }
-            RootKeySource::Passphrase { path, salt_path } => {
+            RootKeySource::Passphrase { path, salt_path, .. } => {
                 derived.push(("root_key.path", path.display().to_string()));
                 derived.push(("root_key.salt_path", salt_path.display().to_string()));
             }
@@ -442,7 +442,7 @@ fn root_key(raw: &Raw, data: Option<&Path>, judge: &mut Judge<'_>) -> Option<Roo
         ("credential", Some(path)) => Some(RootKeySource::Credential { path }),
         ("passphrase", Some(path)) => {
             let salt_path = salt.or_else(|| data.map(|data| data.join("root.salt")))?;
-            Some(RootKeySource::Passphrase { path, salt_path })
+            Some(RootKeySource::Passphrase { path, salt_path, create: false })
         }
         ("credential" | "passphrase", None) => {
             judge.fault("root_key.path", &raw.root_key_path, missing);

@@ -341,7 +341,7 @@ fn sources_of_the_root_key_and_of_tls() {
     );
     assert_eq!(
         key("data = \"/d\"\nroot_key = { source = \"passphrase\", path = \"/run/p\" }"),
-        RootKeySource::Passphrase { path: "/run/p".into(), salt_path: "/d/root.salt".into() }
+        RootKeySource::Passphrase { path: "/run/p".into(), salt_path: "/d/root.salt".into(), create: false }
     );
     assert_eq!(
         settings("tls.certificate = \"/c\"\ntls.key = \"/k\"").tls,
