@@ -13,7 +13,7 @@ use crate::renewal::RenewalRule;
 use crate::revocation::Revocation;
 use crate::san::San;
 use crate::serial::{Serial, Sha256};
-use crate::stage::VersionPointers;
+use crate::stage::{Stage, VersionPointers};
 use crate::time::{Span, Timestamp};
 use crate::validity::{RequestedEnd, RequestedValidity, Validity};
 use crate::violation::Invalid;
@@ -141,6 +141,8 @@ pub struct ManagedCertificate {
     pub exportable: bool,
     /// Versions.
     pub versions: VersionPointers,
+    /// The newest version that was made after the current one and is not revoked; read with the row, and never written.
+    pub waiting: Option<u32>,
     /// When the job looks at it next; `None`: never.
     pub next_attempt_at: Option<Timestamp>,
     /// When an event says that its renewal is overdue; `None`: said already, or nothing to say.
@@ -153,6 +155,15 @@ pub struct ManagedCertificate {
     pub deletion_at: Option<Timestamp>,
     /// Grows with every change; the ETag.
     pub revision: i64,
+}
+
+impl ManagedCertificate {
+    /// Does a newer version wait to be taken into use? One that is revoked never will be: it keeps nobody waiting.
+    pub fn has_waiting_version(&self) -> bool {
+        let stages = |number: u32| self.versions.stages(number, false);
+        let waits = self.waiting.is_some_and(|number| stages(number).contains(&Stage::Pending));
+        self.versions.current.is_some() && stages(self.versions.latest).contains(&Stage::Pending) && waits
+    }
 }
 
 /// One version of a managed certificate. Everything but the revocation (which is the inventory's) is immutable.

@@ -5,11 +5,12 @@ use super::read::{find, outlook, shown_version};
 use crate::change::{by_id, is_stale};
 use crate::{App, Call, Error};
 use certwright_domain::event::EventKind;
-use certwright_domain::id::CompartmentId;
+use certwright_domain::id::{CompartmentId, IssuedId};
 use certwright_domain::managed::{
     AttemptOutcome, CertificateState, CertificateVersion, ManagedCertificate, RenewalKey, RenewalOutlook,
     VersionReason, retry_at,
 };
+use certwright_domain::stage::Stage;
 
 impl App {
     /// Renews a certificate if it is due when its turn comes. `Some(true)`: renewed; `Some(false)`: tried and failed, noted
@@ -57,19 +58,26 @@ impl App {
         }
     }
 
-    /// Version `number` is good again: the job may have been told meanwhile never to come back.
-    pub(crate) async fn look_again(
+    /// Whether this certificate is revoked has changed in the transaction. If it is a version of a managed certificate that is in
+    /// use or waits to be, the job is told anew when to come: it may never come back otherwise, or wait for what will not be.
+    /// The certificate's revision grows, so that nobody takes into use what was seen before.
+    pub(crate) async fn look_again_at(
         &self,
         tx: &mut certwright_store::Tx<'_>,
-        certificate: &ManagedCertificate,
-        number: u32,
+        issued: &IssuedId,
     ) -> Result<(), Error> {
-        if certificate.versions.current != Some(number) {
+        let Some((mut certificate, number)) = tx.certificate_of(issued).await? else { return Ok(()) };
+        let is_current = certificate.versions.current == Some(number);
+        if !is_current && !certificate.versions.stages(number, false).contains(&Stage::Pending) {
             return Ok(());
         }
-        let mut certificate = certificate.clone();
         let current = shown_version(&mut **tx, &certificate).await?;
+        let overdue_at = certificate.overdue_at;
         self.schedule(&mut certificate, current.as_ref());
+        if !is_current {
+            // What was told of the version in use is not told again.
+            certificate.overdue_at = overdue_at;
+        }
         Ok(tx.update_certificate(&certificate).await?)
     }
 

@@ -1,7 +1,7 @@
 //! `PUT` and `POST` of a certificate: make it, leave it, or make a new version, and say which and why.
 
 use super::make::Making;
-use super::read::{find, outlook, shown_version, waits};
+use super::read::{find, outlook, shown_version};
 use super::wish::{kind_fixed, kind_of, same_settings, settings_for};
 use super::{CertificateRequest, CertificateView, Content, EnsureOutcome, Ensured};
 use crate::access::Object;
@@ -285,6 +285,7 @@ impl App {
             renewal: RenewalSettings::default(),
             exportable: request.exportable,
             versions: VersionPointers { current: None, previous: None, latest: 0 },
+            waiting: None,
             next_attempt_at: None,
             overdue_at: None,
             failures: 0,
@@ -313,7 +314,7 @@ fn due(
     current: Option<&CertificateVersion>,
     now: certwright_domain::time::Timestamp,
 ) -> Option<certwright_domain::time::Timestamp> {
-    let is_open = certificate.state == CertificateState::Active && !waits(&certificate.versions);
+    let is_open = certificate.state == CertificateState::Active && !certificate.has_waiting_version();
     let current = current.filter(|_| is_open)?;
     let due = current.renew_at(certificate.renewal.rule.as_ref());
     (due <= now).then_some(due)

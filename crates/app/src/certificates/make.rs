@@ -141,6 +141,7 @@ impl App {
     ) -> Result<ManagedCertificate, Error> {
         let mut certificate = making.certificate.clone();
         certificate.versions.latest = version.number;
+        certificate.waiting = Some(version.number);
         if !making.pending || certificate.versions.current.is_none() {
             certificate.versions.previous = certificate.versions.current;
             certificate.versions.current = Some(version.number);

@@ -11,7 +11,7 @@ use certwright_domain::managed::{
 };
 use certwright_domain::name::Reference;
 use certwright_domain::secret::SecretBytes;
-use certwright_domain::stage::{Stage, VersionPointers};
+use certwright_domain::stage::VersionPointers;
 use certwright_domain::time::Timestamp;
 use certwright_pki::read_certificate;
 use certwright_store::{CertificateFilter, Page, PageRequest, Queries, VersionSelector};
@@ -233,14 +233,9 @@ pub(super) fn outlook(
             true => overdue_at(version.renew_at(rule), &version.validity),
         }),
         revoked: current.is_some_and(|version| version.revocation.is_some()),
-        pending: waits(&certificate.versions),
+        pending: certificate.has_waiting_version(),
     };
     plan_renewal(&facts, now)
-}
-
-/// Does a newer version wait to be taken into use?
-pub(super) fn waits(versions: &VersionPointers) -> bool {
-    versions.current.is_some() && versions.stages(versions.latest, false).contains(&Stage::Pending)
 }
 
 /// Was the newest version in use, and the one before taken back into use?

@@ -184,6 +184,7 @@ impl App {
         {
             change.revoke_ca_version(&below.id, version.number, version.revocation.as_ref(), &after).await?;
         }
+        self.look_again_at(change, &row.id).await?;
         if reason.is_compromise() {
             let epoch = change.epoch();
             change.block_key(&row.spki_sha256, epoch, self.now()).await?;

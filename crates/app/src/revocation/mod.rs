@@ -104,22 +104,28 @@ impl App {
         let Some((before, after)) = judged else { return Ok(Revoked { unchanged: true, ..split(vec![row], vec![]) }) };
         let row = IssuedCertificate { revocation: Some(after), ..row };
         if !call.dry_run {
+            let is_managed = managed.is_some();
             let (audit, event) = self.told(call, &row, before, managed);
             let (issued, ca) = (row.id.clone(), row.ca_id.clone());
-            self.mark_revoked(Revoking { issued, ca, before, entry: entry(&row, after, false), audit, event }).await?;
+            let revoking = Revoking { issued, ca, before, entry: entry(&row, after, false), audit, event };
+            self.mark_revoked(revoking, is_managed).await?;
         }
         Ok(split(vec![row], vec![]))
     }
 
     /// Marks a certificate. What has to happen afterwards happens even if the caller goes away: the mark may be stored all the same.
-    async fn mark_revoked(&self, revoking: Revoking) -> Result<(), Error> {
+    /// `is_managed`: it is a version of a managed certificate.
+    async fn mark_revoked(&self, revoking: Revoking, is_managed: bool) -> Result<(), Error> {
         let app = self.clone();
         let marking = async move {
             let serial = revoking.entry.serial.clone();
             let marked = async {
                 let mut tx = app.inner.store.begin_keyed("issued-certificate.revoke").await?;
                 tx.revoke(&revoking).await?;
-                tx.commit().await
+                if is_managed {
+                    app.look_again_at(&mut tx, &revoking.issued).await?;
+                }
+                Ok::<_, Error>(tx.commit().await?)
             };
             let marked = marked.await;
             // After a failure it may be stored as well.
@@ -128,7 +134,7 @@ impl App {
             marked
         };
         match tokio::spawn(marking.in_current_span()).await {
-            Ok(marked) => Ok(marked?),
+            Ok(marked) => marked,
             Err(error) => Err(Error::Internal(format!("a revocation was not finished: {error}"))),
         }
     }
@@ -183,6 +189,9 @@ impl App {
                 Some((_, known)) => known,
                 None => tx.certificate_of(&row.id).await?,
             };
+            if managed.is_some() {
+                self.look_again_at(&mut tx, &row.id).await?;
+            }
             let (audit, event) = self.told(call, row, *before, managed);
             tx.insert_audit(&audit).await?;
             tx.insert_event(&event).await?;
@@ -222,8 +231,8 @@ impl App {
         tx.note_revocations(&row.ca_id, &[entry(&row, before, true)], self.now()).await?;
         row.revocation = None;
         let managed = tx.certificate_of(&row.id).await?;
-        if let Some((certificate, number)) = &managed {
-            self.look_again(&mut tx, certificate, *number).await?;
+        if managed.is_some() {
+            self.look_again_at(&mut tx, &row.id).await?;
         }
         let what = ("issued-certificate.release", EventKind::CertificateReleased);
         let (audit, event) = self.told_of_row(call, &row, managed, what, &[]);

@@ -2,7 +2,10 @@
 
 use crate::kit::*;
 use crate::support::*;
-use certwright_app::{CertificateRequest, PageRequest, RenewalRequest, RevocationTarget, UpdateCa, UpdateCertificate};
+use certwright_app::{
+    CertificateRequest, EnsureOutcome, PageRequest, RenewCertificate, RenewalRequest, RevocationTarget, Revoke,
+    UpdateCa, UpdateCertificate,
+};
 use certwright_domain::ca::RevocationSettings;
 use certwright_domain::managed::{AttemptOutcome, RenewalKey, RenewalOutlook, VersionReason};
 use certwright_domain::revocation::RevocationReason;
@@ -238,4 +241,73 @@ async fn after_going_back_half_of_what_is_left_is_waited_for() {
     app.app.run_jobs().await.unwrap();
     let third = view(&app, "web").await;
     assert_eq!((number(&third), third.certificate.versions.previous), (3, Some(1)));
+}
+
+/// What was revoked while it waited is no renewal that was made already.
+#[tokio::test]
+async fn a_revoked_version_that_waited_holds_up_no_renewal() {
+    for reason in [RevocationReason::Superseded, RevocationReason::KeyCompromise] {
+        for app in TestApp::on_every_database().await {
+            ready(&app).await;
+            let first = web(&app).await.version.unwrap();
+            let pending = RenewCertificate { pending: true, ..RenewCertificate::default() };
+            for number in [2, 3] {
+                app.app.renew_certificate(&call(), &to("web"), pending.clone()).await.unwrap();
+                assert_eq!(view(&app, "web").await.certificate.waiting, Some(number));
+            }
+            let held = view(&app, "web").await;
+            assert_eq!(held.outlook, RenewalOutlook::Never("A newer version waits to be made current."));
+            app.app.revoke_certificate_version(&call(), &to("web"), 3, Revoke::because(reason)).await.unwrap();
+            later(&app, Span::from_s(1)).await;
+            assert_eq!(view(&app, "web").await.certificate.next_attempt_at, None, "there is another one that waits");
+            app.app.revoke_certificate_version(&call(), &to("web"), 2, Revoke::because(reason)).await.unwrap();
+            let free = view(&app, "web").await;
+            assert_eq!(free.certificate.next_attempt_at, Some(first.renew_at));
+            assert_eq!((number(&free), free.outlook), (1, RenewalOutlook::At(first.renew_at)));
+            let refused = app.app.make_certificate_version_current(&call(), &to("web"), 3).await;
+            assert_eq!(conflict(refused), "version_revoked");
+            app.clock.set(first.renew_at);
+            assert_eq!(app.app.run_jobs().await.unwrap().renewed, 1);
+            let renewed = view(&app, "web").await;
+            assert_eq!((number(&renewed), renewed.certificate.versions.previous), (4, Some(1)));
+        }
+    }
+}
+
+/// A caller's wish is no other than the job's: what is due is made, whatever was revoked while it waited.
+#[tokio::test]
+async fn a_put_of_what_is_due_makes_it_although_a_revoked_version_waited() {
+    let app = TestApp::sqlite().await;
+    ready(&app).await;
+    let first = web(&app).await.version.unwrap();
+    let pending = RenewCertificate { pending: true, ..RenewCertificate::default() };
+    app.app.renew_certificate(&call(), &to("web"), pending).await.unwrap();
+    app.clock.set(first.renew_at);
+    assert_eq!(ensure(&app, request("web", wish(&["web.example.com"]))).await.outcome, EnsureOutcome::Unchanged);
+    let why = Revoke::because(RevocationReason::Superseded);
+    app.app.revoke_certificate_version(&call(), &to("web"), 2, why).await.unwrap();
+    assert_eq!(ensure(&app, request("web", wish(&["web.example.com"]))).await.outcome, EnsureOutcome::NewVersion);
+}
+
+/// While it is on hold it keeps nobody waiting; afterwards it does again.
+#[tokio::test]
+async fn a_waiting_version_counts_again_when_its_hold_ends() {
+    for app in TestApp::on_every_database().await {
+        ready(&app).await;
+        let first = web(&app).await.version.unwrap();
+        let issuing = app.app.ca(&call(), &to("issuing")).await.unwrap().ca;
+        let revocation = Some(RevocationSettings { hold_enabled: true, ..issuing.revocation });
+        let update = UpdateCa { revocation, ..UpdateCa::default() };
+        app.app.update_ca(&call(), &to("issuing"), update, Some(issuing.revision)).await.unwrap();
+        let pending = RenewCertificate { pending: true, ..RenewCertificate::default() };
+        app.app.renew_certificate(&call(), &to("web"), pending).await.unwrap();
+        let second = app.app.certificate_version(&call(), &to("web"), 2).await.unwrap().version;
+        let issued = second.issued_id.unwrap().to_string();
+        app.revoke(&call(), &issued, RevocationReason::CertificateHold).await.unwrap();
+        assert_eq!(view(&app, "web").await.certificate.next_attempt_at, Some(first.renew_at));
+        app.app.release_issued_certificate(&call(), &RevocationTarget::Reference(issued)).await.unwrap();
+        assert_eq!(view(&app, "web").await.certificate.next_attempt_at, None);
+        app.clock.set(first.renew_at);
+        assert_eq!(app.app.run_jobs().await.unwrap().renewed, 0);
+    }
 }

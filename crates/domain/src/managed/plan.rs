@@ -19,7 +19,7 @@ pub struct RenewalFacts {
     pub renew_at: Option<Timestamp>,
     /// The current version is revoked.
     pub revoked: bool,
-    /// A version newer than the current one waits to be taken into use.
+    /// A version newer than the current one waits to be taken into use; one that is revoked does not.
     pub pending: bool,
 }
 

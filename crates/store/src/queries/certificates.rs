@@ -19,7 +19,11 @@ macro_rules! certificate_columns {
     () => {
         "c.id, c.name, c.kind, c.state, c.state_before_deletion, c.wish, c.renewal_interval, c.renewal_advance, \
          c.renewal_automatic, c.renewal_key, c.exportable, c.current_version, c.previous_version, c.latest_version, \
-         c.next_attempt_at, c.overdue_at, c.failures, c.created_at, c.deletion_at, c.revision"
+         c.next_attempt_at, c.overdue_at, c.failures, c.created_at, c.deletion_at, c.revision, \
+         CASE WHEN c.latest_version > c.current_version THEN (SELECT MAX(w.number) FROM certificate_versions w \
+         LEFT JOIN issued_certificates x ON x.id = w.issued_id WHERE w.certificate_id = c.id \
+         AND w.number > c.current_version AND (c.previous_version IS NULL OR w.number <> c.previous_version) \
+         AND x.revoked_at IS NULL) END AS waiting"
     };
 }
 
@@ -93,6 +97,7 @@ fn read_certificate(row: &super::Row) -> Result<ManagedCertificate> {
             previous: row.number_optional("previous_version")?,
             latest: row.number("latest_version")?,
         },
+        waiting: row.number_optional("waiting")?,
         next_attempt_at: row.time_optional("next_attempt_at")?,
         overdue_at: row.time_optional("overdue_at")?,
         failures: row.number("failures")?,

@@ -46,7 +46,9 @@ async fn a_bundle_is_one_indexed_read() {
     let mut statement = sqlx::QueryBuilder::new("EXPLAIN QUERY PLAN ");
     statement.push(super::queries::certificates::VERSION_BY_NAME);
     let steps = plan(&mut reader, statement).await;
-    assert_eq!(steps.len(), 4, "{steps:?}");
+    let steps: Vec<String> = steps.into_iter().filter(|step| !step.starts_with("CORRELATED")).collect();
+    // Six, because the versions that wait are looked for only behind the one in use, and there is none as a rule.
+    assert_eq!(steps.len(), 6, "{steps:?}");
     assert!(
         steps
             .iter()

@@ -270,6 +270,7 @@ pub(crate) fn certificate(number: u32, ca: &Ca, called: &str) -> ManagedCertific
         renewal: RenewalSettings::default(),
         exportable: true,
         versions: VersionPointers { current: Some(1), previous: None, latest: 1 },
+        waiting: None,
         next_attempt_at: Some(now().plus(days(60))),
         overdue_at: Some(now().plus(days(75))),
         failures: 0,

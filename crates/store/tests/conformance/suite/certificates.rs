@@ -133,6 +133,7 @@ async fn a_version_is_found_by_stage_number_and_name_with_the_revocation_of_the_
     web.versions.current = Some(2);
     web.versions.previous = Some(1);
     web.versions.latest = 3;
+    web.waiting = Some(3);
     let mut tx = store.begin("t").await.unwrap();
     tx.insert_certificate(&web).await.unwrap();
     tx.insert_issued(std::slice::from_ref(&row)).await.unwrap();
