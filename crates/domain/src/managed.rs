@@ -216,6 +216,11 @@ impl CertificateVersion {
     pub fn renew_at(&self, rule: Option<&RenewalRule>) -> Timestamp {
         crate::renewal::renew_at(&self.validity, rule, &self.serial, self.moved)
     }
+
+    /// When it would be due if no call to renew early had moved it.
+    pub fn usual_renew_at(&self, rule: Option<&RenewalRule>) -> Timestamp {
+        crate::renewal::renew_at(&self.validity, rule, &self.serial, None)
+    }
 }
 
 named_enum! {

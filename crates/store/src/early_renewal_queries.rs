@@ -34,6 +34,9 @@ pub trait EarlyRenewalQueries: Send {
     /// Moves the renewal of a certificate that is due at `before` in the inventory, and lets the job look at the managed certificate
     /// in time whose current version it is. [`Error::Stale`]: it is due at another time, or gone.
     async fn move_renewal(&mut self, moved: &MovedRenewal, before: Timestamp) -> Result<()>;
+    /// The usual time of a renewal is another one from now on. The certificate is due then, or when it was moved to, if that is
+    /// earlier. One that is gone stays so.
+    async fn set_usual_renewal(&mut self, issued: &IssuedId, usual: Timestamp) -> Result<()>;
     /// Puts a renewal back to its usual time. One whose certificate is gone is forgotten.
     async fn put_renewal_back(&mut self, moved: &MovedRenewal) -> Result<()>;
 }

@@ -2,6 +2,7 @@
 
 use super::RenewalRequest;
 use super::keys::NewVersionKey;
+use super::version::follow_rule_in_use;
 use super::wish::{settings_for, wish_reference};
 use crate::audit::Target;
 use crate::change::{name_conflict, settle_in};
@@ -155,6 +156,10 @@ impl App {
                 settle_in(&mut **tx, certificate.id.as_str(), PlacedKind::Certificate, &making.home).await?;
             }
             false => {
+                if certificate.versions.current != Some(version.number) {
+                    // The rule of the request holds for the version in use as well.
+                    follow_rule_in_use(tx, &certificate).await?;
+                }
                 tx.update_certificate(&certificate).await?;
                 certificate.revision = certificate.revision.saturating_add(1);
             }

@@ -2,7 +2,7 @@
 
 use super::ensure::refuse_unless_open;
 use super::make::target;
-use super::read::{find, find_version};
+use super::read::{find, find_version, shown_version};
 use super::{CertificateVersionView, CertificateView};
 use crate::revocation::{RevocationTarget, Revoke};
 use crate::{App, Call, Error, Permission};
@@ -43,6 +43,8 @@ impl App {
             Some(pointers) => certificate.versions = pointers,
         }
         self.schedule(&mut certificate, Some(&version));
+        // The rule may have changed while this version was not in use.
+        follow_rule(&mut tx, &certificate, &version).await?;
         let text = number.to_string();
         let details = [("version", text.as_str())];
         self.write(call, &mut tx, &mut certificate, "managed-certificate.make-current", &details).await?;
@@ -143,9 +145,32 @@ impl App {
         if stored.revision != certificate.revision {
             return Err(crate::change::stale("certificates"));
         }
+        if stored.renewal.rule != certificate.renewal.rule {
+            follow_rule_in_use(&mut tx, &certificate).await?;
+        }
         self.write(call, &mut tx, &mut certificate, action, details).await?;
         self.end_certificate(call, tx, certificate).await
     }
+}
+
+/// The inventory shows of the version in use when it is due under the certificate's rule, as everything else does: the search by
+/// `renewBefore`, ACME's renewal information and calls to renew early read it there.
+pub(super) async fn follow_rule_in_use(tx: &mut Tx<'_>, certificate: &ManagedCertificate) -> Result<(), Error> {
+    match shown_version(&mut **tx, certificate).await? {
+        Some(version) => follow_rule(tx, certificate, &version).await,
+        None => Ok(()),
+    }
+}
+
+/// The same for a version that is known. Before the certificate's row is written: whoever moves renewals touches the inventory
+/// first, too.
+async fn follow_rule(
+    tx: &mut Tx<'_>,
+    certificate: &ManagedCertificate,
+    version: &CertificateVersion,
+) -> Result<(), Error> {
+    let Some(issued) = &version.issued_id else { return Ok(()) };
+    Ok(tx.set_usual_renewal(issued, version.usual_renew_at(certificate.renewal.rule.as_ref())).await?)
 }
 
 fn refuse_unless_deprecated(certificate: &ManagedCertificate, number: u32) -> Result<(), Error> {

@@ -1,8 +1,11 @@
 //! Calls to renew early (I6).
 
+use crate::common::start;
 use crate::kit::*;
 use crate::support::*;
-use certwright_app::{CertificateRequest, Error, NewEarlyRenewal, PageRequest, RenewalRequest};
+use certwright_app::{
+    CertificateRequest, Error, IssuedFilter, NewEarlyRenewal, PageRequest, RenewalRequest, UpdateCertificate,
+};
 use certwright_domain::issued::IssuedCertificate;
 use certwright_domain::managed::RenewalOutlook;
 use certwright_domain::renewal::RawEarlyRenewal;
@@ -198,4 +201,78 @@ async fn i6_a_rule_of_a_managed_certificate_that_is_earlier_stays() {
     app.clock.advance(Span::from_s(1));
     app.app.create_early_renewal(&call(), &to("issuing"), asking(terms)).await.unwrap();
     assert_eq!(view(&app, "web").await.version.unwrap().renew_at, usual);
+}
+
+/// What the inventory says of the version in use, and what the certificate itself says.
+async fn both_say(app: &TestApp) -> Timestamp {
+    let version = view(app, "web").await.version.unwrap();
+    let row = app.app.issued_certificate(&call(), &version.version.fingerprint.to_string()).await.unwrap();
+    assert_eq!(row.renew_at, version.renew_at);
+    for (later, found) in [(0, 0), (1, 1)] {
+        let renew_before = Some(row.renew_at.plus(Span::from_ms(later)));
+        let filter = IssuedFilter { renew_before, serial: Some(row.serial.clone()), ..IssuedFilter::default() };
+        let page = PageRequest { limit: 10, after: None };
+        let items = app.app.issued_certificates(&call(), &filter, &page).await.unwrap().items;
+        assert_eq!(items.len(), found, "{later} ms later");
+    }
+    row.renew_at
+}
+
+fn every(days: i64) -> RenewalRequest {
+    RenewalRequest { interval: Some(Span::from_days(days)), ..RenewalRequest::default() }
+}
+
+async fn patch(app: &TestApp, renewal: RenewalRequest) {
+    let seen = view(app, "web").await.certificate.revision;
+    let update = UpdateCertificate { renewal: Some(renewal), ..UpdateCertificate::default() };
+    app.app.update_certificate(&call(), &to("web"), update, Some(seen)).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_changed_renewal_rule_reaches_the_inventory_with_the_change() {
+    for app in TestApp::on_every_database().await {
+        ready(&app).await;
+        web(&app).await;
+        let usual = both_say(&app).await;
+        patch(&app, every(10)).await;
+        let by_patch = both_say(&app).await;
+        assert!(by_patch < usual);
+        let put =
+            |renewal, pending| CertificateRequest { renewal, pending, ..request("web", wish(&["web.example.com"])) };
+        ensure(&app, put(every(20), false)).await;
+        assert!(both_say(&app).await > by_patch);
+        ensure(&app, put(RenewalRequest::default(), false)).await;
+        assert_eq!(both_say(&app).await, usual);
+        // With a new version that waits, the rule is that of the version in use, too; and of the one that is taken into use.
+        let other = wish(&["web.example.com", "www.example.com"]);
+        ensure(&app, CertificateRequest { renewal: every(30), pending: true, ..request("web", other) }).await;
+        assert!(both_say(&app).await < usual);
+        patch(&app, every(40)).await;
+        for version in [2, 1] {
+            app.app.make_certificate_version_current(&call(), &to("web"), version).await.unwrap();
+            assert_eq!(number(&view(&app, "web").await), version);
+            assert!(both_say(&app).await >= start().plus(Span::from_days(39)));
+        }
+    }
+}
+
+#[tokio::test]
+async fn i6_a_changed_rule_moves_no_renewal_to_a_later_time_than_a_call_wants() {
+    for app in TestApp::on_every_database().await {
+        ready(&app).await;
+        web(&app).await;
+        app.clock.advance(Span::from_minutes(1));
+        let from = Some(app.clock_now().plus(Span::from_days(20)));
+        let terms = RawEarlyRenewal { from, spread: Some(Span::from_ms(0)), ..RawEarlyRenewal::default() };
+        let made = app.app.create_early_renewal(&call(), &to("issuing"), asking(terms)).await.unwrap();
+        let moved = both_say(&app).await;
+        assert_eq!(Some(moved), from);
+        patch(&app, every(10)).await;
+        assert!(both_say(&app).await < moved);
+        patch(&app, every(30)).await;
+        assert_eq!(both_say(&app).await, moved);
+        app.app.delete_early_renewal(&call(), &to("issuing"), made.id.as_str()).await.unwrap();
+        let back = both_say(&app).await;
+        assert!(back > start().plus(Span::from_days(29)) && back < start().plus(Span::from_days(31)), "{back}");
+    }
 }

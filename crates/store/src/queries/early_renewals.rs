@@ -164,6 +164,19 @@ impl EarlyRenewalQueries for Session {
         self.execute(statement.bind(issued).bind(at)).await.map(drop)
     }
 
+    async fn set_usual_renewal(&mut self, issued: &IssuedId, usual: Timestamp) -> Result<()> {
+        // The inventory's row first, as when it is moved: what was moved is read while nobody else moves it.
+        for statement in [
+            "UPDATE issued_certificates SET renew_at = $2 WHERE id = $1",
+            "UPDATE moved_renewals SET usual_renew_at = $2 WHERE issued_id = $1",
+            "UPDATE issued_certificates SET renew_at = m.renew_at FROM moved_renewals m \
+             WHERE issued_certificates.id = $1 AND m.issued_id = $1 AND m.renew_at < $2",
+        ] {
+            self.execute(sql(statement).bind(issued.as_str()).bind(usual.unix_ms())).await?;
+        }
+        Ok(())
+    }
+
     async fn put_renewal_back(&mut self, moved: &MovedRenewal) -> Result<()> {
         let statement = sql("UPDATE issued_certificates SET renew_at = $3 WHERE id = $1 AND renew_at = $2");
         let statement = statement.bind(moved.issued.as_str()).bind(moved.renew_at.unix_ms());

@@ -102,6 +102,16 @@ async fn i6_a_moved_renewal_is_moved_in_the_inventory_and_for_the_job_and_put_ba
     tx.move_renewal(&earlier, early).await.unwrap();
     assert_eq!(tx.moved_renewal(&row.id).await.unwrap(), Some(earlier.clone()));
     assert!(tx.moved_renewals(&call.id, 10).await.unwrap().is_empty());
+    // Another usual time: later ones wait, an earlier one counts at once, and afterwards it is the usual one.
+    for (usual, due) in
+        [(row.renew_at.plus(days(1)), earlier.renew_at), (now(), now()), (row.renew_at, earlier.renew_at)]
+    {
+        tx.set_usual_renewal(&row.id, usual).await.unwrap();
+        assert_eq!(tx.issued(&row.id).await.unwrap().unwrap().renew_at, due);
+        assert_eq!(tx.moved_renewal(&row.id).await.unwrap().unwrap().usual, usual);
+    }
+    tx.set_usual_renewal(&other.id, row.renew_at).await.unwrap();
+    assert_eq!(tx.issued(&other.id).await.unwrap().unwrap().renew_at, row.renew_at);
     tx.put_renewal_back(&earlier).await.unwrap();
     assert_eq!(tx.issued(&row.id).await.unwrap().unwrap().renew_at, row.renew_at);
     assert_eq!(tx.moved_renewal(&row.id).await.unwrap(), None);
