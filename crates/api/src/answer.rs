@@ -51,14 +51,38 @@ pub(crate) fn negotiated(mut response: Response<Body>) -> Response<Body> {
     response
 }
 
+/// ETag of a single resource.
+pub(crate) struct Tag(String);
+
+impl Tag {
+    /// Where a document shows more than its own row: what stands in other rows, or follows from the time. The revision is in front,
+    /// because what is not shown may have changed as well.
+    pub(crate) fn of_document(revision: i64, value: &impl Serialize) -> Result<Self, Problem> {
+        let hash = sha256(&[&written(value)?]).to_string();
+        Ok(Self(format!("\"{revision}-{}\"", hash.get(..16).unwrap_or(&hash))))
+    }
+
+    /// With its quotes.
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<i64> for Tag {
+    /// Where the revision grows with everything that the document shows.
+    fn from(revision: i64) -> Self {
+        Self(format!("\"{revision}\""))
+    }
+}
+
 /// A single resource with its revision as ETag; 304 where the caller has it already.
-pub(crate) fn resource(headers: &HeaderMap, revision: i64, value: &impl Serialize) -> Answer {
-    revised(headers, revision, json(StatusCode::OK, value)?)
+pub(crate) fn resource(headers: &HeaderMap, tag: impl Into<Tag>, value: &impl Serialize) -> Answer {
+    revised(headers, tag, json(StatusCode::OK, value)?)
 }
 
 /// The same for a single resource in another format.
-pub(crate) fn revised(headers: &HeaderMap, revision: i64, response: Response<Body>) -> Answer {
-    with_etag(headers, &etag(revision), response)
+pub(crate) fn revised(headers: &HeaderMap, tag: impl Into<Tag>, response: Response<Body>) -> Answer {
+    with_etag(headers, tag.into().as_str(), response)
 }
 
 /// A JSON document whose ETag is made from its content.
@@ -93,14 +117,14 @@ pub(crate) fn content_etag(body: &[u8]) -> String {
 
 /// A resource that was made: 201 with `Location` and ETag, or the trial.
 pub(crate) fn made(call: &Call, location: &str, revision: i64, value: impl Serialize) -> Answer {
-    made_under_rules(call, location, Some(revision), value, Vec::new())
+    made_under_rules(call, location, Some(revision.into()), value, Vec::new())
 }
 
-/// The same with the verdicts of the rules that were asked, and perhaps without revision.
+/// The same with the verdicts of the rules that were asked, and perhaps without ETag.
 pub(crate) fn made_under_rules(
     call: &Call,
     location: &str,
-    revision: Option<i64>,
+    tag: Option<Tag>,
     value: impl Serialize,
     rules: Vec<wire::RuleVerdict>,
 ) -> Answer {
@@ -109,8 +133,8 @@ pub(crate) fn made_under_rules(
     }
     let mut response = json(StatusCode::CREATED, &value)?;
     set(&mut response, LOCATION, location)?;
-    if let Some(revision) = revision {
-        set(&mut response, ETAG, &etag(revision))?;
+    if let Some(tag) = tag {
+        set(&mut response, ETAG, tag.as_str())?;
     }
     Ok(response)
 }
@@ -123,7 +147,7 @@ pub(crate) fn changed(call: &Call, revision: i64, value: impl Serialize) -> Answ
 /// The same with the verdicts of the rules that were asked.
 pub(crate) fn changed_under_rules(
     call: &Call,
-    revision: i64,
+    tag: impl Into<Tag>,
     value: impl Serialize,
     rules: Vec<wire::RuleVerdict>,
 ) -> Answer {
@@ -131,7 +155,7 @@ pub(crate) fn changed_under_rules(
         return trial(value, rules);
     }
     let mut response = json(StatusCode::OK, &value)?;
-    set(&mut response, ETAG, &etag(revision))?;
+    set(&mut response, ETAG, tag.into().as_str())?;
     Ok(response)
 }
 
@@ -187,10 +211,6 @@ pub(crate) const DEFAULT_LIMIT: u32 = 50;
 /// The largest page, from the beginning.
 pub(crate) fn largest_page(after: Option<String>) -> PageRequest {
     PageRequest { limit: 500, after }
-}
-
-fn etag(revision: i64) -> String {
-    format!("\"{revision}\"")
 }
 
 /// The same request with another cursor, as a relative reference.

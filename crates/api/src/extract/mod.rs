@@ -4,6 +4,7 @@ mod json;
 
 pub(crate) use json::{CrlBody, Json, OptionalJson, SignBody, StrangersJson, media_type};
 
+use crate::answer::Tag;
 use crate::guard::Access;
 use crate::problem::Problem;
 use crate::room::Seat;
@@ -76,7 +77,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Write {
 }
 
 /// What `If-Match` says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum IfMatch {
     /// Nothing.
     Missing,
@@ -84,6 +85,8 @@ pub(crate) enum IfMatch {
     Any,
     /// This revision; −1 for a tag that none of our revisions has.
     Revision(i64),
+    /// Another tag, with its quotes; a document may have it.
+    Document(String),
 }
 
 impl IfMatch {
@@ -110,7 +113,11 @@ impl IfMatch {
         if inner.contains('"') {
             return Err(wrong());
         }
-        Ok(Self::Revision(inner.parse().ok().filter(|revision| !weak && *revision >= 0).unwrap_or(-1)))
+        Ok(match inner.parse() {
+            Ok(revision) if !weak && revision >= 0 => Self::Revision(revision),
+            Err(_) if !weak => Self::Document(tag.to_owned()),
+            _ => Self::Revision(-1),
+        })
     }
 
     /// The revision to compare with; `*` asks `current` for the one that is there.
@@ -119,6 +126,22 @@ impl IfMatch {
             Self::Missing => Ok(None),
             Self::Any => current.await.map(Some),
             Self::Revision(revision) => Ok(Some(revision)),
+            Self::Document(_) => Ok(Some(-1)),
+        }
+    }
+
+    /// The same for a resource whose tag is made of its document ([`Tag::of_document`]): `current` gives the revision that is there and
+    /// the tag that it has now. A revision alone, as such a resource had it once, stands for whatever is shown of it.
+    pub(crate) async fn document<E>(
+        self,
+        current: impl Future<Output = Result<(i64, Tag), E>>,
+    ) -> Result<Option<i64>, E> {
+        match self {
+            Self::Document(seen) => {
+                let (revision, tag) = current.await?;
+                Ok(Some(if tag.as_str() == seen { revision } else { -1 }))
+            }
+            other => other.revision(async { current.await.map(|(revision, _)| revision) }).await,
         }
     }
 }
@@ -237,7 +260,8 @@ mod tests {
         assert_eq!(of("*"), Ok(IfMatch::Any));
         assert_eq!(of("\"3\""), Ok(IfMatch::Revision(3)));
         assert_eq!(of("W/\"3\""), Ok(IfMatch::Revision(-1)));
-        assert_eq!(of("\"abc\""), Ok(IfMatch::Revision(-1)));
+        assert_eq!(of("\"abc\""), Ok(IfMatch::Document("\"abc\"".into())));
+        assert_eq!(of("W/\"abc\""), Ok(IfMatch::Revision(-1)));
         assert_eq!(of("\"-4\""), Ok(IfMatch::Revision(-1)));
         assert_eq!(of("3"), Err("invalid_if_match".into()));
         assert_eq!(of("\"1\", \"2\""), Err("invalid_if_match".into()));

@@ -1,6 +1,7 @@
 //! The one mapping from errors of the use cases to problems: exhaustive.
 
 use super::{Problem, fault};
+use crate::answer::Tag;
 use axum::http::StatusCode;
 use axum::http::header::{ETAG, HeaderValue, WWW_AUTHENTICATE};
 use certwright_app::Error;
@@ -60,20 +61,8 @@ impl From<Error> for Problem {
                     _ => problem,
                 }
             }
-            Error::PreconditionFailed { current } => Self::new(
-                StatusCode::PRECONDITION_FAILED,
-                "precondition_failed",
-                format!("The resource was changed; its ETag is now \"{current}\"."),
-                "Read it again, apply your change to what you find, and send the new ETag in `If-Match`.",
-            )
-            .header(ETAG, etag(current)),
-            Error::PreconditionRequired { current } => Self::new(
-                StatusCode::PRECONDITION_REQUIRED,
-                "precondition_required",
-                "This change needs `If-Match`, so that it does not undo someone else's.",
-                format!("Read the resource and send its ETag: `If-Match: \"{current}\"`."),
-            )
-            .header(ETAG, etag(current)),
+            Error::PreconditionFailed { current } => Self::precondition_failed(&Tag::from(current)),
+            Error::PreconditionRequired { current } => Self::precondition_required(&Tag::from(current)),
             Error::RateLimited { detail, retry_after_s } => Self::new(
                 StatusCode::TOO_MANY_REQUESTS,
                 "rate_limited",
@@ -113,9 +102,25 @@ pub(crate) fn refusal(violation: Violation) -> wire::ProblemError {
     }
 }
 
-fn etag(revision: i64) -> HeaderValue {
-    // Quotes and digits are always a valid header value.
-    HeaderValue::from_str(&format!("\"{revision}\"")).unwrap_or(HeaderValue::from_static("\"\""))
+impl Problem {
+    /// `If-Match` names another tag than the one that the resource has now.
+    pub(crate) fn precondition_failed(current: &Tag) -> Self {
+        let detail = format!("The resource was changed; its ETag is now {}.", current.as_str());
+        let hint = "Read it again, apply your change to what you find, and send the new ETag in `If-Match`.";
+        Self::new(StatusCode::PRECONDITION_FAILED, "precondition_failed", detail, hint).header(ETAG, etag(current))
+    }
+
+    /// `If-Match` is missing.
+    pub(crate) fn precondition_required(current: &Tag) -> Self {
+        let hint = format!("Read the resource and send its ETag: `If-Match: {}`.", current.as_str());
+        let detail = "This change needs `If-Match`, so that it does not undo someone else's.";
+        Self::new(StatusCode::PRECONDITION_REQUIRED, "precondition_required", detail, hint).header(ETAG, etag(current))
+    }
+}
+
+fn etag(tag: &Tag) -> HeaderValue {
+    // Quotes, digits and a dash are always a valid header value.
+    HeaderValue::from_str(tag.as_str()).unwrap_or(HeaderValue::from_static("\"\""))
 }
 
 #[cfg(test)]

@@ -75,13 +75,13 @@ async fn one(
     let offer = choose(&headers, q.format.as_deref(), CERTIFICATE)?;
     let row = app.issued_certificate(&call, &reference).await?;
     let now = app.now();
-    let fingerprint = row.fingerprint.to_string();
-    let tag = format!("\"{fingerprint}-{}-{}\"", row.status(now), offer.format.name());
     let name = row.serial.to_string();
+    let tag = format!("\"{}-{}\"", row.fingerprint, offer.format.name());
     let response = match offer.format {
         Format::Pem => file(StatusCode::OK, offer, &name, to_pem("CERTIFICATE", &row.certificate).into_bytes())?,
         Format::Der => file(StatusCode::OK, offer, &name, row.certificate)?,
-        _ => answer::json(StatusCode::OK, &view::inventory(row, now))?,
+        // Its revocation, and when it is due, are not the certificate's own.
+        _ => return answer::document(&headers, &view::inventory(row, now)).map(negotiated),
     };
     with_etag(&headers, &tag, response).map(negotiated)
 }

@@ -36,10 +36,12 @@ async fn made_unchanged_and_made_anew_say_so() {
             (same.json()["ensured"]["outcome"].clone(), same.header("etag")),
             (json!("UNCHANGED"), tag.as_str())
         );
-        let other = put(&app, WEB, spec_with(json!({"names": ["other.example.com"]}))).await.is(200).json();
+        let other = put(&app, WEB, spec_with(json!({"names": ["other.example.com"]}))).await.is(200);
+        assert_eq!(other.header("etag"), app.get(WEB).await.is(200).header("etag"), "the same document, the same tag");
+        let other = other.json();
         assert_eq!((&other["ensured"]["outcome"], &other["currentVersion"]), (&json!("NEW_VERSION"), &json!(2)));
-        let known = app.ask("GET", WEB).header("if-none-match", "\"2\"").send().await;
-        known.is(304);
+        let tag = app.get(WEB).await.is(200).header("etag").to_owned();
+        app.ask("GET", WEB).header("if-none-match", &tag).send().await.is(304);
         let list = app.get("/v1/certificates?ca=root&kind=INTERNAL&state=ACTIVE").await.is(200).json();
         assert_eq!(list["items"][0]["name"], "web");
         app.post("/v1/certificates", spec_with(json!({"name": "web"}))).await.problem(409, "name_taken");
@@ -106,6 +108,71 @@ async fn changes_need_the_etag_and_say_what_takes_effect() {
         app.ask("PATCH", &format!("{WEB}?dryRun=true")).header("if-match", "*").json(&json!({"enabled": false}));
     assert_eq!(would.send().await.is(200).json()["wouldBe"]["state"], "DISABLED");
     assert_eq!(app.get(WEB).await.json()["state"], "ACTIVE");
+}
+
+/// What another door has changed of a document makes it another one.
+#[tokio::test]
+async fn a_tag_ends_with_what_the_document_shows_also_where_other_rows_say_it() {
+    for app in TestApp::on_every_database().await {
+        app.root().await;
+        let made = put(&app, WEB, spec()).await.is(201);
+        let inventory = format!("/v1/issued-certificates/{}", made.json()["version"]["serial"].as_str().unwrap());
+        let (bundle, version) = (format!("{WEB}/bundle"), format!("{WEB}/versions/1"));
+        let pem = format!("{bundle}?format=pem");
+        let read = async |path: &str| app.get(path).await.is(200).header("etag").to_owned();
+        let known = async |path: &str, tag: &str| app.ask("GET", path).header("if-none-match", tag).send().await;
+        let mut tags = Vec::new();
+        for path in [WEB, inventory.as_str(), version.as_str(), bundle.as_str(), pem.as_str()] {
+            tags.push(read(path).await);
+            known(path, tags.last().unwrap()).await.is(304);
+        }
+        assert_eq!(tags[0], made.header("etag"));
+
+        // When it is due is moved.
+        app.clock.advance(Span::from_minutes(1));
+        let early = json!({"within": "PT1H", "reason": "a drill"});
+        app.post("/v1/certificate-authorities/root/early-renewals", early).await.is(201);
+        for (path, tag) in [WEB, inventory.as_str(), version.as_str(), bundle.as_str()].iter().zip(&tags) {
+            let other = known(path, tag).await.is(200);
+            assert_ne!(other.header("etag"), tag, "{path}");
+        }
+        known(&pem, &tags[4]).await.is(304);
+
+        // It is revoked, in the inventory.
+        let seen = read(WEB).await;
+        let of_inventory = read(&inventory).await;
+        app.post(&format!("{inventory}/revoke"), json!({"reason": "superseded"})).await.is(200);
+        let revoked = known(WEB, &seen).await.is(200);
+        assert_ne!(revoked.header("etag"), seen);
+        assert!(revoked.json()["version"]["revokedAt"].is_string());
+        known(&inventory, &of_inventory).await.is(200);
+
+        // Nobody changes what they have not seen; whoever has may.
+        let patch = async |tag: &str| {
+            app.ask("PATCH", WEB).header("if-match", tag).json(&json!({"exportable": false})).send().await
+        };
+        let stale = patch(&seen).await;
+        let now = stale.header("etag").to_owned();
+        stale.problem(412, "precondition_failed");
+        assert_eq!(now, revoked.header("etag"));
+        known(WEB, &now).await.is(304);
+        let changed = patch(&now).await.is(200);
+        assert_eq!(changed.header("etag"), read(WEB).await);
+        let required = app.ask("PATCH", WEB).json(&json!({"exportable": true})).send().await;
+        assert_eq!(required.header("etag"), read(WEB).await);
+        required.problem(428, "precondition_required");
+    }
+}
+
+/// Time alone makes what is scheduled due: the same revision, and another document.
+#[tokio::test]
+async fn a_tag_ends_when_renewal_comes_due() {
+    let app = TestApp::new().await;
+    app.root().await;
+    let made = put(&app, WEB, spec()).await.is(201);
+    app.wait(Span::from_days(61));
+    let due = app.ask("GET", WEB).header("if-none-match", made.header("etag")).send().await.is(200);
+    assert_eq!(due.json()["renewal"]["outlook"], "DUE");
 }
 
 #[tokio::test]

@@ -68,7 +68,7 @@ async fn create(State(app): State<App>, Write(call): Write, Json(body): Json<wir
     let view = app.create_ca(&call, parse::new_ca(&app, body).await?).await?;
     let location = format!("/v1/certificate-authorities/{}", view.ca.name);
     let rules = view::verdicts(&view.verdicts);
-    made_under_rules(&call, &location, Some(view.ca.revision), view::ca(&view), rules)
+    made_under_rules(&call, &location, Some(view.ca.revision.into()), view::ca(&view), rules)
 }
 
 /// Read a CA

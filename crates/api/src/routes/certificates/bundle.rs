@@ -130,13 +130,16 @@ fn secret(text: &wire::SecretText) -> SecretText {
     SecretText::new(text.expose().to_owned())
 }
 
-/// Everything that the content depends on.
+/// Everything that the content depends on. Of the formats JSON alone says when the version is due.
 fn etag(bundle: &Bundle, offer: Offer, with_key: bool) -> String {
     let version = &bundle.version;
     let stages: Vec<&str> = bundle.stages.iter().map(|stage: &Stage| stage.as_str()).collect();
-    let rule = bundle.certificate.renewal.rule;
+    let due = match offer.format {
+        Format::Json => version.renew_at(bundle.certificate.renewal.rule.as_ref()).to_string(),
+        _ => String::new(),
+    };
     let text = format!(
-        "{} {} {} {} {} {with_key} {rule:?}",
+        "{} {} {} {} {} {with_key} {due}",
         bundle.certificate.name,
         version.fingerprint,
         version.number,

@@ -6,13 +6,14 @@ mod versions;
 
 use super::cas::ca_id;
 use crate::Api;
-use crate::answer::{Answer, changed_under_rules, list, made_under_rules, resource};
+use crate::answer::{Answer, Tag, changed_under_rules, list, made_under_rules, resource};
 use crate::extract::{IfMatch, Json, OptionalJson, Path, Query, Read, Write};
 use crate::parse::{Faults, into, page, reference};
+use crate::problem::Problem;
 use crate::view;
 use axum::extract::State;
 use axum::http::{HeaderMap, Uri};
-use certwright_app::{App, Call, CertificateFilter, CertificateView, EnsureOutcome, Ensured};
+use certwright_app::{App, Call, CertificateFilter, CertificateView, EnsureOutcome, Ensured, Error};
 use certwright_domain::managed::{CertificateKind, CertificateState};
 use certwright_domain::name::ResourceName;
 use certwright_domain::time::Timestamp;
@@ -70,7 +71,7 @@ async fn create(State(app): State<App>, Write(call): Write, Json(body): Json<wir
     responses((status = 200, description = "The certificate", body = wire::Certificate)))]
 async fn one(State(app): State<App>, Read(call): Read, Path(name): Path<String>, headers: HeaderMap) -> Answer {
     let found = app.certificate(&call, &reference(&name)?).await?;
-    resource(&headers, found.certificate.revision, &view::certificate(&found))
+    resource(&headers, tag(&found)?, &view::certificate(&found))
 }
 
 /// Ensure a managed certificate
@@ -108,10 +109,18 @@ async fn update(
     Json(body): Json<wire::UpdateCertificate>,
 ) -> Answer {
     let (name, if_match) = (reference(&name)?, IfMatch::of(&headers)?);
-    let current = async { app.certificate(&call, &name).await.map(|found| found.certificate.revision) };
-    let if_match = if_match.revision(current).await?;
+    let current = async || {
+        let found = app.certificate(&call, &name).await?;
+        Ok::<_, Problem>((found.certificate.revision, tag(&found)?))
+    };
+    let if_match = if_match.document(current()).await?;
     let update = parse::update(&body)?;
-    shown(&call, &app.update_certificate(&call, &name, update, if_match).await?)
+    match app.update_certificate(&call, &name, update, if_match).await {
+        // The use case knows of revisions alone.
+        Err(Error::PreconditionFailed { .. }) => Err(Problem::precondition_failed(&current().await?.1)),
+        Err(Error::PreconditionRequired { .. }) => Err(Problem::precondition_required(&current().await?.1)),
+        outcome => shown(&call, &outcome?),
+    }
 }
 
 /// Renew a managed certificate
@@ -183,25 +192,31 @@ async fn cancel_deletion(
 
 /// 201 for what was made, 200 for everything else.
 fn answered(call: &Call, ensured: &Ensured) -> Answer {
-    let (revision, name) = (ensured.view.certificate.revision, &ensured.view.certificate.name);
+    let (tag, name) = (tag(&ensured.view)?, &ensured.view.certificate.name);
     let rules = view::verdicts(&ensured.view.verdicts);
     match ensured.outcome {
         EnsureOutcome::Created => {
             let location = format!("/v1/certificates/{name}");
-            made_under_rules(call, &location, Some(revision), view::ensured(ensured), rules)
+            made_under_rules(call, &location, Some(tag), view::ensured(ensured), rules)
         }
         EnsureOutcome::NewVersion | EnsureOutcome::Changed | EnsureOutcome::Unchanged => {
-            changed_under_rules(call, revision, view::ensured(ensured), rules)
+            changed_under_rules(call, tag, view::ensured(ensured), rules)
         }
     }
 }
 
 fn shown(call: &Call, view: &CertificateView) -> Answer {
     let rules = view::verdicts(&view.verdicts);
-    changed_under_rules(call, view.certificate.revision, view::certificate(view), rules)
+    changed_under_rules(call, tag(view)?, view::certificate(view), rules)
+}
+
+/// The tag of a certificate, whichever call answers with it: the document shows whether its version is revoked and when it is due,
+/// which the inventory knows, the name of its CA, and what becomes of it next, which time alone changes.
+fn tag(view: &CertificateView) -> Result<Tag, Problem> {
+    Tag::of_document(view.certificate.revision, &view::certificate(view))
 }
 
 /// A name in a path of `PUT`: what is to be made needs a name, an id is none.
-fn name_in_path(text: &str) -> Result<ResourceName, crate::problem::Problem> {
-    ResourceName::parse(text).map_err(|invalid| crate::problem::Problem::invalid("", invalid))
+fn name_in_path(text: &str) -> Result<ResourceName, Problem> {
+    ResourceName::parse(text).map_err(|invalid| Problem::invalid("", invalid))
 }
