@@ -15,7 +15,7 @@ use certwright_domain::algorithm::{KeyAlgorithm, SignatureAlgorithm};
 use certwright_domain::ca::{Ca, CaState, CaType, CaVersion, IssuerFacts, IssuerStanding};
 use certwright_domain::id::CompartmentId;
 use certwright_domain::name::Reference;
-use certwright_domain::profile::{DEFAULT_PROFILE, Profile};
+use certwright_domain::profile::{DEFAULT_PROFILE, ExtendedKeyUsage, Profile};
 use certwright_domain::public_key::PublicKey;
 use certwright_domain::rules::KeyStanding;
 use certwright_domain::serial::{Serial, Sha256};
@@ -282,7 +282,6 @@ pub(crate) fn refuse_unless_active(ca: &Ca) -> Result<(), Error> {
     Err(Error::conflict(code, format!("CA {} is {} and cannot sign.", ca.name, ca.state), hint))
 }
 
-/// What the rules need to know of an issuer, from its certificate and those above it.
 /// The smaller of two path lengths; `None`: unlimited.
 pub(crate) fn tighter(one: Option<u8>, other: Option<u8>) -> Option<u8> {
     one.into_iter().chain(other).min()
@@ -306,6 +305,13 @@ pub(crate) fn issuer_facts(
     let own = ca.rules.name_constraints.clone().filter(|own| certificate.name_constraints.as_ref() != Some(own));
     let certified = std::iter::once(certificate).chain(above).filter_map(|one| one.name_constraints.clone());
     let name_constraints = certified.chain(own).collect();
+    let mut usages_left: Option<Vec<ExtendedKeyUsage>> = None;
+    for limit in std::iter::once(certificate).chain(above).filter_map(|one| one.usage_limit.as_ref()) {
+        match &mut usages_left {
+            Some(left) => left.retain(|usage| limit.contains(usage)),
+            None => usages_left = Some(limit.clone()),
+        }
+    }
     IssuerFacts {
         name: ca.name.clone(),
         subject: certificate.subject.clone(),
@@ -314,6 +320,7 @@ pub(crate) fn issuer_facts(
         validity: certificate.validity,
         path_length_left,
         name_constraints,
+        usages_left,
         standing,
         spki_sha256: certificate.public_key.spki_sha256,
     }

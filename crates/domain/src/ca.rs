@@ -6,6 +6,7 @@ use crate::crl::Shards;
 use crate::dn::DistinguishedName;
 use crate::id::{CaId, IssuedId, KeyId, VaultId};
 use crate::name::ResourceName;
+use crate::profile::ExtendedKeyUsage;
 use crate::publication::Publication;
 use crate::revocation::Revocation;
 use crate::serial::{Serial, Sha256};
@@ -337,6 +338,9 @@ pub struct IssuerFacts {
     pub path_length_left: Option<u8>,
     /// Name constraints of its certificate and of all certificates above; all of them apply.
     pub name_constraints: Vec<NameConstraints>,
+    /// The extended key usages that its own certificate and all certificates above leave to those below, which has to lie within each of
+    /// them; `None`: all.
+    pub usages_left: Option<Vec<ExtendedKeyUsage>>,
     /// What is known against its certificate and key, and those above.
     pub standing: IssuerStanding,
     /// SHA-256 of the issuer's SubjectPublicKeyInfo: no leaf may carry a CA's key.

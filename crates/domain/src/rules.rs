@@ -240,6 +240,7 @@ fn judge_leaf(
 ) -> Decision {
     let mut verdicts = Verdicts::new(wanted);
     issuer::may_issue(&mut verdicts, issuer, now);
+    issuer::usages_stay_within(&mut verdicts, profile, issuer);
     key::leaf(&mut verdicts, profile, issuer, request, standing);
     names::leaf(&mut verdicts, profile, issuer, request);
     let validity = lifetime::Bounds::leaf(profile, issuer, limits, now).choose(&mut verdicts, &request.validity);

@@ -1,5 +1,6 @@
 //! Certificates: reading those of others, and whether one was issued by another.
 
+use crate::check::{usage_of, usage_oid};
 use crate::contents::{self, Contents, invalid, malformed, usage_bit};
 use crate::frame::{Signed, Tbs};
 use crate::key::{self, KeyCache, VerificationKey, WrongSignature};
@@ -7,6 +8,7 @@ use crate::{Error, pem, sha256};
 use certwright_domain::algorithm::SignatureAlgorithm;
 use certwright_domain::constraints::NameConstraints;
 use certwright_domain::dn::DistinguishedName;
+use certwright_domain::profile::ExtendedKeyUsage;
 use certwright_domain::public_key::PublicKey;
 use certwright_domain::san::San;
 use certwright_domain::serial::{Serial, Sha256};
@@ -55,6 +57,10 @@ pub struct Certificate {
     pub may_sign_certificates: bool,
     /// May the key sign CRLs (keyUsage absent or cRLSign set)?
     pub may_sign_crls: bool,
+    /// What the extKeyUsage of a CA limits everything below it to, as verifiers read it there (OpenSSL, webpki, Windows); `None`: to
+    /// nothing, because the extension is absent or says anyExtendedKeyUsage. Purposes that no certificate of ours has are
+    /// left out.
+    pub usage_limit: Option<Vec<ExtendedKeyUsage>>,
     /// Does its extKeyUsage say clientAuth (RFC 5280 section 4.2.1.12)? Without the extension it does not.
     pub for_client_auth: bool,
     /// Signature algorithm, where it is one of ours.
@@ -192,6 +198,8 @@ pub(crate) fn read_der(
     let contents = contents::read(signed.body, &parsed.tbs_certificate, known)?;
     judge(&parsed.tbs_certificate, &contents)?;
     drop(parsed);
+    let usages = &contents.extended_key_usages;
+    let is_limited = contents.ca.is_some() && !usages.is_empty() && !usages.contains(&ANY_USAGE);
     Ok(Certificate {
         fingerprint: sha256(&der),
         der,
@@ -208,12 +216,15 @@ pub(crate) fn read_der(
         authority_key_id: contents.authority_key_id,
         may_sign_certificates: contents.key_usage.is_none_or(|bits| bits & usage_bit::KEY_CERT_SIGN != 0),
         may_sign_crls: contents.key_usage.is_none_or(|bits| bits & usage_bit::CRL_SIGN != 0),
-        for_client_auth: contents.extended_key_usages.contains(&CLIENT_AUTH),
+        usage_limit: is_limited.then(|| usages.iter().filter_map(usage_of).collect()),
+        for_client_auth: usages.contains(&CLIENT_AUTH),
         signature_algorithm,
         key: KeyCache::default(),
     })
 }
 
 /// id-kp-clientAuth.
-const CLIENT_AUTH: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.2");
+const CLIENT_AUTH: ObjectIdentifier = usage_oid(ExtendedKeyUsage::ClientAuth);
+/// anyExtendedKeyUsage.
+const ANY_USAGE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.37.0");
 const LABELS: [&str; 2] = ["CERTIFICATE", "X509 CERTIFICATE"];

@@ -131,7 +131,12 @@ fn guard(approved: &Approved, contents: &Contents) -> Result<(), Error> {
 /// id-kp-OCSPSigning.
 const OCSP_SIGNING: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.9");
 
-const fn usage_oid(usage: ExtendedKeyUsage) -> ObjectIdentifier {
+/// The usage that this identifier names, where it is one of ours.
+pub(crate) fn usage_of(oid: &ObjectIdentifier) -> Option<ExtendedKeyUsage> {
+    ExtendedKeyUsage::ALL.iter().copied().find(|usage| usage_oid(*usage) == *oid)
+}
+
+pub(crate) const fn usage_oid(usage: ExtendedKeyUsage) -> ObjectIdentifier {
     use ObjectIdentifier as O;
     match usage {
         ExtendedKeyUsage::ServerAuth => const { O::new_unwrap("1.3.6.1.5.5.7.3.1") },

@@ -1,7 +1,8 @@
 //! CAs whose certificates come from elsewhere, with openssl as the other side.
 
 use crate::kit::*;
-use certwright_app::{Error, ImportCa, ImportedCertificate, Install, NewCaKind, NewRules, RenewCa};
+use crate::ocsp::{responders, status};
+use certwright_app::{Error, ImportCa, ImportedCertificate, Install, IssueRequest, NewCaKind, NewRules, RenewCa};
 use certwright_domain::algorithm::KeyAlgorithm;
 use certwright_domain::ca::{CaState, CaType};
 use certwright_domain::constraints::{NameConstraints, RawSubtrees};
@@ -9,6 +10,7 @@ use certwright_domain::revocation::RevocationReason;
 use certwright_domain::secret::SecretBytes;
 use certwright_domain::stage::Stage;
 use certwright_domain::time::Span;
+use certwright_pki::ocsp::CertStatus;
 use certwright_pki::{check_issued_by, read_certificate, read_certificates, read_private_key_pem};
 use std::fs;
 use std::path::Path;
@@ -87,6 +89,74 @@ async fn limits_that_a_foreign_issuer_left_out_hold_all_the_same() {
         key(&app, "below", KeyAlgorithm::EcdsaP256).await;
         let kind = NewCaKind::Subordinate(own("below", "Below"), lasting(10), to("issuing"));
         violations(app.app.create_ca(&call(), ca("below", kind, NewRules::default())).await);
+    }
+}
+
+/// Verifiers take a certificate for nothing that a CA above it is not for.
+#[tokio::test]
+async fn extended_key_usages_of_cas_from_elsewhere_limit_what_they_issue() {
+    for app in TestApp::on_every_database().await {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path();
+        foreign_root(folder);
+        app.app.create_vault(&call(), name("v")).await.unwrap();
+        let ask = async |ca: &str, profile: &str| {
+            let request = IssueRequest { profile: Some(to(profile)), ..leaf(&["a.example.com"], lasting(1)) };
+            app.app.issue(&call(), &to(ca), request).await
+        };
+        let refuses = async |ca: &str, profile: &str, value: &str, limit: &str| {
+            let refused = violations(ask(ca, profile).await.map(drop));
+            let [one] = refused.as_slice() else { panic!("{refused:?}") };
+            assert_eq!((one.code, one.rule), ("usage_outside_issuer", "extendedKeyUsage"));
+            assert_eq!(
+                (one.value.as_str(), one.limit.as_str(), one.owner.as_str()),
+                (value, limit, format!("CA {ca}").as_str())
+            );
+        };
+
+        // Brought along.
+        for (brought, usages) in
+            [("any", "anyExtendedKeyUsage,serverAuth"), ("servers", "serverAuth"), ("mail", "1.2.3.4")]
+        {
+            openssl(
+                folder,
+                &format!(
+                    "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout {brought}.key -out {brought}.pem \
+                     -days 3650 -subj /CN={brought} -addext keyUsage=critical,keyCertSign,cRLSign \
+                     -addext extendedKeyUsage={usages}"
+                ),
+            );
+            let import = import(folder, &format!("{brought}.pem"), &format!("{brought}.key"), b"");
+            let kind = NewCaKind::Imported(ImportCa { key: name(brought), ..import });
+            app.app.create_ca(&call(), ca(brought, kind, NewRules::default())).await.unwrap();
+        }
+        ask("any", "tls-server-or-client").await.unwrap();
+        refuses("servers", "tls-server-or-client", "clientAuth", "serverAuth").await;
+        refuses("mail", "tls-server", "serverAuth", "none that a profile gives").await;
+        let issued = ask("servers", "tls-server").await.unwrap();
+        fs::write(folder.join("leaf.der"), issued.chain().first().unwrap()).unwrap();
+        openssl(folder, "x509 -inform DER -in leaf.der -out leaf.pem");
+        openssl(folder, "verify -purpose sslserver -no_check_time -CAfile servers.pem leaf.pem");
+
+        // Installed, and what we make below it: what is left is what each of them leaves.
+        key(&app, "key", KeyAlgorithm::EcdsaP256).await;
+        let kind = NewCaKind::SubordinateExternal(own("key", "Clients"));
+        app.app.create_ca(&call(), ca("clients", kind, NewRules::default())).await.unwrap();
+        fs::write(folder.join("in.csr"), app.app.ca_csr(&call(), &to("clients")).await.unwrap()).unwrap();
+        sign_with(folder, "CA:TRUE\nextendedKeyUsage=clientAuth,emailProtection");
+        let chain = fs::read(folder.join("root.pem")).unwrap();
+        let install = Install { certificate: fs::read(folder.join("out.pem")).unwrap(), chain };
+        app.app.install_ca(&call(), &to("clients"), install).await.unwrap();
+        key(&app, "below", KeyAlgorithm::EcdsaP256).await;
+        let kind = NewCaKind::Subordinate(own("below", "Below"), lasting(500), to("clients"));
+        app.app.create_ca(&call(), ca("below", kind, NewRules::default())).await.unwrap();
+        for ca in ["clients", "below"] {
+            refuses(ca, "tls-server", "serverAuth", "clientAuth, emailProtection").await;
+            let issued = ask(ca, "tls-client").await.unwrap();
+            // A delegated responder is looked at by itself.
+            assert_eq!(status(&app, ca, &issued.row.serial).await, CertStatus::Good);
+        }
+        assert_eq!(responders(&app).await, 2);
     }
 }
 

@@ -36,7 +36,7 @@ async fn ask(app: &TestApp, ca: &str, serial: &Serial) -> Result<Arc<OcspAnswer>
     app.app.ocsp(&to(ca), None, &request(&[id], None)).await.map(|given| given.answer).map_err(OcspRefusal::report)
 }
 
-async fn status(app: &TestApp, ca: &str, serial: &Serial) -> CertStatus {
+pub(crate) async fn status(app: &TestApp, ca: &str, serial: &Serial) -> CertStatus {
     let answer = ask(app, ca, serial).await.unwrap();
     read_ocsp_response(&answer.der).unwrap().singles.first().unwrap().status
 }
@@ -55,7 +55,7 @@ async fn house(app: &TestApp) {
 }
 
 /// How many responders' certificates stand in the inventory.
-async fn responders(app: &TestApp) -> usize {
+pub(crate) async fn responders(app: &TestApp) -> usize {
     let filter = IssuedFilter { profile: Some(RESPONDER_PROFILE.to_owned()), ..IssuedFilter::default() };
     let page = PageRequest { limit: 500, after: None };
     app.app.issued_certificates(&call(), &filter, &page).await.unwrap().items.len()

@@ -3,7 +3,9 @@
 use super::record::{Broken, Owner, Verdicts};
 use crate::ca::{CaState, IssuerFacts, IssuerStanding};
 use crate::constraints::NameConstraints;
+use crate::profile::{ExtendedKeyUsage, Profile};
 use crate::time::Timestamp;
+use crate::violation::listed;
 
 /// How refusals name the CA.
 pub(super) fn owner(issuer: &IssuerFacts) -> Owner<'_> {
@@ -79,6 +81,41 @@ fn unexpired(verdicts: &mut Verdicts, issuer: &IssuerFacts, now: Timestamp) {
         ..Broken::default()
     });
     verdicts.push(expiry);
+}
+
+/// Verifiers take a certificate for nothing that a CA above it is not for: extended key usages nest, though RFC 5280 section 4.2.1.12
+/// speaks of end-entity certificates alone. (Not those of delegated OCSP responders, which are looked for in the responder's
+/// certificate only: RFC 6960 section 4.2.2.2.)
+pub(super) fn usages_stay_within(verdicts: &mut Verdicts, profile: &Profile, issuer: &IssuerFacts) {
+    let text = |usages: &[ExtendedKeyUsage]| match usages {
+        [] => "none that a profile gives".to_owned(),
+        some => listed(some.iter()),
+    };
+    let left = issuer.usages_left.as_deref();
+    let limit = || left.map_or_else(|| "unlimited".to_owned(), text);
+    let mut rule = verdicts.rule("extendedKeyUsage", owner(issuer), || (limit(), text(profile.usages())));
+    let outside = |usage: &&ExtendedKeyUsage| left.is_some_and(|left| !left.contains(usage));
+    rule.broken_if(profile.usages().iter().any(|usage| outside(&usage)), || {
+        let more: Vec<ExtendedKeyUsage> = profile.usages().iter().filter(outside).copied().collect();
+        Broken {
+            code: "usage_outside_issuer",
+            pointer: "/profile".into(),
+            detail: format!(
+                "The profile {} gives {}; the certificates of CA {} and of those above it leave {} to those below.",
+                profile.name(),
+                text(&more),
+                issuer.name,
+                limit()
+            ),
+            hint: match left {
+                Some([]) => "Ask another CA.".into(),
+                _ => format!("Use a profile whose usages are among: {}. Or ask another CA.", limit()),
+            },
+            value: text(&more),
+            ..Broken::default()
+        }
+    });
+    verdicts.push(rule);
 }
 
 /// The path length that the new CA gets: the one asked for, or the longest that the issuer has left.

@@ -142,6 +142,7 @@ pub(crate) fn facts(ca: &Certificate) -> IssuerFacts {
         validity: ca.validity,
         path_length_left: ca.ca.unwrap(),
         name_constraints: ca.name_constraints.clone().into_iter().collect(),
+        usages_left: ca.usage_limit.clone(),
         standing: IssuerStanding::Good,
         spki_sha256: ca.public_key.spki_sha256,
     }

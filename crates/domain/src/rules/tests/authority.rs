@@ -162,6 +162,7 @@ fn all_verdicts_are_there_for_a_trial_run() {
     for rule in [
         "issuerState",
         "issuerExpiry",
+        "extendedKeyUsage",
         "keyHolders",
         "keyAlgorithms",
         "keyStrength",
@@ -181,4 +182,31 @@ fn all_verdicts_are_there_for_a_trial_run() {
         assert!(rules.contains(&rule), "{rule} is missing in {rules:?}");
     }
     assert!(decision.verdicts().iter().all(crate::violation::Verdict::passed));
+}
+
+/// Extended key usages nest.
+#[test]
+fn what_no_ca_above_leaves_to_those_below_is_refused() {
+    use crate::profile::ExtendedKeyUsage::{self as Usage, ClientAuth, CodeSigning, ServerAuth};
+    let judge = |usages: &[&str], left: Option<&[Usage]>| {
+        let parent = IssuerFacts { usages_left: left.map(<[Usage]>::to_vec), ..issuer() };
+        broken(decide(&profile(|raw| raw.usages = texts(usages)), &parent, leaf(&["a.example.com"])))
+    };
+    for (usages, left) in [
+        (&["serverAuth", "clientAuth"][..], None),
+        (&["serverAuth"], Some(&[ServerAuth][..])),
+        (&["clientAuth"], Some(&[ServerAuth, ClientAuth])),
+        (&["serverAuth", "clientAuth"], Some(&[CodeSigning, ClientAuth, ServerAuth])),
+    ] {
+        assert_eq!(judge(usages, left).len(), 0, "{usages:?} {left:?}");
+    }
+    let refused = judge(&["serverAuth", "clientAuth"], Some(&[ServerAuth, CodeSigning])).remove(0);
+    assert_eq!(
+        (refused.code, refused.rule, refused.pointer.as_str()),
+        ("usage_outside_issuer", "extendedKeyUsage", "/profile")
+    );
+    assert_eq!((refused.limit.as_str(), refused.value.as_str()), ("serverAuth, codeSigning", "clientAuth"));
+    assert!(refused.hint.contains("serverAuth, codeSigning"), "{}", refused.hint);
+    let refused = judge(&["serverAuth"], Some(&[])).remove(0);
+    assert_eq!((refused.limit.as_str(), refused.hint.as_str()), ("none that a profile gives", "Ask another CA."));
 }

@@ -54,6 +54,7 @@ pub(super) fn issuer() -> IssuerFacts {
         validity: Validity::new(at("2026-01-01T00:00:00Z"), at("2035-12-31T23:59:59Z")).unwrap(),
         path_length_left: Some(2),
         name_constraints: Vec::new(),
+        usages_left: None,
         standing: IssuerStanding::Good,
         spki_sha256: Sha256([1; 32]),
     }
