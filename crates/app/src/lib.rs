@@ -89,7 +89,7 @@ pub use placements::{MoveResource, PlacedResource};
 pub use policies::{NewPolicy, UpdatePolicy};
 pub use principals::{Identity, NewDynamicGroup, NewGroup, NewUser, UpdateDynamicGroup, UpdateGroup, UpdateUser};
 pub use publication::PublicationReport;
-pub use revocation::{RevocationTarget, Revoke, Revoked};
+pub use revocation::{RevocationTarget, Revoke, Revoked, RevokedKnown, RevokedNamed};
 pub use seal::RootKeyStatus;
 pub use setup::{Quickstart, QuickstartReport, ServerCertificate};
 pub use sink::{AuditSink, ConfiguredSink, SinkError, SinkEvent, Sinks};

@@ -258,6 +258,8 @@ pub trait KnownSerialQueries: Send {
     async fn insert_known_serials(&mut self, ca_id: &CaId, serials: &[KnownSerial]) -> Result<()>;
     /// All serials that are known of a CA, in their order.
     async fn known_serials(&mut self, ca_id: &CaId) -> Result<Vec<KnownSerial>>;
+    /// One of them.
+    async fn known_serial(&mut self, ca_id: &CaId, serial: &Serial) -> Result<Option<KnownSerial>>;
     /// Marks one as revoked, for OCSP, and says when it expires, where it is known and that too.
     async fn revoke_known_serial(
         &mut self,

@@ -47,6 +47,36 @@ pub struct RevokedCertificate {
     pub siblings: Vec<IssuedCertificate>,
 }
 
+/// What was revoked: a certificate of the inventory, or one that the CA gave away before it came here.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(untagged)]
+pub enum RevokedNamed {
+    /// A certificate of the inventory.
+    Certificate(Box<RevokedCertificate>),
+    /// One that the CA gave away before it came here.
+    KnownSerial(RevokedSerial),
+}
+
+/// A certificate that its CA gave away before it came here: nothing is known of it but what came along.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RevokedSerial {
+    /// Serial, lower-case hex.
+    #[schema(example = "1001")]
+    pub serial: String,
+    /// Name of the CA.
+    #[schema(example = "old-ca")]
+    pub ca: String,
+    /// Id of the CA.
+    pub ca_id: String,
+    /// Last second, where that is known.
+    pub not_after: Option<String>,
+    /// When it was revoked.
+    pub revoked_at: Option<String>,
+    /// Why it was revoked.
+    pub revocation_reason: Option<String>,
+}
+
 /// A revocation list of a CA: one address, under which one list follows the other.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]

@@ -51,7 +51,10 @@ pub use certificate::{
 };
 pub use certificate_trust::{CertificateTrust, NewCertificateTrust, ReplaceCertificateTrust};
 pub use common::{DryRun, Empty, List, Name, Revoke, RuleVerdict, ScheduleDeletion, SecretText, Validity};
-pub use crl::{PublishedList, RevocationList, RevokeCertificate, RevokeNamed, RevokedCertificate, UploadedList};
+pub use crl::{
+    PublishedList, RevocationList, RevokeCertificate, RevokeNamed, RevokedCertificate, RevokedNamed, RevokedSerial,
+    UploadedList,
+};
 pub use early_renewal::{EarlyRenewal, NewEarlyRenewal};
 pub use enrollment::{Enroll, EnrollmentToken, NewEnrollmentToken, NewEnrollmentTokenAnswer};
 pub use event::{

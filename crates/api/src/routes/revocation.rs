@@ -42,14 +42,16 @@ async fn revoke(
 
 /// Revoke a certificate by its body, or by serial and issuer
 ///
-/// For those who hold the certificate and not its serial, and for serials that several CAs used.
+/// For those who hold the certificate and not its serial, and for serials that several CAs used. By serial and issuer also for what an
+/// imported CA gave away before it came here (`usedSerials`, `opensslIndex`): revocation list and OCSP say so. Of such a certificate nothing
+/// else is known: `keyCompromise` blocks no key, `certificateHold` and `siblings` are refused.
 #[utoipa::path(post, path = "/v1/issued-certificates/revoke", operation_id = "revokeNamedCertificate", tag = "inventory",
     params(wire::WriteQuery), request_body = wire::RevokeNamed,
-    responses((status = 200, description = "The certificate, or a trial", body = wire::RevokedCertificate)))]
+    responses((status = 200, description = "The certificate, or a trial", body = wire::RevokedNamed)))]
 async fn revoke_named(State(app): State<App>, Write(call): Write, Json(body): Json<wire::RevokeNamed>) -> Answer {
     let (target, revoke) = named(body)?;
-    let revoked = app.revoke_issued_certificate(&call, &target, revoke).await?;
-    done(&call, view::revoked(revoked, app.now()))
+    let revoked = app.revoke_named(&call, &target, revoke).await?;
+    done(&call, view::revoked_named(revoked, app.now()))
 }
 
 /// End the hold of a certificate

@@ -1,7 +1,7 @@
 //! Revocations and revocation lists as JSON.
 
 use super::{inventory, text};
-use certwright_app::{CrlView, Revoked};
+use certwright_app::{CrlView, Revoked, RevokedKnown, RevokedNamed};
 use certwright_domain::crl::Crl;
 use certwright_domain::publication::{ObjectKind, Placed, Publication, PublishedObject};
 use certwright_domain::time::Timestamp;
@@ -12,6 +12,26 @@ pub(crate) fn revoked(revoked: Revoked, now: Timestamp) -> wire::RevokedCertific
     wire::RevokedCertificate {
         certificate: inventory(revoked.certificate, now),
         siblings: revoked.siblings.into_iter().map(|row| inventory(row, now)).collect(),
+    }
+}
+
+/// What was revoked by serial and issuer.
+pub(crate) fn revoked_named(revoked: RevokedNamed, now: Timestamp) -> wire::RevokedNamed {
+    match revoked {
+        RevokedNamed::Certificate(certificate) => {
+            wire::RevokedNamed::Certificate(Box::new(self::revoked(*certificate, now)))
+        }
+        RevokedNamed::Known(revoked) => {
+            let RevokedKnown { ca, known } = *revoked;
+            wire::RevokedNamed::KnownSerial(wire::RevokedSerial {
+                serial: known.serial.to_string(),
+                ca: ca.name.to_string(),
+                ca_id: ca.id.to_string(),
+                not_after: text(known.expires_at),
+                revoked_at: text(known.revocation.map(|revocation| revocation.at)),
+                revocation_reason: known.revocation.map(|revocation| revocation.reason.to_string()),
+            })
+        }
     }
 }
 

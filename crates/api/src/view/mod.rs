@@ -19,7 +19,7 @@ pub(crate) use acme::{acme_account, acme_directory, acme_order, eab_key, eab_key
 pub(crate) use ca::{ca, ca_version, verdicts};
 pub(crate) use ca_bundle::{ca_bundle, ca_bundle_in_list};
 pub(crate) use certificate::{attempt, bundle, certificate, certificate_version, ensured};
-pub(crate) use crl::{revocation_list, revoked};
+pub(crate) use crl::{revocation_list, revoked, revoked_named};
 pub(crate) use early_renewal::early_renewal;
 pub(crate) use enrollment::{enrollment_token, new_enrollment_token};
 pub(crate) use events::{delivery, event, event_with, webhook, webhook_with_secret};

@@ -44,6 +44,16 @@ async fn a_ca_goes_away_and_comes_back() {
             .problem(409, "ca_not_exportable");
         let names = json!({"names": ["a.example.com"]});
         app.post("/v1/certificate-authorities/back/issue", names).await.is(201);
+        // What it gave away before is revoked by serial and CA.
+        let old = json!({"serial": "10:00", "ca": "back", "reason": "superseded"});
+        let revoked = app.post("/v1/issued-certificates/revoke", old).await.is(200).json();
+        assert_eq!((&revoked["serial"], &revoked["ca"]), (&json!("1000"), &json!("back")));
+        assert_eq!(
+            (&revoked["notAfter"], &revoked["revocationReason"]),
+            (&json!("2027-01-01T00:00:00Z"), &json!("superseded"))
+        );
+        let unknown = json!({"serial": "1001", "ca": "back"});
+        app.post("/v1/issued-certificates/revoke", unknown).await.problem(404, "not_found");
         // The certificate, the chain and the key in one text.
         let again = import(json!({"certificate": pem, "passphrase": "golden", "name": "again", "key": "again-key"}));
         app.ask("POST", &format!("{CAS}?dryRun=true")).json(&again).send().await.is(200);

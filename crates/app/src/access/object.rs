@@ -147,6 +147,12 @@ impl<'a> Object<'a> {
         }
     }
 
+    /// What a CA gave away before it came here: a certificate of which nothing is known but the serial. It lies where its CA lies.
+    pub(crate) fn known_serial(ca: &'a Ca, compartment: CompartmentId) -> Self {
+        let object = Self::resource("issued certificate", Permission::IssuedList, ("", ""), compartment);
+        Self { ca: Some((ca.id.as_str(), ca.name.as_str())), ..object }
+    }
+
     /// An ACME directory; it lies where its CA lies.
     pub(crate) fn acme_directory(directory: &'a Directory, compartment: CompartmentId) -> Self {
         let named = (directory.id.as_str(), directory.settings.name().as_str());

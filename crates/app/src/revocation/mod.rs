@@ -4,6 +4,9 @@
 //! for webhooks. The lists themselves are made afterwards ([`crate::crls`]), by whichever node comes first.
 
 mod ca;
+mod known;
+
+pub use known::{RevokedKnown, RevokedNamed};
 
 use crate::audit::Target;
 use crate::change::{by_id, once_more_if_stale};

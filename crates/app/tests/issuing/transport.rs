@@ -2,15 +2,21 @@
 
 use crate::foreign::{foreign_root, import};
 use crate::kit::*;
+use crate::ocsp::status;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use certwright_app::{
-    AuditFilter, Brought, CaExport, CaExportFormat, Error, ImportCa, NewCa, NewCaKind, NewRules, PageRequest,
+    AuditFilter, Brought, CaExport, CaExportFormat, Call, Error, ImportCa, NewCa, NewCaKind, NewRules, PageRequest,
+    RevocationTarget, Revoke, RevokedNamed,
 };
-use certwright_domain::ca::CaType;
+use certwright_domain::ca::{CaType, RevocationSettings};
+use certwright_domain::crl::{CrlKind, Shards};
 use certwright_domain::known_serial::parse_known_serials;
+use certwright_domain::revocation::{EntryKind, RevocationReason};
 use certwright_domain::secret::{SecretBytes, SecretText};
 use certwright_domain::serial::Serial;
+use certwright_pki::ocsp::CertStatus;
+use certwright_pki::{read_certificate, read_crl};
 use std::fs;
 use std::path::Path;
 
@@ -187,4 +193,77 @@ async fn a_serial_that_the_ca_gave_away_before_is_not_given_again() {
     let drawn = first_serial(&[]).await;
     assert_eq!(first_serial(&[]).await, drawn);
     assert_ne!(first_serial(std::slice::from_ref(&drawn)).await, drawn);
+}
+
+/// Nothing is known of it but its serial, and yet it must be possible to revoke it.
+#[tokio::test]
+async fn what_the_ca_gave_away_before_can_be_revoked_by_serial_and_ca() {
+    for app in TestApp::on_every_database().await {
+        let folder = tempfile::tempdir().unwrap();
+        foreign_root(folder.path());
+        app.app.create_vault(&call(), name("v")).await.unwrap();
+        let mut import = import(folder.path(), "root.pem", "root.key", b"");
+        let index = "V\t270101000000Z\t\t1000\tunknown\t/CN=a\nR\t270101000000Z\t261101000000Z,superseded\t1001\tunknown\t/CN=b\n";
+        import.known_serials = parse_known_serials(&["1002".to_owned()], index).unwrap();
+        let made =
+            app.app.create_ca(&call(), ca("old", NewCaKind::Imported(import), NewRules::default())).await.unwrap();
+        let revoke = async |call: &Call, serial: &Serial, revoke: Revoke| {
+            let target = RevocationTarget::Serial(serial.clone(), to("old"));
+            app.app.revoke_named(call, &target, revoke).await
+        };
+        let serial = |text: &str| Serial::parse(text).unwrap();
+        let listed = async || {
+            app.clock.advance(RevocationSettings::INTERVAL);
+            app.app.run_crls().await.unwrap();
+            let list = app.app.crl(&to("old"), None, CrlKind::Full, Shards::ONE, 0).await.unwrap();
+            let issuer = read_certificate(&app.app.ca_certificate(&to("old"), None).await.unwrap()).unwrap();
+            let entries = read_crl(&list.der, &issuer).unwrap();
+            let mut entries: Vec<_> = entries.entries().map(|entry| (entry.serial.to_string(), entry.kind)).collect();
+            entries.sort_by(|one, other| one.0.cmp(&other.0));
+            entries
+        };
+        use RevocationReason as Reason;
+        let by_index = ("1001".to_owned(), EntryKind::Revoked(Reason::Superseded));
+        assert_eq!(listed().await, std::slice::from_ref(&by_index));
+        assert_eq!(status(&app, "old", &serial("1000")).await, CertStatus::Good);
+
+        let superseded = Revoke::because(Reason::CessationOfOperation);
+        revoke(&trial(), &serial("1000"), superseded).await.unwrap();
+        assert_eq!(status(&app, "old", &serial("1000")).await, CertStatus::Good);
+        let RevokedNamed::Known(revoked) = revoke(&call(), &serial("1000"), superseded).await.unwrap() else {
+            panic!()
+        };
+        let revocation = revoked.known.revocation.unwrap();
+        assert_eq!((revocation.reason, revocation.at), (Reason::CessationOfOperation, app.clock_now()));
+        assert!(
+            matches!(status(&app, "old", &serial("1000")).await, CertStatus::Revoked(found) if found == revocation)
+        );
+        let first = ("1000".to_owned(), EntryKind::Revoked(Reason::CessationOfOperation));
+        assert_eq!(listed().await, [first, by_index.clone()]);
+        // Twice is once; a second reason only makes it worse.
+        let again = revoke(&call(), &serial("1000"), superseded).await.unwrap();
+        assert_eq!(again, RevokedNamed::Known(revoked));
+        let other = revoke(&call(), &serial("1001"), superseded).await;
+        assert_eq!(conflict(other), "already_revoked");
+        revoke(&call(), &serial("1000"), Revoke::because(Reason::KeyCompromise)).await.unwrap();
+        revoke(&call(), &serial("1002"), superseded).await.unwrap();
+        let worse = ("1000".to_owned(), EntryKind::Revoked(Reason::KeyCompromise));
+        let last = ("1002".to_owned(), EntryKind::Revoked(Reason::CessationOfOperation));
+        assert_eq!(listed().await, [worse, by_index, last]);
+
+        // What cannot be.
+        assert_eq!(
+            conflict(revoke(&call(), &serial("1002"), Revoke::because(Reason::CertificateHold)).await),
+            "hold_of_a_known_serial"
+        );
+        let siblings = Revoke { siblings: true, ..Revoke::because(Reason::KeyCompromise) };
+        assert_eq!(code(revoke(&call(), &serial("1002"), siblings).await), ("/siblings".into(), "siblings_not_known"));
+        let own = made.version.unwrap().version.serial.unwrap();
+        assert_eq!(conflict(revoke(&call(), &own, superseded).await), "not_revocable");
+        assert!(matches!(revoke(&call(), &serial("1003"), superseded).await, Err(Error::NotFound { .. })));
+
+        let filter = AuditFilter { action: Some("issued-certificate.revoke".to_owned()), ..AuditFilter::default() };
+        let page = PageRequest { limit: 10, after: None };
+        assert_eq!(app.app.audit_events(&call(), &filter, &page).await.unwrap().items.len(), 3);
+    }
 }

@@ -1,6 +1,6 @@
 //! Serials that CAs gave away before they came here.
 
-use super::{Driver, Reading, Result, Session, sql};
+use super::{Driver, Reading, Result, Row, Session, sql};
 use crate::KnownSerialQueries;
 use async_trait::async_trait;
 use certwright_domain::id::CaId;
@@ -12,6 +12,15 @@ use sqlx::QueryBuilder;
 
 /// Rows of one statement; each binds five values, and SQLite takes 32,766.
 const BATCH: usize = 1000;
+
+fn read(row: &Row) -> Result<KnownSerial> {
+    let row = Reading::of(row, "ca_known_serials", "ca_id")?;
+    Ok(KnownSerial {
+        serial: row.serial("serial")?,
+        expires_at: row.time_optional("expires_at")?,
+        revocation: row.revocation()?,
+    })
+}
 
 #[async_trait]
 impl KnownSerialQueries for Session {
@@ -40,16 +49,19 @@ impl KnownSerialQueries for Session {
                 .bind(ca_id.as_str()),
             )
             .await?;
-        rows.iter()
-            .map(|row| {
-                let row = Reading::of(row, "ca_known_serials", "ca_id")?;
-                Ok(KnownSerial {
-                    serial: row.serial("serial")?,
-                    expires_at: row.time_optional("expires_at")?,
-                    revocation: row.revocation()?,
-                })
-            })
-            .collect()
+        rows.iter().map(read).collect()
+    }
+
+    async fn known_serial(&mut self, ca_id: &CaId, serial: &Serial) -> Result<Option<KnownSerial>> {
+        let row = self
+            .optional(
+                sql("SELECT ca_id, serial, expires_at, revoked_at, revocation_reason FROM ca_known_serials \
+                     WHERE ca_id = $1 AND serial = $2")
+                .bind(ca_id.as_str())
+                .bind(serial.as_bytes()),
+            )
+            .await?;
+        row.as_ref().map(read).transpose()
     }
 
     async fn revoke_known_serial(

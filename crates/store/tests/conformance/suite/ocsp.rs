@@ -86,6 +86,10 @@ async fn serials_are_known_by_their_own_ca() {
     tx.commit().await.unwrap();
     let standing = Some(SerialStanding { ca_version: None, revocation: Some(revocation()) });
     let mut read = store.read().await.unwrap();
+    let now_known = KnownSerial { revocation: Some(revocation()), ..brought[0].clone() };
+    assert_eq!(read.known_serial(&one.id, &brought[0].serial).await.unwrap(), Some(now_known));
+    assert_eq!(read.known_serial(&other.id, &brought[0].serial).await.unwrap(), None);
+    assert_eq!(read.known_serial(&one.id, &never).await.unwrap(), None);
     assert_eq!(read.serial_standing(&one.id, &brought[0].serial).await.unwrap(), standing);
     assert_eq!(read.serial_standing(&one.id, &never).await.unwrap(), None);
 }
