@@ -5,6 +5,9 @@
 //! address (of one /64 for IPv6) are one event at once and at most one more for each minute, which says how many there were.
 //! Refusals to one caller are told one by one up to sixty a minute; of the others one event `refusals` says how many there were.
 //! So neither who guesses tokens nor who has one can fill the database with what it may not do.
+//!
+//! **Once each.** What was taken out of the queue stays one batch until it is known to be written: after a commit whose outcome
+//! is unknown the same batch is tried again, alone, before anything that came later. Then ids that exist say that all of it is there.
 
 use super::Target;
 use crate::{App, Call, Error};
@@ -37,6 +40,16 @@ const REASON: usize = 500;
 pub(crate) struct Refusals {
     state: Mutex<State>,
     waiting: Notify,
+    /// The batch that is being written, or was not (known to be) written. Held while one is: a second writer waits, and one that
+    /// is cut off leaves its batch behind.
+    writing: tokio::sync::Mutex<Option<Batch>>,
+}
+
+/// Events of one transaction. They are written together or not at all.
+struct Batch {
+    events: Vec<AuditEvent>,
+    /// Was a commit of it not heard of?
+    in_doubt: bool,
 }
 
 #[derive(Default)]
@@ -189,48 +202,47 @@ impl App {
 
     /// One transaction; false: nothing waits.
     async fn write_batch(&self) -> Result<bool, Error> {
-        let (events, dropped) = {
+        let mut writing = self.inner.refusals.writing.lock().await;
+        if writing.is_none() {
+            *writing = self.next_refusals();
+        }
+        let Some(batch) = writing.as_mut() else { return Ok(false) };
+        let mut tx = self.inner.store.begin("audit.refusals").await?;
+        for event in &batch.events {
+            tx.insert_audit(event).await?;
+        }
+        // Also for who is cut off while the commit is under way.
+        let was_in_doubt = std::mem::replace(&mut batch.in_doubt, true);
+        match tx.commit().await {
+            Ok(()) => {}
+            // Written by the commit that was not heard of.
+            Err(certwright_store::Error::Conflict { .. }) if was_in_doubt => {}
+            Err(error) => {
+                // A conflict is an answer: nothing was written.
+                batch.in_doubt = !matches!(error, certwright_store::Error::Conflict { .. });
+                return Err(error.into());
+            }
+        }
+        *writing = None;
+        Ok(true)
+    }
+
+    /// Takes out of the queue what one transaction writes, and what was dropped. `None`: nothing waits.
+    fn next_refusals(&self) -> Option<Batch> {
+        let (mut events, dropped) = {
             let mut state = self.inner.refusals.state();
             let count = state.events.len().min(BATCH);
             (state.events.drain(..count).collect::<Vec<_>>(), std::mem::take(&mut state.dropped))
         };
-        if events.is_empty() && dropped == 0 {
-            return Ok(false);
-        }
-        let written = self.write_events(&events, dropped).await;
-        if written.is_err() {
-            // They wait for the next round. (After a commit whose outcome is unknown, ids that exist tell: see below.)
-            let mut state = self.inner.refusals.state();
-            state.dropped = state.dropped.saturating_add(dropped);
-            for event in events.into_iter().rev() {
-                if state.events.len() < QUEUE {
-                    state.events.push_front(event);
-                } else {
-                    state.dropped = state.dropped.saturating_add(1);
-                }
-            }
-        }
-        written.map(|()| true)
-    }
-
-    async fn write_events(&self, events: &[AuditEvent], dropped: u64) -> Result<(), Error> {
-        let mut tx = self.inner.store.begin("audit.refusals").await?;
-        for event in events {
-            tx.insert_audit(event).await?;
-        }
         if dropped > 0 {
             let call = Call::system("audit");
             let target = Target { kind: "audit", id: "", name: "" };
             let count = dropped.to_string();
             let event = self.inner.audit(&call, "audit.dropped", target, &[("count", &count)]);
-            tx.insert_audit(&event.ended(Outcome::Failed)).await?;
+            events.push(event.ended(Outcome::Failed));
             metrics::counter!("certwright_audit_dropped_total").increment(dropped);
         }
-        match tx.commit().await {
-            // Written by an earlier round whose commit was not heard of.
-            Err(certwright_store::Error::Conflict { .. }) => Ok(()),
-            other => Ok(other?),
-        }
+        (!events.is_empty()).then_some(Batch { events, in_doubt: false })
     }
 
     fn login_event(&self, address: Option<IpAddr>, request_id: &str, door: &'static str, count: u64) -> AuditEvent {

@@ -3,6 +3,7 @@ use certwright_app::{App, Call, ExportVerdict, NewToken, verify_export};
 use certwright_domain::name::ResourceName;
 use certwright_domain::time::Span;
 use certwright_store::{AuditFilter, PageRequest};
+use certwright_testkit::faults::When;
 
 async fn events(app: &App, action: &str) -> Vec<certwright_domain::audit::StoredAuditEvent> {
     let filter = AuditFilter { action: Some(action.to_owned()), ..AuditFilter::default() };
@@ -135,4 +136,59 @@ async fn a_full_queue_counts_what_it_drops() {
     let of = |what: &str| text.lines().filter(|line| line.contains(what)).count();
     assert_eq!((verdict.faults.len(), verdict.events), (0, of("\"type\":\"event\"") as u64));
     assert_eq!((of("\"certificate.issue\""), of("\"audit.dropped\"")), (1024, 1));
+}
+
+#[tokio::test]
+async fn refusals_survive_commits_that_were_not_heard_of() {
+    for app in TestApp::on_every_database().await {
+        let mut callers = Vec::new();
+        for number in 0..30 {
+            callers.push(token_call(&app, &format!("t{number}")).await);
+        }
+        // So many that each of these callers is told of one by one.
+        let refuse = |from: usize, count: usize| {
+            for number in from..from + count {
+                let call = callers.get(number / 60).unwrap();
+                app.app.note_refusal(call, "certificate.issue", ("ca", "issuing-1"), "names.dns");
+            }
+        };
+        let written = async || {
+            let mut ids = std::collections::HashSet::new();
+            let mut after = None;
+            loop {
+                let filter = AuditFilter { action: Some("certificate.issue".to_owned()), ..AuditFilter::default() };
+                let page = app.app.audit_events(&call(), &filter, &PageRequest { limit: 500, after }).await.unwrap();
+                ids.extend(page.items.into_iter().map(|event| event.id));
+                after = page.next;
+                if after.is_none() {
+                    return ids.len();
+                }
+            }
+        };
+        refuse(0, 100);
+        app.faults.arm("audit.refusals", When::After);
+        assert!(app.app.write_refusals(false).await.is_err());
+        assert_eq!(written().await, 100, "they are stored, but nobody heard of it");
+        // More than one transaction takes with the others, and more than may wait.
+        refuse(100, 1024 + 7);
+        app.app.write_refusals(false).await.unwrap();
+        assert_eq!(written().await, 100 + 1024);
+        assert_eq!(events(&app.app, "audit.dropped").await.first().unwrap().details, r#"{"count":"7"}"#);
+
+        // The count of what was dropped is in doubt as well: it is told once, whichever way the commit failed.
+        for when in [When::After, When::Before] {
+            app.clock.advance(Span::from_minutes(2));
+            app.app.write_refusals(true).await.unwrap();
+            let (before, told) = (written().await, events(&app.app, "audit.dropped").await.len());
+            refuse(0, 1024 + 3);
+            app.faults.arm("audit.refusals", when);
+            assert!(app.app.write_refusals(false).await.is_err());
+            refuse(1200, 10);
+            app.app.write_refusals(false).await.unwrap();
+            assert!(app.faults.is_spent());
+            assert_eq!(written().await, before + 1024 + 10);
+            assert_eq!(events(&app.app, "audit.dropped").await.len(), told + 1);
+        }
+        assert_eq!(verified(&export(&app.app).await).faults.len(), 0);
+    }
 }
