@@ -162,7 +162,7 @@ impl App {
         let work = self.prepare_work(call, ca, Some(profile), request).await?;
         self.recheck_caller(call, work.epoch).await?;
         let approved = self.approve(&work)?;
-        self.count_names(approved.names())?;
+        self.count_names(&work.issuer.ca, approved.names())?;
         let mut signed = self.sign_approved(call, &work, approved).await?;
         signed.row.renew_at = renew_at(&signed.row.validity, rule, &signed.row.serial, None);
         let (epoch, ground) = (work.epoch, work.leave.ground());
@@ -192,7 +192,7 @@ impl App {
             self.recheck_caller(call, work.epoch).await?;
             let approved = self.approve(&work)?;
             if attempt == 0 {
-                self.count_names(approved.names())?;
+                self.count_names(&work.issuer.ca, approved.names())?;
             }
             let signed = self.sign_approved(call, &work, approved).await?;
             match self.record(call, &work, signed).await {

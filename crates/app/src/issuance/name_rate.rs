@@ -1,6 +1,7 @@
 //! How many certificates one name gets in an hour, on this node.
 
 use crate::{App, Error};
+use certwright_domain::ca::Ca;
 use certwright_domain::rate::Pace;
 use certwright_domain::san::San;
 use moka::sync::Cache;
@@ -19,9 +20,11 @@ impl NamePaces {
 }
 
 impl App {
-    /// Counts a certificate for each of these names, or refuses it for the first that had too many.
-    pub(crate) fn count_names(&self, names: &[San]) -> Result<(), Error> {
-        let Some(rate) = self.inner.settings.name_rate else { return Ok(()) };
+    /// Counts a certificate of this CA for each of these names, or refuses it for the first that had too many. The service CA
+    /// signs for our own listener alone: a server that is restarted often must not be kept from starting, nor use up what others
+    /// may have of its name.
+    pub(crate) fn count_names(&self, ca: &Ca, names: &[San]) -> Result<(), Error> {
+        let Some(rate) = self.inner.settings.name_rate.filter(|_| !ca.system) else { return Ok(()) };
         let now = self.now();
         let pace_of = |name: &San| self.inner.name_paces.0.get_with(counted(name), Arc::default);
         // All are asked before one is counted: a name that had its share does not use up that of others.

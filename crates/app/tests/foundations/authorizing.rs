@@ -320,6 +320,19 @@ async fn a_name_gets_so_many_certificates_in_an_hour() {
 }
 
 #[tokio::test]
+async fn the_servers_own_certificate_is_not_counted_for_its_name() {
+    let app = TestApp::sqlite_with(|settings| settings.name_rate = Rate::per_hour(1)).await;
+    root(&app).await;
+    for _ in 0..5 {
+        app.app.server_certificate(&["ca.example.com".to_owned()]).await.unwrap();
+    }
+    let ask = async || app.app.issue(&call(), &to("root"), wish("", &["ca.example.com"], "tls-server")).await;
+    ask().await.unwrap();
+    assert!(matches!(ask().await, Err(Error::RateLimited { .. })));
+    app.app.server_certificate(&["ca.example.com".to_owned()]).await.unwrap();
+}
+
+#[tokio::test]
 async fn all_statements_together_have_a_limit() {
     for app in TestApp::on_every_database().await {
         let made = |text: &str, statements: usize| NewPolicy {
