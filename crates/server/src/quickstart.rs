@@ -2,43 +2,27 @@
 
 use crate::config::{Loaded, Settings, Sources, TlsSource};
 use crate::logging::LogLevel;
-use crate::serve::{Ended, run};
-use crate::start::{self, Opened};
-use crate::{Error, folder};
-use certwright_app::{App, Quickstart, QuickstartReport};
-use std::fmt::Write as _;
-use std::io::Write;
-use std::path::{Path, PathBuf};
-
-/// What the operator may choose.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Wishes {
-    /// Organization in the subjects of the CAs.
-    pub organization: Option<String>,
-    /// DNS name of the first certificate.
-    pub name: String,
-    /// Keep serving afterwards?
-    pub serve: bool,
-}
-
-/// Sets up what has not been set up, says on `out` what was made and what to try, and serves.
-pub async fn quickstart(
-    sources: &Sources,
-    loaded: &Loaded,
-    level: &LogLevel,
-    wishes: Wishes,
-    out: &mut (dyn Write + Send),
-) -> Result<Ended, Error> {
-    let settings = &loaded.settings;
-    loaded.doubts().iter().for_each(|doubt| tracing::warn!("{doubt}"));
+    let mut signals = Signals::listen()?;
     if wishes.serve {
-        let started = start::start(settings).await?;
-        let text = set_up(settings, &started.app, started.was_initialised, wishes).await?;
+        let started = match signals.unless_stopped(start::start(settings)).await {
+            Ok(started) => started?,
+            Err(signal) => return Ok(stopped_early(signal)),
+        };
+        let text = match set_up(settings, &mut signals, &started.app, started.was_initialised, wishes).await? {
+            Ok(text) => text,
+            Err(signal) => return Ok(stopped_early(signal)),
+        };
         // The lines are shown when they work: once the listeners answer.
-        return run(sources, settings, level, started, || show(out, &text)).await;
+        return run((sources, settings, level), signals, started, || show(out, &text)).await;
     }
-    let Opened { wired, was_initialised } = start::open(settings).await?;
-    let text = set_up(settings, &wired.app, was_initialised, wishes).await?;
+    let Opened { wired, was_initialised } = match signals.unless_stopped(start::open(settings)).await {
+        Ok(opened) => opened?,
+        Err(signal) => return Ok(stopped_early(signal)),
+    };
+    let text = match set_up(settings, &mut signals, &wired.app, was_initialised, wishes).await? {
+        Ok(text) => text,
+        Err(signal) => return Ok(stopped_early(signal)),
+    };
     show(out, &text)?;
     wired.store.close().await;
     Ok(Ended::Orderly)
@@ -49,23 +33,32 @@ fn show(out: &mut (dyn Write + Send), text: &str) -> Result<(), Error> {
     out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(failed)
 }
 
-/// Sets up what has not been set up; what is to be said of it.
-async fn set_up(settings: &Settings, app: &App, was_initialised: bool, wishes: Wishes) -> Result<String, Error> {
+/// Sets up what has not been set up; what is to be said of it, or the signal that cut it off.
+async fn set_up(
+    settings: &Settings,
+    signals: &mut Signals,
+    app: &App,
+    was_initialised: bool,
+    wishes: Wishes,
+) -> Result<Result<String, &'static str>, Error> {
     // A server that was started without us has made its token, and nothing else.
     let failed = |source| Error::App { doing: "look at what there is", source };
     if was_initialised && !app.is_blank().await.map_err(failed)? {
-        return Ok(format!(
+        return Ok(Ok(format!(
             "There are vaults or CAs in {} already: nothing was made. `certwright serve` starts this node.\n",
             settings.database.describe()
-        ));
+        )));
     }
     let wish = Quickstart { organization: wishes.organization, dns_name: wishes.name };
     let failed = |source| Error::App { doing: "set up the CA", source };
-    let report = app.quickstart(&wish).await.map_err(failed)?;
+    let report = match signals.unless_stopped(app.quickstart(&wish)).await {
+        Ok(report) => report.map_err(failed)?,
+        Err(signal) => return Ok(Err(signal)),
+    };
     folder::write_file(&root_path(settings), report.root.as_bytes(), 0o644)?;
     // Last, because it marks the database as initialised: an interrupted run is taken up by the next one.
     start::first_token(settings, app).await?;
-    Ok(describe(settings, &report))
+    Ok(Ok(describe(settings, &report)))
 }
 
 /// Where the root of the CA that was made stands.

@@ -34,109 +34,163 @@ pub enum Ended {
 pub async fn serve(sources: &Sources, loaded: &Loaded, level: &LogLevel) -> Result<Ended, Error> {
     let settings = &loaded.settings;
     loaded.doubts().iter().for_each(|doubt| tracing::warn!("{doubt}"));
-    let started = start::start(settings).await?;
-    run(sources, settings, level, started, || Ok(())).await
+    let mut signals = Signals::listen()?;
+    match signals.unless_stopped(start::start(settings)).await {
+        Ok(started) => run((sources, settings, level), signals, started?, || Ok(())).await,
+        Err(signal) => Ok(stopped_early(signal)),
+    }
+}
+
+/// The end of a start that a signal cut off. What was made is what a crash would leave: the next start takes it up.
+pub(crate) fn stopped_early(signal: &'static str) -> Ended {
+    tracing::info!(signal, "stopped before anything was served");
+    Ended::Orderly
 }
 
 /// Serves what was started; `greet` is called as soon as somebody answers.
 pub(crate) async fn run(
-    sources: &Sources,
-    settings: &Settings,
-    level: &LogLevel,
+    (sources, settings, level): (&Sources, &Settings, &LogLevel),
+    mut signals: Signals,
     started: Started,
     greet: impl FnOnce() -> Result<(), Error>,
 ) -> Result<Ended, Error> {
-    let Started { mut signals, api_socket, plain_socket, app, store, entropy, trust, .. } = started;
-    start::first_token(settings, &app).await?;
+    start::first_token(settings, &started.app).await?;
     start::warn(settings);
-
-    let (stop, stopped) = watch::channel(false);
-    let (halt, halted) = watch::channel(false);
-    let mut workers = JoinSet::new();
-
-    let certificate = match &settings.tls {
-        TlsSource::Off => None,
-        TlsSource::Files { certificate, key } => Some(HotCertificate::new(tls::from_files(certificate, key)?)),
-        TlsSource::Service { names } => {
-            let (own, renew_at) = OwnCertificate::begin(app.clone(), settings, names).await?;
-            let hot = own.hot();
-            workers.spawn(background::renewal(own, entropy.clone(), renew_at, halted.clone()));
-            Some(hot)
+    let mut house = House::new(started.app.clone(), started.store.clone());
+    let why = match signals.unless_stopped(house.open(settings, started)).await {
+        Err(signal) => signal,
+        Ok(opened) => {
+            opened?;
+            announce(settings, &house.store);
+            greet()?;
+            house.wait(&mut signals, sources, level).await?
         }
     };
-    let acceptor = match &certificate {
-        Some(hot) => Some(TlsAcceptor::from(tls::server_config(Arc::clone(hot))?)),
-        None => None,
-    };
-    workers.spawn(background::jobs(app.clone(), entropy.clone(), halted.clone()));
-    workers.spawn(background::refusals(app.clone(), halted.clone()));
-    workers.spawn(crls::run(app.clone(), halted.clone()));
-    workers.spawn(proofs::run(app.clone(), halted.clone()));
-    workers.spawn(publications::run(app.clone(), Arc::clone(&trust), halted.clone()));
-    workers.spawn(shipping::run(app.clone(), Arc::clone(&trust), entropy.clone(), halted.clone()));
-    workers.spawn(deliveries::run(app.clone(), trust, halted.clone()));
-
-    let mut beside = Router::new();
-    if settings.metrics {
-        let handle = telemetry::install()?;
-        beside = telemetry::router(handle.clone());
-        workers.spawn(telemetry::upkeep(handle, halted));
-    }
-    let doors::Doors { api, plain } = doors::open(&app, settings, entropy, beside)?;
-    let bounds = Bounds::from(&settings.limits);
-    let mut listeners = JoinSet::new();
-    let listener = Listener { name: "api", socket: api_socket, tls: acceptor, door: api, bounds };
-    listeners.spawn(listener.run(stopped.clone()));
-    if let Some(socket) = plain_socket {
-        let listener = Listener { name: "plain", socket, tls: None, door: plain, bounds };
-        listeners.spawn(listener.run(stopped));
-    }
-    announce(settings, &store);
-    greet()?;
-
-    let why = wait(&mut signals, &mut listeners, sources, level, certificate.as_deref()).await?;
     tracing::info!(signal = why, deadline = ?settings.shutdown_deadline, "stopping; a second signal stops at once");
-    stop.send_replace(true);
-    let ending = async {
-        if timeout(settings.shutdown_deadline, drained(&mut listeners)).await.is_err() {
-            tracing::warn!("some requests did not finish in time and are cut off");
-        }
-        halt.send_replace(true);
-        close(app, store, workers).await;
-    };
     tokio::select! {
         biased;
         signal = signals.stop() => {
             tracing::warn!(signal, "stopped at once");
             Ok(Ended::Forced)
         }
-        () = ending => {
+        () = house.close(settings.shutdown_deadline) => {
             tracing::info!("stopped");
             Ok(Ended::Orderly)
         }
     }
 }
 
-/// Waits for a signal to stop; reloads on the way. An error: a listener broke.
-async fn wait(
-    signals: &mut Signals,
-    listeners: &mut JoinSet<()>,
-    sources: &Sources,
-    level: &LogLevel,
-    certificate: Option<&HotCertificate>,
-) -> Result<&'static str, Error> {
-    loop {
-        tokio::select! {
-            biased;
-            wish = signals.next() => match wish {
-                Wish::Stop(name) => return Ok(name),
-                Wish::Reload => reload(sources, level, certificate),
-            },
-            Some(ended) = listeners.join_next() => {
-                let why = ended.err().map_or_else(|| "it ended".to_owned(), |error| error.to_string());
-                return Err(Error::System { doing: "keep a listener", why });
+/// What runs, and how it is ended.
+struct House {
+    app: App,
+    store: Store,
+    /// Ends the listeners.
+    stop: watch::Sender<bool>,
+    listeners: JoinSet<()>,
+    /// Ends the workers.
+    halt: watch::Sender<bool>,
+    workers: JoinSet<()>,
+    /// What the API's listener shows.
+    certificate: Option<Arc<HotCertificate>>,
+}
+
+impl House {
+    fn new(app: App, store: Store) -> Self {
+        let (stop, halt) = (watch::Sender::new(false), watch::Sender::new(false));
+        Self { app, store, stop, listeners: JoinSet::new(), halt, workers: JoinSet::new(), certificate: None }
+    }
+
+    /// Begins background work and listening. May be cut off: what runs by then is ended by [`House::close`].
+    async fn open(&mut self, settings: &Settings, started: Started) -> Result<(), Error> {
+        let Started { api_socket, plain_socket, app, entropy, trust, .. } = started;
+        let halted = self.halt.subscribe();
+        self.certificate = match &settings.tls {
+            TlsSource::Off => None,
+            TlsSource::Files { certificate, key } => Some(HotCertificate::new(tls::from_files(certificate, key)?)),
+            TlsSource::Service { names } => {
+                let (own, renew_at) = OwnCertificate::begin(app.clone(), settings, names).await?;
+                let hot = own.hot();
+                self.workers.spawn(background::renewal(own, entropy.clone(), renew_at, halted.clone()));
+                Some(hot)
+            }
+        };
+        let acceptor = match &self.certificate {
+            Some(hot) => Some(TlsAcceptor::from(tls::server_config(Arc::clone(hot))?)),
+            None => None,
+        };
+        let workers = &mut self.workers;
+        workers.spawn(background::jobs(app.clone(), entropy.clone(), halted.clone()));
+        workers.spawn(background::refusals(app.clone(), halted.clone()));
+        workers.spawn(crls::run(app.clone(), halted.clone()));
+        workers.spawn(proofs::run(app.clone(), halted.clone()));
+        workers.spawn(publications::run(app.clone(), Arc::clone(&trust), halted.clone()));
+        workers.spawn(shipping::run(app.clone(), Arc::clone(&trust), entropy.clone(), halted.clone()));
+        workers.spawn(deliveries::run(app.clone(), trust, halted.clone()));
+
+        let mut beside = Router::new();
+        if settings.metrics {
+            let handle = telemetry::install()?;
+            beside = telemetry::router(handle.clone());
+            workers.spawn(telemetry::upkeep(handle, halted));
+        }
+        let doors::Doors { api, plain } = doors::open(&app, settings, entropy, beside)?;
+        let bounds = Bounds::from(&settings.limits);
+        let listener = Listener { name: "api", socket: api_socket, tls: acceptor, door: api, bounds };
+        self.listeners.spawn(listener.run(self.stop.subscribe()));
+        if let Some(socket) = plain_socket {
+            let listener = Listener { name: "plain", socket, tls: None, door: plain, bounds };
+            self.listeners.spawn(listener.run(self.stop.subscribe()));
+        }
+        Ok(())
+    }
+
+    /// Waits for a signal to stop; reloads on the way. An error: a listener broke.
+    async fn wait(
+        &mut self,
+        signals: &mut Signals,
+        sources: &Sources,
+        level: &LogLevel,
+    ) -> Result<&'static str, Error> {
+        loop {
+            tokio::select! {
+                biased;
+                wish = signals.next() => match wish {
+                    Wish::Stop(name) => return Ok(name),
+                    Wish::Reload => reload(sources, level, self.certificate.as_deref()),
+                },
+                Some(ended) = self.listeners.join_next() => {
+                    let why = ended.err().map_or_else(|| "it ended".to_owned(), |error| error.to_string());
+                    return Err(Error::System { doing: "keep a listener", why });
+                }
             }
         }
+    }
+
+    /// Stops listening, gives requests in work their time, ends background work, gives leases back and closes the store: each
+    /// step in its time, whatever the others did.
+    async fn close(mut self, deadline: Duration) {
+        self.stop.send_replace(true);
+        if timeout(deadline, drained(&mut self.listeners)).await.is_err() {
+            tracing::warn!("some requests did not finish in time and are cut off");
+        }
+        self.halt.send_replace(true);
+        in_time("background work did not end in time", drained(&mut self.workers)).await;
+        self.workers.abort_all();
+        let app = self.app;
+        in_time("what was left of the audit trail was not written in time", async {
+            app.settle().await;
+            if let Err(error) = app.last_checkpoint().await {
+                tracing::warn!(%error, "the audit trail got no last checkpoint");
+            }
+        })
+        .await;
+        in_time("leases were not given back in time", async {
+            if let Err(error) = app.release_leases().await {
+                tracing::warn!(%error, "leases were not given back; they run out by themselves");
+            }
+        })
+        .await;
+        in_time("the database was not closed in time", self.store.close()).await;
     }
 }
 
@@ -166,28 +220,9 @@ fn reload(sources: &Sources, level: &LogLevel, certificate: Option<&HotCertifica
     tracing::info!(log_level = settings.log_level, "reloaded");
 }
 
-async fn drained(listeners: &mut JoinSet<()>) {
-    while listeners.join_next().await.is_some() {}
-}
-
-/// Ends background work, gives leases back, closes the store: each step in its time, whatever the others did.
-async fn close(app: App, store: Store, mut workers: JoinSet<()>) {
-    in_time("background work did not end in time", async { while workers.join_next().await.is_some() {} }).await;
-    workers.abort_all();
-    in_time("what was left of the audit trail was not written in time", async {
-        app.settle().await;
-        if let Err(error) = app.last_checkpoint().await {
-            tracing::warn!(%error, "the audit trail got no last checkpoint");
-        }
-    })
-    .await;
-    in_time("leases were not given back in time", async {
-        if let Err(error) = app.release_leases().await {
-            tracing::warn!(%error, "leases were not given back; they run out by themselves");
-        }
-    })
-    .await;
-    in_time("the database was not closed in time", store.close()).await;
+/// Waits for the end of all of these.
+async fn drained(tasks: &mut JoinSet<()>) {
+    while tasks.join_next().await.is_some() {}
 }
 
 async fn in_time(complaint: &str, step: impl Future<Output = ()>) {

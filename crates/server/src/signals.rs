@@ -1,6 +1,7 @@
 //! SIGTERM and SIGINT stop, SIGHUP reloads.
 
 use crate::Error;
+use std::future::Future;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// What a signal asks for.
@@ -12,7 +13,8 @@ pub(crate) enum Wish {
     Reload,
 }
 
-/// The signals we listen to. From [`Signals::listen`] on none of them ends the process by itself.
+/// The signals we listen to. From [`Signals::listen`] on none of them ends the process by itself: whatever may take long has to
+/// be done in [`Signals::unless_stopped`].
 pub(crate) struct Signals {
     terminate: Signal,
     interrupt: Signal,
@@ -37,6 +39,15 @@ impl Signals {
             _ = self.terminate.recv() => Wish::Stop("SIGTERM"),
             _ = self.interrupt.recv() => Wish::Stop("SIGINT"),
             _ = self.hang_up.recv() => Wish::Reload,
+        }
+    }
+
+    /// Does this, unless a signal to stop comes first: its name. What was begun is dropped then.
+    pub(crate) async fn unless_stopped<T>(&mut self, work: impl Future<Output = T>) -> Result<T, &'static str> {
+        tokio::select! {
+            biased;
+            signal = self.stop() => Err(signal),
+            done = work => Ok(done),
         }
     }
 

@@ -1,7 +1,6 @@
 //! From judged settings to an application that is ready to serve: sockets, data folder, database, keys, first token.
 
 use crate::config::Settings;
-use crate::signals::Signals;
 use crate::wiring::{self, Wired};
 use crate::{Error, folder, net};
 use certwright_app::App;
@@ -13,7 +12,6 @@ use tokio::net::TcpListener;
 
 /// Everything but the listeners' answers.
 pub(crate) struct Started {
-    pub(crate) signals: Signals,
     pub(crate) api_socket: TcpListener,
     pub(crate) plain_socket: Option<TcpListener>,
     pub(crate) app: App,
@@ -26,16 +24,13 @@ pub(crate) struct Started {
 
 /// Opens everything. Sockets come first: a taken port must not leave a half-made data folder behind.
 pub(crate) async fn start(settings: &Settings) -> Result<Started, Error> {
-    let signals = Signals::listen()?;
-    // Libraries that ask for "the" provider get ours. A second call, in tests, finds it in place.
-    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let api_socket = bind("listen", settings.listen)?;
     let plain_socket = match settings.http_listen {
         Some(address) => Some(bind("http_listen", address)?),
         None => None,
     };
     let Opened { wired: Wired { app, store, entropy, trust }, was_initialised } = open(settings).await?;
-    Ok(Started { signals, api_socket, plain_socket, app, store, entropy, trust, was_initialised })
+    Ok(Started { api_socket, plain_socket, app, store, entropy, trust, was_initialised })
 }
 
 /// An application that nobody reaches.
@@ -47,6 +42,8 @@ pub(crate) struct Opened {
 
 /// Data folder, database and keys: what can be done beside a server that runs.
 pub(crate) async fn open(settings: &Settings) -> Result<Opened, Error> {
+    // Libraries that ask for "the" provider get ours. A second call, in tests, finds it in place.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     for doubt in folder::prepare(settings.data())? {
         tracing::warn!("{doubt}");
     }
@@ -58,7 +55,8 @@ pub(crate) async fn open(settings: &Settings) -> Result<Opened, Error> {
     Ok(Opened { wired, was_initialised })
 }
 
-/// Makes the first administrator token, on the first start alone.
+/// Makes the first administrator token, on the first start alone. Not to be cut off by a signal: a token that is stored but not
+/// written down is lost. It is over in time by the deadlines of statements.
 pub(crate) async fn first_token(settings: &Settings, app: &App) -> Result<(), Error> {
     let failed = |source| Error::App { doing: "make the administrator token", source };
     let path = settings.token_path();

@@ -290,6 +290,21 @@ fn a_second_signal_stops_at_once() {
 }
 
 #[test]
+fn a_signal_ends_a_start_that_takes_long() {
+    // A database that takes the connection and never says a word.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("postgres://certwright@{}/certwright?sslmode=disable", silent.local_addr().unwrap());
+    for verb in ["serve", "quickstart"] {
+        let mut server = Server::new(Some(&url));
+        server.spawn_verb(verb, &[]);
+        let asked = silent.accept().unwrap();
+        assert_eq!(server.terminate(), Some(0), "{verb}: {}", server.log());
+        assert!(server.log().contains("stopped before anything was served"), "{verb}: {}", server.log());
+        drop(asked);
+    }
+}
+
+#[test]
 fn two_nodes_share_a_database_and_a_root_key() {
     let (url, _database) = certwright_testkit::postgres::fresh_database();
     let shared = tempfile::tempdir().unwrap();

@@ -92,8 +92,13 @@ impl Server {
 
     /// Starts serving.
     pub(crate) fn spawn(&mut self, arguments: &[&str]) {
+        self.spawn_verb("serve", arguments);
+    }
+
+    /// Starts it with this verb.
+    pub(crate) fn spawn_verb(&mut self, verb: &str, arguments: &[&str]) {
         let log = File::create(self.home.path().join("log")).unwrap();
-        let mut command = self.prepared(&["serve"]);
+        let mut command = self.prepared(&[verb]);
         command.args(arguments).stdout(log.try_clone().unwrap()).stderr(log);
         self.process = Some(command.spawn().unwrap());
     }
