@@ -31,6 +31,7 @@ mod targets;
 mod telemetry;
 mod tls;
 mod wiring;
+mod workers;
 
 pub use admin::{Migrations, admin_token, migrate, rotate_admin_token, verify_audit};
 pub use ambient::{SystemClock, SystemEntropy};

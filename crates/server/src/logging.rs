@@ -25,6 +25,12 @@ impl LogLevel {
         let filter = filter(level).map_err(failed)?;
         self.filter.reload(filter).map_err(|error| failed(error.to_string()))
     }
+
+    /// One that no log belongs to.
+    #[cfg(test)]
+    pub(crate) fn detached(level: &str) -> Result<Self, String> {
+        Ok(Self { filter: reload::Layer::new(filter(level)?).1 })
+    }
 }
 
 /// Starts logging for the whole process.

@@ -6,6 +6,7 @@ use crate::net::{Bounds, Listener};
 use crate::signals::{Signals, Wish};
 use crate::start::{self, Started};
 use crate::tls::{self, HotCertificate, OwnCertificate};
+use crate::workers::{Workers, reason};
 use crate::{Error, background, crls, deliveries, doors, proofs, publications, shipping, telemetry, wiring};
 use axum::Router;
 use certwright_app::App;
@@ -89,7 +90,7 @@ struct House {
     listeners: JoinSet<()>,
     /// Ends the workers.
     halt: watch::Sender<bool>,
-    workers: JoinSet<()>,
+    workers: Workers,
     /// What the API's listener shows.
     certificate: Option<Arc<HotCertificate>>,
 }
@@ -97,7 +98,7 @@ struct House {
 impl House {
     fn new(app: App, store: Store) -> Self {
         let (stop, halt) = (watch::Sender::new(false), watch::Sender::new(false));
-        Self { app, store, stop, listeners: JoinSet::new(), halt, workers: JoinSet::new(), certificate: None }
+        Self { app, store, stop, listeners: JoinSet::new(), halt, workers: Workers::default(), certificate: None }
     }
 
     /// Begins background work and listening. May be cut off: what runs by then is ended by [`House::close`].
@@ -110,7 +111,7 @@ impl House {
             TlsSource::Service { names } => {
                 let (own, renew_at) = OwnCertificate::begin(app.clone(), settings, names).await?;
                 let hot = own.hot();
-                self.workers.spawn(background::renewal(own, entropy.clone(), renew_at, halted.clone()));
+                self.workers.spawn("renewal", background::renewal(own, entropy.clone(), renew_at, halted.clone()));
                 Some(hot)
             }
         };
@@ -119,19 +120,19 @@ impl House {
             None => None,
         };
         let workers = &mut self.workers;
-        workers.spawn(background::jobs(app.clone(), entropy.clone(), halted.clone()));
-        workers.spawn(background::refusals(app.clone(), halted.clone()));
-        workers.spawn(crls::run(app.clone(), halted.clone()));
-        workers.spawn(proofs::run(app.clone(), halted.clone()));
-        workers.spawn(publications::run(app.clone(), Arc::clone(&trust), halted.clone()));
-        workers.spawn(shipping::run(app.clone(), Arc::clone(&trust), entropy.clone(), halted.clone()));
-        workers.spawn(deliveries::run(app.clone(), trust, halted.clone()));
+        workers.spawn("jobs", background::jobs(app.clone(), entropy.clone(), halted.clone()));
+        workers.spawn("refusals", background::refusals(app.clone(), halted.clone()));
+        workers.spawn("crls", crls::run(app.clone(), halted.clone()));
+        workers.spawn("proofs", proofs::run(app.clone(), halted.clone()));
+        workers.spawn("publications", publications::run(app.clone(), Arc::clone(&trust), halted.clone()));
+        workers.spawn("shipping", shipping::run(app.clone(), Arc::clone(&trust), entropy.clone(), halted.clone()));
+        workers.spawn("deliveries", deliveries::run(app.clone(), trust, halted.clone()));
 
         let mut beside = Router::new();
         if settings.metrics {
             let handle = telemetry::install()?;
             beside = telemetry::router(handle.clone());
-            workers.spawn(telemetry::upkeep(handle, halted));
+            workers.spawn("metrics", telemetry::upkeep(handle, halted));
         }
         let doors::Doors { api, plain } = doors::open(&app, settings, entropy, beside)?;
         let bounds = Bounds::from(&settings.limits);
@@ -144,7 +145,8 @@ impl House {
         Ok(())
     }
 
-    /// Waits for a signal to stop; reloads on the way. An error: a listener broke.
+    /// Waits for a signal to stop; reloads on the way. An error: a listener or background work is not there any more. A server
+    /// that makes no more revocation lists, say, must not look like one that does: whoever supervises it starts it again.
     async fn wait(
         &mut self,
         signals: &mut Signals,
@@ -159,8 +161,12 @@ impl House {
                     Wish::Reload => reload(sources, level, self.certificate.as_deref()),
                 },
                 Some(ended) = self.listeners.join_next() => {
-                    let why = ended.err().map_or_else(|| "it ended".to_owned(), |error| error.to_string());
+                    let why = ended.err().map_or_else(|| "it ended".to_owned(), reason);
                     return Err(Error::System { doing: "keep a listener", why });
+                }
+                (worker, why) = self.workers.ended() => {
+                    tracing::error!(worker, why, "background work ended before its time");
+                    return Err(Error::System { doing: "keep background work", why: format!("`{worker}`: {why}") });
                 }
             }
         }
@@ -174,8 +180,8 @@ impl House {
             tracing::warn!("some requests did not finish in time and are cut off");
         }
         self.halt.send_replace(true);
-        in_time("background work did not end in time", drained(&mut self.workers)).await;
-        self.workers.abort_all();
+        in_time("background work did not end in time", self.workers.drained()).await;
+        self.workers.abort();
         let app = self.app;
         in_time("what was left of the audit trail was not written in time", async {
             app.settle().await;
@@ -242,4 +248,36 @@ fn announce(settings: &Settings, store: &Store) {
         database = wiring::kind(store),
         "serving"
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Origin;
+    use crate::logging;
+    use std::path::Path;
+
+    fn sources(data: &Path) -> Sources {
+        let at = |name| Origin::Flag(name);
+        Sources::new()
+            .with("data", data.to_str().unwrap(), at("data"))
+            .with("listen", "127.0.0.1:0", at("listen"))
+            .with("http_listen", "127.0.0.1:0", at("http-listen"))
+            .with("pki_url", "http://pki.example.com", at("pki-url"))
+    }
+
+    #[tokio::test]
+    async fn work_that_panics_ends_the_server() {
+        let home = tempfile::tempdir().unwrap();
+        let sources = sources(&home.path().join("data"));
+        let settings = sources.load().unwrap_or_else(|faults| panic!("{faults:?}")).settings;
+        let started = start::start(&settings).await.unwrap();
+        let mut house = House::new(started.app.clone(), started.store.clone());
+        house.open(&settings, started).await.unwrap();
+        house.workers.spawn("clumsy", async { panic!("fell") });
+        let mut signals = Signals::listen().unwrap();
+        let why = house.wait(&mut signals, &sources, &logging::LogLevel::detached("info").unwrap()).await.unwrap_err();
+        assert!(why.to_string().contains("`clumsy`: it panicked: fell"), "{why}");
+        house.close(Duration::from_secs(30)).await;
+    }
 }

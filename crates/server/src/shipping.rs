@@ -4,6 +4,7 @@
 use crate::background::{fraction, next_pause};
 use crate::deliveries::read_roots;
 use crate::outbound::Trust;
+use crate::workers::reason;
 use certwright_app::{App, ShippingLag, ShippingReport};
 use certwright_domain::ambient::Entropy;
 use certwright_domain::name::ResourceName;
@@ -29,6 +30,7 @@ pub(crate) async fn run(app: App, trust: Arc<Trust>, entropy: Arc<dyn Entropy>, 
         sinks.spawn(to_sink(app.clone(), name, Arc::clone(&entropy)));
     }
     if sinks.is_empty() {
+        let _ = stop.wait_for(|stop| *stop).await;
         return;
     }
     loop {
@@ -41,6 +43,12 @@ pub(crate) async fn run(app: App, trust: Arc<Trust>, entropy: Arc<dyn Entropy>, 
             biased;
             // Dropping the tasks ends them.
             _ = stop.wait_for(|stop| *stop) => return,
+            // Only a panic ends one. Without it nothing goes to its sink any more, so we end as well, and that is noticed.
+            Some(ended) = sinks.join_next() => {
+                let why = ended.err().map(reason);
+                tracing::error!(why, "shipping the audit trail to a sink ended");
+                return;
+            }
             () = sleep(MEASURE) => {}
         }
     }
