@@ -2,35 +2,74 @@
 
 use crate::config::{Loaded, Settings, Sources, TlsSource};
 use crate::logging::LogLevel;
+use crate::serve::{Ended, run, stopped_early};
+use crate::signals::Signals;
+use crate::start::{self, Opened};
+use crate::{Error, folder};
+use certwright_app::{App, Quickstart, QuickstartReport};
+use std::fmt::Write as _;
+use std::io::{ErrorKind, Write};
+use std::path::{Path, PathBuf};
+
+/// What the operator may choose.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wishes {
+    /// Organization in the subjects of the CAs.
+    pub organization: Option<String>,
+    /// DNS name of the first certificate.
+    pub name: String,
+    /// Keep serving afterwards?
+    pub serve: bool,
+}
+
+/// Sets up what has not been set up, says on `out` what was made and what to try, and serves.
+pub async fn quickstart(
+    sources: &Sources,
+    loaded: &Loaded,
+    level: &LogLevel,
+    wishes: Wishes,
+    out: &mut (dyn Write + Send),
+) -> Result<Ended, Error> {
+    let settings = &loaded.settings;
+    loaded.doubts().iter().for_each(|doubt| tracing::warn!("{doubt}"));
     let mut signals = Signals::listen()?;
     if wishes.serve {
         let started = match signals.unless_stopped(start::start(settings)).await {
             Ok(started) => started?,
             Err(signal) => return Ok(stopped_early(signal)),
         };
-        let text = match set_up(settings, &mut signals, &started.app, started.was_initialised, wishes).await? {
-            Ok(text) => text,
-            Err(signal) => return Ok(stopped_early(signal)),
+        let text = set_up(settings, &mut signals, &started.app, started.was_initialised, wishes).await;
+        return match text {
+            // The lines are shown when they work: once the listeners answer.
+            Ok(Ok(text)) => run((sources, settings, level), signals, started, || show(out, &text)).await,
+            Ok(Err(signal)) => Ok(stopped_early(signal)),
+            Err(error) => {
+                started.store.close().await;
+                Err(error)
+            }
         };
-        // The lines are shown when they work: once the listeners answer.
-        return run((sources, settings, level), signals, started, || show(out, &text)).await;
     }
     let Opened { wired, was_initialised } = match signals.unless_stopped(start::open(settings)).await {
         Ok(opened) => opened?,
         Err(signal) => return Ok(stopped_early(signal)),
     };
-    let text = match set_up(settings, &mut signals, &wired.app, was_initialised, wishes).await? {
-        Ok(text) => text,
-        Err(signal) => return Ok(stopped_early(signal)),
+    let shown = match set_up(settings, &mut signals, &wired.app, was_initialised, wishes).await {
+        Ok(Ok(text)) => show(out, &text).map(|()| Ended::Orderly),
+        Ok(Err(signal)) => Ok(stopped_early(signal)),
+        Err(error) => Err(error),
     };
-    show(out, &text)?;
     wired.store.close().await;
-    Ok(Ended::Orderly)
+    shown
 }
 
 fn show(out: &mut (dyn Write + Send), text: &str) -> Result<(), Error> {
-    let failed = |error: std::io::Error| Error::System { doing: "write to standard output", why: error.to_string() };
-    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(failed)
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        // Whoever reads our output had enough of it (`quickstart | head -1`). That is no reason not to serve.
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(Error::System { doing: "write to standard output", why: error.to_string() })
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Sets up what has not been set up; what is to be said of it, or the signal that cut it off.

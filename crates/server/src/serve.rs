@@ -55,30 +55,27 @@ pub(crate) async fn run(
     started: Started,
     greet: impl FnOnce() -> Result<(), Error>,
 ) -> Result<Ended, Error> {
-    start::first_token(settings, &started.app).await?;
-    start::warn(settings);
     let mut house = House::new(started.app.clone(), started.store.clone());
-    let why = match signals.unless_stopped(house.open(settings, started)).await {
-        Err(signal) => signal,
-        Ok(opened) => {
-            opened?;
-            announce(settings, &house.store);
-            greet()?;
-            house.wait(&mut signals, sources, level).await?
+    let served = house.serve((sources, settings, level), &mut signals, started, greet).await;
+    match &served {
+        Ok(why) => {
+            tracing::info!(signal = why, deadline = ?settings.shutdown_deadline, "stopping; a second signal stops at once");
         }
-    };
-    tracing::info!(signal = why, deadline = ?settings.shutdown_deadline, "stopping; a second signal stops at once");
-    tokio::select! {
+        // Leases are given back and the audit trail is written all the same.
+        Err(error) => tracing::error!(%error, deadline = ?settings.shutdown_deadline, "stopping"),
+    }
+    let ended = tokio::select! {
         biased;
         signal = signals.stop() => {
             tracing::warn!(signal, "stopped at once");
-            Ok(Ended::Forced)
+            Ended::Forced
         }
         () = house.close(settings.shutdown_deadline) => {
             tracing::info!("stopped");
-            Ok(Ended::Orderly)
+            Ended::Orderly
         }
-    }
+    };
+    served.map(|_| ended)
 }
 
 /// What runs, and how it is ended.
@@ -99,6 +96,25 @@ impl House {
     fn new(app: App, store: Store) -> Self {
         let (stop, halt) = (watch::Sender::new(false), watch::Sender::new(false));
         Self { app, store, stop, listeners: JoinSet::new(), halt, workers: Workers::default(), certificate: None }
+    }
+
+    /// Opens, greets and waits; the name of the signal that ended it.
+    async fn serve(
+        &mut self,
+        (sources, settings, level): (&Sources, &Settings, &LogLevel),
+        signals: &mut Signals,
+        started: Started,
+        greet: impl FnOnce() -> Result<(), Error>,
+    ) -> Result<&'static str, Error> {
+        start::first_token(settings, &started.app).await?;
+        start::warn(settings);
+        match signals.unless_stopped(self.open(settings, started)).await {
+            Ok(opened) => opened?,
+            Err(signal) => return Ok(signal),
+        }
+        announce(settings, &self.store);
+        greet()?;
+        self.wait(signals, sources, level).await
     }
 
     /// Begins background work and listening. May be cut off: what runs by then is ended by [`House::close`].
@@ -279,5 +295,20 @@ mod tests {
         let why = house.wait(&mut signals, &sources, &logging::LogLevel::detached("info").unwrap()).await.unwrap_err();
         assert!(why.to_string().contains("`clumsy`: it panicked: fell"), "{why}");
         house.close(Duration::from_secs(30)).await;
+    }
+
+    #[tokio::test]
+    async fn an_error_after_the_start_closes_everything() {
+        let home = tempfile::tempdir().unwrap();
+        let data = home.path().join("data");
+        let sources = sources(&data);
+        let settings = sources.load().unwrap_or_else(|faults| panic!("{faults:?}")).settings;
+        let started = start::start(&settings).await.unwrap();
+        let (store, level) = (started.store.clone(), logging::LogLevel::detached("info").unwrap());
+        let greet = || Err(Error::NotInitialised(data.clone()));
+        let ended = run((&sources, &settings, &level), Signals::listen().unwrap(), started, greet).await;
+        assert!(matches!(ended, Err(Error::NotInitialised(_))));
+        assert!(store.read().await.is_err(), "the store is closed");
+        assert!(!data.join("certwright.db-wal").exists(), "and nothing is left beside the database");
     }
 }

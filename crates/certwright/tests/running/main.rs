@@ -290,6 +290,14 @@ fn a_second_signal_stops_at_once() {
 }
 
 #[test]
+fn quickstart_serves_on_when_nobody_reads_what_it_says() {
+    let mut server = Server::new(None);
+    server.start_unread("quickstart");
+    assert_eq!(server.terminate(), Some(0), "{}", server.log());
+    assert!(server.log().contains("stopped"), "{}", server.log());
+}
+
+#[test]
 fn a_signal_ends_a_start_that_takes_long() {
     // A database that takes the connection and never says a word.
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();

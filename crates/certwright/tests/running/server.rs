@@ -103,6 +103,15 @@ impl Server {
         self.process = Some(command.spawn().unwrap());
     }
 
+    /// Starts it with this verb and with a standard output that nobody reads any more; waits until it is ready.
+    pub(crate) fn start_unread(&mut self, verb: &str) {
+        let log = File::create(self.home.path().join("log")).unwrap();
+        let mut process = self.prepared(&[verb]).stdout(Stdio::piped()).stderr(log).spawn().unwrap();
+        drop(process.stdout.take());
+        self.process = Some(process);
+        self.wait_until_ready();
+    }
+
     pub(crate) fn wait_until_ready(&mut self) {
         let port = self.plain_port();
         self.wait_for("readiness", |server| {
