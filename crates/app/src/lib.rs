@@ -91,7 +91,7 @@ pub use principals::{Identity, NewDynamicGroup, NewGroup, NewUser, UpdateDynamic
 pub use publication::PublicationReport;
 pub use revocation::{RevocationTarget, Revoke, Revoked, RevokedKnown, RevokedNamed};
 pub use seal::RootKeyStatus;
-pub use setup::{Quickstart, QuickstartReport, ServerCertificate};
+pub use setup::{AdminToken, Quickstart, QuickstartReport, ServerCertificate};
 pub use sink::{AuditSink, ConfiguredSink, SinkError, SinkEvent, Sinks};
 pub use target::{Target, TargetError, TargetObject, Targets};
 pub use tokens::NewToken;

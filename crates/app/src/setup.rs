@@ -16,6 +16,7 @@ use certwright_domain::profile::{RawNameLimits, RawProfile};
 use certwright_domain::san::San;
 use certwright_domain::secret::{SecretBytes, SecretText};
 use certwright_domain::time::{Span, Timestamp};
+use certwright_domain::token::Token;
 use certwright_domain::validity::{RequestedEnd, RequestedValidity};
 use certwright_pki::{check_issued_by, read_certificate, to_pem};
 use certwright_store::{CaFilter, PageRequest};
@@ -30,6 +31,25 @@ pub struct ServerCertificate {
     pub root_pem: String,
     /// Ask for the next one then.
     pub renew_at: Timestamp,
+}
+
+/// An administrator token that is drawn, but not in force: its text can be written down first, so that no token is in force
+/// which nobody has.
+pub struct AdminToken {
+    token: Token,
+    text: SecretText,
+}
+
+impl AdminToken {
+    /// What its bearer will show.
+    pub fn text(&self) -> &SecretText {
+        &self.text
+    }
+
+    /// The same, for whoever is to have it.
+    pub fn into_text(self) -> SecretText {
+        self.text
+    }
 }
 
 /// What `quickstart` shall make.
@@ -85,33 +105,55 @@ impl App {
         Ok(vaults.items.is_empty() && cas.items.is_empty())
     }
 
+    /// An administrator token that is not in force yet.
+    pub fn draw_admin_token(&self) -> Result<AdminToken, Error> {
+        let (token, text) = self.inner.mint_token(name(ADMIN)?, &admin()?, None);
+        Ok(AdminToken { token, text })
+    }
+
     /// Makes the first administrator token if there has never been one; `None` when there was. Safe on several nodes:
     /// one wins.
     pub async fn first_admin_token(&self) -> Result<Option<SecretText>, Error> {
         if self.is_initialised().await? {
             return Ok(None);
         }
+        let drawn = self.draw_admin_token()?;
+        Ok(self.put_first_admin_token(&drawn).await?.then_some(drawn.text))
+    }
+
+    /// Puts this token in force if there has never been one. Was it the first?
+    pub async fn put_first_admin_token(&self, drawn: &AdminToken) -> Result<bool, Error> {
+        if self.is_initialised().await? {
+            return Ok(false);
+        }
         let call = Call::system("first-start");
-        let (token, text) = self.inner.mint_token(name(ADMIN)?, &admin()?, None);
+        let token = &drawn.token;
         let mut tx = self.inner.begin_access_change(&call, "setup.first-token").await?;
         ensure_admin(&mut **tx, self.now()).await?;
         tx.put_meta(INITIALISED, self.inner.clock.now().to_string().as_bytes()).await?;
-        match tx.insert_token(&token).await {
+        match tx.insert_token(token).await {
             // Another node was first: its token has the name.
-            Err(certwright_store::Error::Conflict { .. }) => return Ok(None),
+            Err(certwright_store::Error::Conflict { .. }) => return Ok(false),
             other => other?,
         }
-        tx.insert_audit(&self.inner.token_event(&call, "token.create", &token)).await?;
+        tx.insert_audit(&self.inner.token_event(&call, "token.create", token)).await?;
         tx.commit().await?;
-        Ok(Some(text))
+        Ok(true)
     }
 
     /// Revokes the administrator token made by [`App::first_admin_token`] or by this call before, and makes a new one. Its
     /// user is there, enabled and an administrator afterwards, whatever became of it: this door opens when no other does.
     pub async fn rotate_admin_token(&self) -> Result<SecretText, Error> {
+        let drawn = self.draw_admin_token()?;
+        self.put_admin_token(&drawn).await?;
+        Ok(drawn.text)
+    }
+
+    /// [`App::rotate_admin_token`] to this one.
+    pub async fn put_admin_token(&self, drawn: &AdminToken) -> Result<(), Error> {
         let call = Call::system("admin-token");
         let now = self.inner.clock.now();
-        let (token, text) = self.inner.mint_token(name(ADMIN)?, &admin()?, None);
+        let token = &drawn.token;
         let mut tx = self.inner.begin_access_change(&call, "setup.rotate-token").await?;
         ensure_admin(&mut **tx, now).await?;
         if let Some(old) = tx.find_token(&Reference::from(&token.name)).await? {
@@ -119,10 +161,10 @@ impl App {
             tx.insert_audit(&self.inner.token_event(&call, "token.revoke", &old)).await?;
         }
         tx.put_meta(INITIALISED, now.to_string().as_bytes()).await?;
-        tx.insert_token(&token).await?;
-        tx.insert_audit(&self.inner.token_event(&call, "token.create", &token)).await?;
+        tx.insert_token(token).await?;
+        tx.insert_audit(&self.inner.token_event(&call, "token.create", token)).await?;
         tx.commit().await?;
-        Ok(text)
+        Ok(())
     }
 
     /// A certificate for the server's own TLS from the built-in service CA (made when missing, renewed when a third of

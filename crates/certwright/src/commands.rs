@@ -2,7 +2,7 @@
 
 use crate::arguments::sources;
 use certwright_server::config::{self, Loaded, Sources};
-use certwright_server::{Check, Ended, Error, Wishes};
+use certwright_server::{Check, Ended, Error, Rotated, Wishes};
 use clap::ArgMatches;
 use std::future::Future;
 use std::io::{self, Write};
@@ -69,13 +69,14 @@ fn migrate(matches: &ArgMatches) -> Result<u8, Error> {
 
 fn admin_token(matches: &ArgMatches) -> Result<u8, Error> {
     let (_, loaded) = load(matches)?;
-    let token = if matches.get_flag("rotate") {
+    let Rotated { token, unkept } = if matches.get_flag("rotate") {
         block_on(certwright_server::rotate_admin_token(&loaded.settings))?
     } else {
-        certwright_server::admin_token(&loaded.settings)?
+        Rotated { token: certwright_server::admin_token(&loaded.settings)?, unkept: None }
     };
     print(token.expose())?;
-    print("\n")
+    let printed = print("\n")?;
+    unkept.map_or(Ok(printed), Err)
 }
 
 fn healthcheck(matches: &ArgMatches) -> Result<u8, Error> {

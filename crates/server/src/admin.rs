@@ -47,8 +47,16 @@ pub fn admin_token(settings: &Settings) -> Result<SecretText, Error> {
     }
 }
 
+/// An administrator token that is in force.
+pub struct Rotated {
+    /// The token.
+    pub token: SecretText,
+    /// Why it does not stand in the data folder, if it does not.
+    pub unkept: Option<Error>,
+}
+
 /// Revokes the administrator token and makes another, which is kept in the data folder and returned. The server may run.
-pub async fn rotate_admin_token(settings: &Settings) -> Result<SecretText, Error> {
+pub async fn rotate_admin_token(settings: &Settings) -> Result<Rotated, Error> {
     // Without a schema nobody was ever set up; do not make a database just to say so.
     if matches!(settings.database.location(), Location::Sqlite(path) if !path.exists()) {
         return Err(Error::NotInitialised(settings.data().to_owned()));
@@ -59,7 +67,7 @@ pub async fn rotate_admin_token(settings: &Settings) -> Result<SecretText, Error
     token
 }
 
-async fn rotate(settings: &Settings, store: &certwright_store::Store) -> Result<SecretText, Error> {
+async fn rotate(settings: &Settings, store: &certwright_store::Store) -> Result<Rotated, Error> {
     let pending = store.pending_migrations().await.map_err(wiring::database_error(settings, "read the schema of"))?;
     if !pending.is_empty() {
         return Err(Error::NotInitialised(settings.data().to_owned()));
@@ -69,9 +77,13 @@ async fn rotate(settings: &Settings, store: &certwright_store::Store) -> Result<
     if !app.is_initialised().await.map_err(failed)? {
         return Err(Error::NotInitialised(settings.data().to_owned()));
     }
-    let token = app.rotate_admin_token().await.map_err(failed)?;
-    wiring::write_token(settings, token.expose())?;
-    Ok(token)
+    let drawn = app.draw_admin_token().map_err(failed)?;
+    let draft = wiring::draft_token(settings, &drawn);
+    app.put_admin_token(&drawn).await.map_err(failed)?;
+    // It is in force: whoever asked for it gets it, also without its file.
+    let unkept = draft.and_then(folder::Draft::put).err();
+    let unkept = unkept.map(|why| Error::TokenNotKept { path: settings.token_path(), why: why.to_string() });
+    Ok(Rotated { token: drawn.into_text(), unkept })
 }
 
 /// Verifies an export of the audit trail, without a server. `public_key`: a PEM file with the keys that may have signed its

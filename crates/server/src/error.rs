@@ -72,6 +72,13 @@ pub enum Error {
     Routes(certwright_api::UnlistedRoute),
     /// There is no administrator token to print.
     NoToken(PathBuf),
+    /// A new administrator token is in force and was printed, but not written down.
+    TokenNotKept {
+        /// Where it should stand.
+        path: PathBuf,
+        /// Why not.
+        why: String,
+    },
     /// Nothing was ever set up in this data folder and database.
     NotInitialised(PathBuf),
     /// The health check had no listener to ask.
@@ -205,6 +212,11 @@ impl Error {
                 "there is no administrator token here".to_owned(),
                 vec![format!("{} does not exist", path.display())],
                 "`certwright admin-token --rotate` makes a new one and revokes the old".to_owned(),
+            ),
+            Self::TokenNotKept { path, why } => (
+                format!("the new administrator token is in force, but does not stand in {}", path.display()),
+                vec![why.clone()],
+                "keep the token that was printed, or mend the path and rotate again".to_owned(),
             ),
             Self::NotInitialised(data) => (
                 "nothing has been set up here yet".to_owned(),

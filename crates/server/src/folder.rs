@@ -4,7 +4,7 @@ use crate::Error;
 use std::fs::{self, DirBuilder, File};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Makes the folder with mode 0700 when it is missing; says what is doubtful about one that exists.
 pub(crate) fn prepare(path: &Path) -> Result<Vec<String>, Error> {
@@ -38,8 +38,22 @@ pub(crate) fn read_secret(path: &Path) -> Result<Option<String>, Error> {
 
 /// Writes a file with this mode as a whole: readers see the old one or the new one, and it is on disk.
 pub(crate) fn write_file(path: &Path, contents: &[u8], mode: u32) -> Result<(), Error> {
+    draft(path, contents, mode)?.put()
+}
+
+/// A file that is on disk, but not in its place yet. Dropping it deletes it.
+pub(crate) struct Draft {
+    file: tempfile::NamedTempFile,
+    path: PathBuf,
+}
+
+/// Writes a file beside its place: what can go wrong has gone wrong before [`Draft::put`].
+pub(crate) fn draft(path: &Path, contents: &[u8], mode: u32) -> Result<Draft, Error> {
     let failed = |error| Error::file("write", path, error);
-    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if path.is_dir() {
+        return Err(failed(io::ErrorKind::IsADirectory.into()));
+    }
+    let parent = folder_of(path);
     if !parent.exists() {
         make(parent).map_err(failed)?;
     }
@@ -48,8 +62,21 @@ pub(crate) fn write_file(path: &Path, contents: &[u8], mode: u32) -> Result<(), 
     file.write_all(contents).map_err(failed)?;
     file.as_file().set_permissions(fs::Permissions::from_mode(mode)).map_err(failed)?;
     file.as_file().sync_all().map_err(failed)?;
-    file.persist(path).map_err(|error| failed(error.error))?;
-    File::open(parent).and_then(|folder| folder.sync_all()).map_err(failed)
+    Ok(Draft { file, path: path.to_owned() })
+}
+
+impl Draft {
+    /// Puts it in its place.
+    pub(crate) fn put(self) -> Result<(), Error> {
+        let Self { file, path } = self;
+        let failed = |error| Error::file("write", &path, error);
+        file.persist(&path).map_err(|error| failed(error.error))?;
+        File::open(folder_of(&path)).and_then(|folder| folder.sync_all()).map_err(failed)
+    }
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 fn make(path: &Path) -> io::Result<()> {
@@ -99,7 +126,10 @@ mod tests {
         assert_eq!(mode(path.parent().unwrap()), 0o700);
         write_file(&path, b"two", 0o644).unwrap();
         assert_eq!((fs::read(&path).unwrap(), mode(&path)), (b"two".to_vec(), 0o644));
+        drop(draft(&path, b"three", 0o600).unwrap());
+        assert_eq!(fs::read(&path).unwrap(), b"two");
         assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1, "no temporary file is left");
+        assert!(draft(path.parent().unwrap(), b"x", 0o600).is_err(), "a folder is told before anything depends on it");
     }
 
     #[test]

@@ -33,7 +33,7 @@ mod tls;
 mod wiring;
 mod workers;
 
-pub use admin::{Migrations, admin_token, migrate, rotate_admin_token, verify_audit};
+pub use admin::{Migrations, Rotated, admin_token, migrate, rotate_admin_token, verify_audit};
 pub use ambient::{SystemClock, SystemEntropy};
 pub use certwright_app::ExportVerdict;
 pub use error::{Error, Explanation};

@@ -60,19 +60,26 @@ pub(crate) async fn open(settings: &Settings) -> Result<Opened, Error> {
 pub(crate) async fn first_token(settings: &Settings, app: &App) -> Result<(), Error> {
     let failed = |source| Error::App { doing: "make the administrator token", source };
     let path = settings.token_path();
-    match app.first_admin_token().await.map_err(failed)? {
-        Some(token) => {
-            wiring::write_token(settings, token.expose())?;
-            tracing::info!(path = %path.display(), "wrote the administrator token");
+    let is_first = if app.is_initialised().await.map_err(failed)? {
+        false
+    } else {
+        let drawn = app.draw_admin_token().map_err(failed)?;
+        // Before it is in force: a disk that is full must not cost the only token.
+        let draft = wiring::draft_token(settings, &drawn)?;
+        let is_first = app.put_first_admin_token(&drawn).await.map_err(failed)?;
+        if is_first {
+            draft.put()?;
         }
-        None if !path.exists() => {
-            tracing::info!(
-                path = %path.display(),
-                "the administrator token was made elsewhere (another node, another data folder); \
-                 `certwright admin-token --rotate` makes a new one and revokes it"
-            );
-        }
-        None => {}
+        is_first
+    };
+    if is_first {
+        tracing::info!(path = %path.display(), "wrote the administrator token");
+    } else if !path.exists() {
+        tracing::info!(
+            path = %path.display(),
+            "the administrator token was made elsewhere (another node, another data folder), or by a first start that was \
+             interrupted before it had written it down; `certwright admin-token --rotate` makes a new one and revokes it"
+        );
     }
     Ok(())
 }

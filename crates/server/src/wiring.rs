@@ -4,7 +4,7 @@ use crate::ambient::{SystemClock, SystemEntropy};
 use crate::config::Settings;
 use crate::outbound::{Guarded, Resolve, SystemResolver, Trust};
 use crate::{Error, folder, sinks, targets};
-use certwright_app::{AcmeSettings, App, Dependencies, EventSettings, OcspSettings};
+use certwright_app::{AcmeSettings, AdminToken, App, Dependencies, EventSettings, OcspSettings};
 use certwright_domain::ambient::Entropy;
 use certwright_domain::rate::Rate;
 use certwright_keystore::{KeyStore, RootKeySource, SoftwareKeyStore};
@@ -128,9 +128,9 @@ fn validator(settings: &Settings, entropy: Arc<SystemEntropy>) -> Result<Validat
         .map_err(|error| Error::Tls { what: "challenge validation".to_owned(), why: error.to_string() })
 }
 
-/// Keeps the administrator token for people: mode 0600, one line.
-pub(crate) fn write_token(settings: &Settings, token: &str) -> Result<(), Error> {
-    folder::write_file(&settings.token_path(), format!("{token}\n").as_bytes(), 0o600)
+/// The file of the administrator token, for people: mode 0600, one line.
+pub(crate) fn draft_token(settings: &Settings, token: &AdminToken) -> Result<folder::Draft, Error> {
+    folder::draft(&settings.token_path(), format!("{}\n", token.text().expose()).as_bytes(), 0o600)
 }
 
 /// A mapper for errors of the store.

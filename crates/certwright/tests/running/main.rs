@@ -290,6 +290,36 @@ fn a_second_signal_stops_at_once() {
 }
 
 #[test]
+fn a_token_that_cannot_be_written_down_is_not_lost() {
+    let mut server = Server::new(None);
+    let path = server.data().join("admin.token");
+    fs::create_dir_all(&path).unwrap();
+    server::set_mode(server.data(), 0o700);
+    let (code, text) = server.refusal();
+    assert!(code == Some(1) && text.contains("admin.token"), "{code:?} {text}");
+    // It was not put in force, so the next start makes the first one.
+    fs::remove_dir(&path).unwrap();
+    server.start(&[]);
+    assert_eq!(server.api(WHOAMI, Some(&server.token())).status, 200);
+
+    // A new one is printed, file or not.
+    fs::remove_file(&path).unwrap();
+    fs::create_dir(&path).unwrap();
+    let rotated = server.command(&["admin-token", "--rotate"]);
+    let said = String::from_utf8_lossy(&rotated.stderr);
+    assert!(rotated.status.code() == Some(1) && said.contains("is in force, but"), "{rotated:?}");
+    let token = String::from_utf8(rotated.stdout).unwrap();
+    assert_eq!(server.api(WHOAMI, Some(token.trim())).status, 200);
+    assert_eq!(server.terminate(), Some(0));
+
+    // A first start that was cut off between the two leaves no file: that is told, with what helps.
+    fs::remove_dir(&path).unwrap();
+    server.start(&[]);
+    assert!(server.log().contains("a first start that was interrupted"), "{}", server.log());
+    assert_eq!(server.terminate(), Some(0));
+}
+
+#[test]
 fn quickstart_serves_on_when_nobody_reads_what_it_says() {
     let mut server = Server::new(None);
     server.start_unread("quickstart");
