@@ -38,7 +38,7 @@ pub fn init(format: LogFormat, level: &str) -> Result<LogLevel, Error> {
     let failed = |why: String| Error::System { doing: "start the log", why };
     let (layer, filter) = reload::Layer::new(filter(level).map_err(failed)?);
     let registry = tracing_subscriber::registry().with(layer);
-    let writer = || OneLine { inner: io::stderr() };
+    let writer = move || OneLine { inner: io::stderr(), format };
     match format {
         LogFormat::Text => registry.with(fmt::layer().with_ansi(false).with_writer(writer)).try_init(),
         LogFormat::Json => registry.with(fmt::layer().json().flatten_event(true).with_writer(writer)).try_init(),
@@ -58,9 +58,21 @@ pub(crate) fn filter(level: &str) -> Result<EnvFilter, String> {
     EnvFilter::builder().parse(format!("{QUIET},{}", parts.join(","))).map_err(|error| error.to_string())
 }
 
-/// Escapes control characters, but for the newline that ends an event. Each event arrives as one write.
+/// Escapes control characters, but for the newline that ends an event, as its format does: what JSON strings leave as it is (DEL
+/// and the controls above it) must stay JSON. Each event arrives as one write.
 struct OneLine<W> {
     inner: W,
+    format: LogFormat,
+}
+
+impl<W> OneLine<W> {
+    fn escape(&self, symbol: char, out: &mut Vec<u8>) {
+        match self.format {
+            LogFormat::Text => out.extend(symbol.escape_default().flat_map(|c| u8::try_from(c).ok())),
+            // Control characters are all below U+00A0.
+            LogFormat::Json => out.extend(format!("\\u{:04x}", u32::from(symbol)).into_bytes()),
+        }
+    }
 }
 
 impl<W: Write> Write for OneLine<W> {
@@ -74,7 +86,7 @@ impl<W: Write> Write for OneLine<W> {
             Ok(text) => {
                 for symbol in text.chars() {
                     match symbol.is_control() {
-                        true => out.extend(symbol.escape_default().flat_map(|c| u8::try_from(c).ok())),
+                        true => self.escape(symbol, &mut out),
                         false => out.extend_from_slice(symbol.encode_utf8(&mut [0; 4]).as_bytes()),
                     }
                 }
@@ -97,9 +109,26 @@ mod tests {
 
     #[test]
     fn an_event_stays_on_one_line() {
-        let mut out = OneLine { inner: Vec::new() };
+        let mut out = OneLine { inner: Vec::new(), format: LogFormat::Text };
         out.write_all("name=a\nERROR forged \u{1b}[31m \u{9b} é\r\u{7f}\n".as_bytes()).unwrap();
         assert_eq!(String::from_utf8(out.inner).unwrap(), "name=a\\nERROR forged \\u{1b}[31m \\u{9b} é\\r\\u{7f}\n");
+    }
+
+    #[test]
+    fn an_event_in_json_stays_json_whatever_it_holds() {
+        let path = tempfile::NamedTempFile::new().unwrap();
+        let file = std::sync::Arc::new(path.reopen().unwrap());
+        let writer = move || OneLine { inner: std::sync::Arc::clone(&file), format: LogFormat::Json };
+        let layer = fmt::layer().json().flatten_event(true).with_writer(writer);
+        let every: String = (0..0x300_u32).filter_map(char::from_u32).collect();
+        tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), || {
+            tracing::info!(%every, "said");
+        });
+        let text = std::fs::read_to_string(path.path()).unwrap();
+        assert_eq!(text.lines().count(), 1);
+        assert!(!text.trim_end_matches('\n').contains(char::is_control));
+        let line: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(line.get("every").and_then(|value| value.as_str()), Some(every.as_str()));
     }
 
     #[test]
