@@ -11,7 +11,7 @@ use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, TryLockError};
 
-/// A file that we make: ours to write, our group's to read.
+/// A file that we make: ours to write, our group's to read, whatever the umask (ours lets nobody else in).
 const FILE: Mode = Mode::from_raw_mode(0o640);
 
 /// The file.
@@ -84,6 +84,9 @@ fn open_at(path: &Path) -> Result<File, SinkError> {
     if !metadata.is_file() {
         return Err(SinkError::NotAFile);
     }
+    if is_new {
+        rustix::fs::fchmod(&file, FILE).map_err(refused)?;
+    }
     if is_new && let Some(folder) = path.parent() {
         // The name must be there after a crash, too.
         let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
@@ -104,15 +107,23 @@ fn open_at(path: &Path) -> Result<File, SinkError> {
 mod tests {
     use super::super::syslog::tests::event;
     use super::*;
+    use std::os::unix::fs::PermissionsExt;
 
     #[tokio::test]
     async fn lines_are_appended_and_a_file_that_was_moved_away_is_made_anew() {
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join("audit.jsonl");
         let sink = Lines::new(path.clone());
+        // As the server does; other tests of this process may do with it.
+        crate::hardening::keep_files_ours();
         sink.ship(&[event("one"), event("two")]).await.unwrap();
         sink.ship(&[event("three")]).await.unwrap();
-        assert_eq!(std::fs::metadata(&path).unwrap().mode() & 0o137, 0, "not for everybody");
+        assert_eq!(std::fs::metadata(&path).unwrap().mode() & 0o777, 0o640, "the group reads along");
+        // What somebody has changed stays.
+        std::fs::set_permissions(&path, PermissionsExt::from_mode(0o600)).unwrap();
+        sink.ship(&[]).await.unwrap();
+        Lines::new(path.clone()).ship(&[]).await.unwrap();
+        assert_eq!(std::fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
         std::fs::rename(&path, home.path().join("audit.jsonl.1")).unwrap();
         sink.ship(&[event("four")]).await.unwrap();
         assert_eq!(std::fs::read_to_string(home.path().join("audit.jsonl.1")).unwrap(), "one\ntwo\nthree\n");
