@@ -19,7 +19,8 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
-/// How long each of the last steps may take after the listeners are closed.
+/// How long each of the last steps may take after the listeners are closed: background work, the audit trail, leases, the
+/// database. The documentation of `shutdown_deadline` names the sum.
 const LAST_STEPS: Duration = Duration::from_secs(5);
 
 /// How serving ended.
@@ -280,6 +281,21 @@ mod tests {
             .with("listen", "127.0.0.1:0", at("listen"))
             .with("http_listen", "127.0.0.1:0", at("http-listen"))
             .with("pki_url", "http://pki.example.com", at("pki-url"))
+    }
+
+    #[test]
+    fn nobody_is_killed_who_ends_in_time() {
+        let last_steps = LAST_STEPS * 4;
+        let most = Sources::new().load().unwrap().settings.shutdown_deadline + last_steps;
+        let compose = include_str!("../../../docker-compose.yml");
+        let graces: Vec<Duration> = compose
+            .lines()
+            .filter_map(|line| line.trim().strip_prefix("stop_grace_period: ")?.strip_suffix('s')?.parse().ok())
+            .map(Duration::from_secs)
+            .collect();
+        let [grace] = graces[..] else { panic!("{graces:?}") };
+        assert!(grace > most, "{grace:?} for what may take {most:?}");
+        assert!(crate::config::example().contains("20 s longer") && last_steps == Duration::from_secs(20));
     }
 
     #[tokio::test]

@@ -106,7 +106,8 @@ reference! {
     database_url: String = "database_url", example r#""postgres://certwright:secret@db.example.com/certwright""#, flag "database-url" "CERTWRIGHT_DATABASE_URL" => secret;
     /// Serve the API without TLS. Allowed on a loopback address alone.
     insecure_http: bool = "insecure_http", default "false", flag "insecure-http" "CERTWRIGHT_INSECURE_HTTP";
-    /// How long requests in flight may take to finish after SIGTERM.
+    /// How long requests in flight may take to finish after SIGTERM. Then background work, the audit trail, leases and the
+    /// database have up to 5 s each: whoever kills the process after a while should wait 20 s longer than this.
     shutdown_deadline: String = "shutdown_deadline", default r#""30s""#;
 
     /// The operator's own certificate for the API: PEM, leaf first. Read again on SIGHUP. Without it the server asks its
