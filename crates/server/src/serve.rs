@@ -23,6 +23,10 @@ use tokio_rustls::TlsAcceptor;
 /// database. The documentation of `shutdown_deadline` names the sum.
 const LAST_STEPS: Duration = Duration::from_secs(5);
 
+/// Seats of the plain listener for this machine alone: its health is asked for there, and a crowd that fetches revocation lists
+/// must not make a server look dead.
+const OWN_SEATS: usize = 4;
+
 /// How serving ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ended {
@@ -156,6 +160,7 @@ impl House {
         let listener = Listener { name: "api", socket: api_socket, tls: acceptor, door: api, bounds };
         self.listeners.spawn(listener.run(self.stop.subscribe()));
         if let Some(socket) = plain_socket {
+            let bounds = Bounds { own: OWN_SEATS, ..bounds };
             let listener = Listener { name: "plain", socket, tls: None, door: plain, bounds };
             self.listeners.spawn(listener.run(self.stop.subscribe()));
         }

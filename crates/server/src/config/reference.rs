@@ -131,7 +131,8 @@ reference! {
     limits_request_timeout: String = "limits.request_timeout", default r#""30s""#;
     /// Time without a byte in either direction after which a connection is closed. Longer than `request_timeout`.
     limits_idle_timeout: String = "limits.idle_timeout", default r#""60s""#;
-    /// Open connections per listener; further ones wait in the kernel.
+    /// Open connections per listener; further ones wait in the kernel. The plain listener keeps four more for this machine, for the
+    /// health check, and closes further ones of others.
     limits_connections: u64 = "limits.connections", default "4096";
     /// Open connections per client address (IPv6: per /64) and listener; further ones are closed.
     limits_connections_per_address: u64 = "limits.connections_per_address", default "1024";

@@ -44,6 +44,8 @@ pub(crate) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Bounds {
     pub(crate) connections: usize,
+    /// Further ones from this machine.
+    pub(crate) own: usize,
     pub(crate) per_address: usize,
     pub(crate) head_bytes: usize,
     pub(crate) head_time: Duration,
@@ -55,6 +57,7 @@ impl From<&Limits> for Bounds {
     fn from(limits: &Limits) -> Self {
         Self {
             connections: limits.connections,
+            own: 0,
             per_address: limits.connections_per_address,
             head_bytes: limits.headers,
             head_time: limits.header_timeout,
@@ -94,7 +97,7 @@ impl<D: Door> Listener<D> {
     /// ones after their answer. The caller bounds the wait.
     pub(crate) async fn run(self, mut stop: watch::Receiver<bool>) {
         let Self { name, socket, tls, door, bounds } = self;
-        let admission = Admission::new(bounds.connections, bounds.per_address);
+        let admission = Admission::new(bounds.connections, bounds.own, bounds.per_address);
         let connections = GracefulShutdown::new();
         loop {
             let accepted = tokio::select! {
@@ -120,12 +123,13 @@ impl<D: Door> Listener<D> {
     }
 }
 
-/// One more connection, once there is room for it; `None`: its address has too many already.
+/// One more connection, once there is room for it; `None`: its address has too many already, or there is room for this machine
+/// alone.
 async fn accept(socket: &TcpListener, admission: &Arc<Admission>) -> io::Result<Option<(TcpStream, SocketAddr, Seat)>> {
-    let Some(permit) = admission.room().await else { return Err(io::ErrorKind::ConnectionAborted.into()) };
+    let Some(room) = admission.room().await else { return Err(io::ErrorKind::ConnectionAborted.into()) };
     let (stream, peer) = socket.accept().await?;
     stream.set_nodelay(true)?;
-    let seat = admission.seat(permit, peer.ip());
+    let seat = admission.seat(room, peer.ip());
     if seat.is_none() {
         metrics::counter!("certwright_connections_refused_total").increment(1);
     }

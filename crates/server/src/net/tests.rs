@@ -26,6 +26,7 @@ use tokio_rustls::{TlsAcceptor, TlsConnector};
 const MINUTE: Duration = Duration::from_secs(60);
 const BOUNDS: Bounds = Bounds {
     connections: 8,
+    own: 0,
     per_address: 4,
     head_bytes: 8 << 10,
     head_time: MINUTE,
