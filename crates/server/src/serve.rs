@@ -280,12 +280,13 @@ mod tests {
     use std::path::Path;
 
     fn sources(data: &Path) -> Sources {
-        let at = |name| Origin::Flag(name);
+        // Two ports that were free a moment ago.
+        let sockets = [0, 0].map(|port| std::net::TcpListener::bind(("127.0.0.1", port)).unwrap());
+        let [listen, http] = sockets.each_ref().map(|socket| socket.local_addr().unwrap().to_string());
         Sources::new()
-            .with("data", data.to_str().unwrap(), at("data"))
-            .with("listen", "127.0.0.1:0", at("listen"))
-            .with("http_listen", "127.0.0.1:0", at("http-listen"))
-            .with("pki_url", "http://pki.example.com", at("pki-url"))
+            .with("data", data.to_str().unwrap(), Origin::Flag("data"))
+            .with("listen", &listen, Origin::Flag("listen"))
+            .with("http_listen", &http, Origin::Flag("http-listen"))
     }
 
     #[test]

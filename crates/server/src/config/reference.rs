@@ -104,7 +104,7 @@ reference! {
     /// Database: `postgres://user:password@host/database`, or `sqlite:PATH`. Without it: `certwright.db` in the data
     /// folder. On a command line others can see the password: prefer this file or the environment.
     database_url: String = "database_url", example r#""postgres://certwright:secret@db.example.com/certwright""#, flag "database-url" "CERTWRIGHT_DATABASE_URL" => secret;
-    /// Serve the API without TLS. Allowed on a loopback address alone.
+    /// Serve the API without TLS. Allowed on a loopback address alone, and without anything in `[tls]`.
     insecure_http: bool = "insecure_http", default "false", flag "insecure-http" "CERTWRIGHT_INSECURE_HTTP";
     /// How long requests in flight may take to finish after SIGTERM. Then background work, the audit trail, leases and the
     /// database have up to 5 s each: whoever kills the process after a while should wait 20 s longer than this.
@@ -116,7 +116,7 @@ reference! {
     /// The private key that belongs to it: PEM, not readable for others.
     tls_key: String = "tls.key", example r#""/etc/certwright/tls.key""#;
     /// Further DNS names and IP addresses for the certificate of the service CA, beside localhost, the host of
-    /// `public_url`, the address of `listen` and this machine's name.
+    /// `public_url`, the address of `listen` and this machine's name. Not beside a certificate of your own.
     tls_names: Vec<String> = "tls.names", default "[]";
 
     /// Largest request body.

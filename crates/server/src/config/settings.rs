@@ -5,6 +5,7 @@ mod audit;
 mod events;
 mod ocsp;
 mod publication;
+mod tls;
 
 pub(crate) use acme::Acme;
 pub(crate) use audit::{Audit, SinkPlace, SinkSettings};
@@ -140,9 +141,10 @@ impl Settings {
             })
         });
         let names: Option<Vec<String>> = judge.list("tls.names", &raw.tls_names, values::server_name);
-        let tls_files = tls_files(raw, &mut judge);
+        let tls_files = tls::files(raw, &mut judge);
 
         let insecure = raw.insecure_http.value.unwrap_or(false);
+        tls::unused(raw, insecure, &mut judge);
         let listen = listen?;
         if insecure && !listen.ip().is_loopback() {
             judge.fault(
@@ -182,7 +184,7 @@ impl Settings {
         let tls = match tls_files? {
             _ if insecure => TlsSource::Off,
             Some(files) => files,
-            None => TlsSource::Service { names: server_names(listen.ip(), public_url.host(), names?) },
+            None => TlsSource::Service { names: tls::names(listen.ip(), public_url.host(), names?) },
         };
         let data = data?;
         Some(Self {
@@ -433,7 +435,12 @@ fn root_key(raw: &Raw, data: Option<&Path>, judge: &mut Judge<'_>) -> Option<Roo
         "This source needs the path of its file.".to_owned(),
         "Set `root_key.path`, for example to `/run/credentials/certwright.service/root-key`.".to_owned(),
     );
-    match (raw.root_key_source.value.as_deref()?, given) {
+    let source = raw.root_key_source.value.as_deref()?;
+    if salt.is_some() && matches!(source, "file" | "credential") {
+        let wrong = (format!("It belongs to the source `passphrase`, not to `{source}`."), "Leave it out.".to_owned());
+        judge.fault("root_key.salt_path", &raw.root_key_salt_path, wrong);
+    }
+    match (source, given) {
         ("file", given) => {
             // Whether the key may be made is decided at start, when we know whether anything was sealed under it.
             let path = given.or_else(|| data.map(|data| data.join("root.key")))?;
@@ -457,43 +464,6 @@ fn root_key(raw: &Raw, data: Option<&Path>, judge: &mut Judge<'_>) -> Option<Roo
             None
         }
     }
-}
-
-/// The operator's own certificate and key: both or neither.
-fn tls_files(raw: &Raw, judge: &mut Judge<'_>) -> Option<Option<TlsSource>> {
-    let certificate = judge.optional("tls.certificate", &raw.tls_certificate, path);
-    let key = judge.optional("tls.key", &raw.tls_key, path);
-    match (certificate?, key?) {
-        (Some(certificate), Some(key)) => Some(Some(TlsSource::Files { certificate, key })),
-        (None, None) => Some(None),
-        (Some(_), None) => {
-            let wrong = ("`tls.certificate` needs its key.".to_owned(), "Set both, or neither.".to_owned());
-            judge.fault("tls.key", &raw.tls_key, wrong);
-            None
-        }
-        (None, Some(_)) => {
-            let wrong = ("`tls.key` needs its certificate.".to_owned(), "Set both, or neither.".to_owned());
-            judge.fault("tls.certificate", &raw.tls_certificate, wrong);
-            None
-        }
-    }
-}
-
-/// The names of the service CA's certificate: localhost, the public host, the address, this machine, and the wishes.
-fn server_names(listen: IpAddr, public_host: &str, extra: Vec<String>) -> Vec<String> {
-    let mut names: Vec<String> = ["localhost", "127.0.0.1", "::1", public_host].map(str::to_owned).to_vec();
-    if !values::means_this_machine(listen) {
-        names.push(listen.to_string());
-    }
-    names.extend(values::machine_name());
-    names.extend(extra);
-    let mut unique = Vec::new();
-    for name in names {
-        if !unique.contains(&name) {
-            unique.push(name);
-        }
-    }
-    unique
 }
 
 /// The host that reaches an address from this machine.

@@ -186,6 +186,11 @@ fn single_values_out_of_bounds_are_refused() {
         ("tls.names = [\"a@example.com\"]", "tls.names"),
         ("tls.names = [1]", "tls.names"),
         ("tls = 1", "tls"),
+        // What would be taken and then do nothing.
+        ("tls = { certificate = \"/c\", key = \"/k\", names = [\"a.example.com\"] }", "tls.names"),
+        ("insecure_http = true\ntls.names = [\"a.example.com\"]", "tls.names"),
+        ("root_key.salt_path = \"/s\"", "root_key.salt_path"),
+        ("root_key = { source = \"credential\", path = \"/k\", salt_path = \"/s\" }", "root_key.salt_path"),
     ] {
         assert_eq!(faults(text).into_iter().map(|(path, _)| path).collect::<Vec<_>>(), [path], "{text}");
     }
@@ -348,6 +353,8 @@ fn sources_of_the_root_key_and_of_tls() {
         TlsSource::Files { certificate: "/c".into(), key: "/k".into() }
     );
     assert_eq!(settings("insecure_http = true").tls, TlsSource::Off);
+    let both = faults("insecure_http = true\ntls.certificate = \"/c\"\ntls.key = \"/k\"");
+    assert_eq!(both, [("tls.certificate".to_owned(), 2), ("tls.key".to_owned(), 3)]);
 }
 
 #[test]
