@@ -53,7 +53,7 @@ pub use access::{
     Principal, QuestionTarget, Workload,
 };
 pub use acme::{
-    AcmeCall, AcmeDoor, AcmeError, AcmeLimits, AcmeOrderDetail, AcmeSettings, Begun, Binding, CaaCheck,
+    AcmeCall, AcmeDoor, AcmeError, AcmeLimits, AcmeOrderDetail, AcmeProof, AcmeSettings, Begun, Binding, CaaCheck,
     CertificateChain, CertificateChains, ChallengeCheck, GivenNonce, MacAlgorithm, NewAccount, NewAcmeDirectory,
     NewEabKey, NewOrder, OrderView, PreparedOrder, Problem, ProblemKind, RenewalInfo, Subproblem, Validator,
 };

@@ -34,17 +34,17 @@ pub(crate) async fn run(app: App, mut stop: watch::Receiver<bool>) {
             }
             // Before the next one: what comes without a pause must not keep second attempts waiting.
             _ = tick.tick(), if room => None,
-            id = app.next_acme_proof(), if room => Some(id),
+            proof = app.next_acme_proof(), if room => Some(proof),
         };
-        let ids = match waited {
-            Some(id) => Ok(vec![id]),
+        let proofs = match waited {
+            Some(proof) => Ok(vec![proof]),
             None => app.due_acme_proofs(BATCH).await,
         };
-        match ids {
-            Ok(ids) => {
-                for id in ids {
+        match proofs {
+            Ok(proofs) => {
+                for proof in proofs {
                     let app = app.clone();
-                    running.spawn(async move { app.look_at_acme_proof(&id).await });
+                    running.spawn(async move { app.look_at_acme_proof(&proof).await });
                 }
             }
             Err(error) => {

@@ -55,7 +55,7 @@ pub(crate) async fn authorization(
 fn answer(door: &Door, name: &str, status: StatusCode, authorization: &Authorization) -> Response<Body> {
     let urls = door.urls(name);
     let mut response = json_body(status, &render::authorization(&urls, authorization, door.app().now()));
-    if authorization.processing().is_some() {
+    if authorization.is_looked_at(door.app().now()) {
         set(response.headers_mut(), RETRY_AFTER, SOON);
     }
     response
@@ -88,7 +88,7 @@ pub(crate) async fn challenge(
     let mut response = json_body(StatusCode::OK, &render::challenge(&urls, &authorization, challenge));
     let up = format!("<{}>;rel=\"up\"", urls.authorization(authorization.id.as_str()));
     append(response.headers_mut(), LINK, &up);
-    if authorization.processing().is_some() {
+    if authorization.is_looked_at(door.app().now()) {
         set(response.headers_mut(), RETRY_AFTER, SOON);
     }
     Ok(response)

@@ -18,4 +18,5 @@ mod orders;
 mod proofs;
 mod renewal;
 mod server;
+mod side_by_side;
 mod transport;

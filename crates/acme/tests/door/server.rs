@@ -7,7 +7,7 @@ use certwright_app::{
     AcmeSettings, App, CaaCheck, Call, ChallengeCheck, Dependencies, EventSettings, Fetched, OcspSettings, Outbound,
     OutboundAnswer, OutboundError, Quickstart, Settings, Targets, Validator,
 };
-use certwright_domain::acme::{DirectorySettings, Failure, FailureKind, RawDirectory};
+use certwright_domain::acme::{DirectorySettings, Failure, FailureKind, Method, RawDirectory};
 use certwright_domain::http_url::HttpUrl;
 use certwright_domain::name::Reference;
 use certwright_domain::rules::ServiceLimits;
@@ -21,6 +21,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use tempfile::TempDir;
+use tokio::sync::Semaphore;
 
 /// What everybody shows: proofs by name and method; whatever is not in it fails.
 #[derive(Default)]
@@ -30,6 +31,8 @@ pub(crate) struct World {
     pub(crate) looked: AtomicU32,
     /// Nobody answers, for ever.
     pub(crate) hangs: AtomicBool,
+    /// Nobody answers to this method before there is a permit.
+    pub(crate) held: Mutex<Option<(Method, Arc<Semaphore>)>>,
 }
 
 impl World {
@@ -49,6 +52,10 @@ impl Validator for World {
         self.looked.fetch_add(1, Ordering::Relaxed);
         if self.hangs.load(Ordering::Relaxed) {
             std::future::pending::<()>().await;
+        }
+        let held = self.held.lock().unwrap().clone().filter(|(method, _)| *method == check.method);
+        if let Some((_, gate)) = held {
+            gate.acquire().await.unwrap().forget();
         }
         match self.shown.lock().unwrap().get(&check.identifier.to_string()) {
             Some(shown) if shown == check.key_authorization => Ok(()),
@@ -199,13 +206,13 @@ impl Server {
     /// Looks at every proof that waits or is due, until there is none.
     pub(crate) async fn look(&self) {
         loop {
-            let mut ids = self.app.due_acme_proofs(100).await.unwrap();
-            ids.extend(std::iter::from_fn(|| self.app.waiting_acme_proof()));
-            if ids.is_empty() {
+            let mut proofs = self.app.due_acme_proofs(100).await.unwrap();
+            proofs.extend(std::iter::from_fn(|| self.app.waiting_acme_proof()));
+            if proofs.is_empty() {
                 return;
             }
-            for id in ids {
-                self.app.look_at_acme_proof(&id).await.unwrap();
+            for proof in proofs {
+                self.app.look_at_acme_proof(&proof).await.unwrap();
             }
         }
     }

@@ -74,7 +74,8 @@ impl App {
                     let detail = format!("{} needs a proof by now: make a new order.", authorization.identifier);
                     return refuse(ProblemKind::Unauthorized, detail);
                 }
-                let heeded = self.heed_caa(authorization, &call.account, &call.door.directory).await;
+                let heeded =
+                    self.heed_caa(authorization, authorization.proven_by(), &call.account, &call.door.directory).await;
                 heeded.map_err(|failure| Problem::new(ProblemKind::Caa, failure.detail))?;
             }
             if let Some(done) = self.sign_order(call, &view, csr, key).await? {

@@ -29,6 +29,7 @@ pub use nonces::{Begun, GivenNonce};
 pub use orders::PreparedOrder;
 pub use problem::{AcmeError, Problem, ProblemKind, Subproblem};
 pub use renewal::RenewalInfo;
+pub use validation::AcmeProof;
 pub use validator::{CaaCheck, ChallengeCheck, Validator};
 pub use view::{
     AcmeCall, AcmeDoor, Binding, CertificateChain, CertificateChains, MacAlgorithm, NewAccount, NewOrder, OrderView,

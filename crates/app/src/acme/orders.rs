@@ -196,8 +196,9 @@ impl App {
     }
 
     fn order_view(&self, order: Order, authorizations: Vec<Authorization>) -> OrderView {
-        let (state, error) = order.state(&authorizations, self.now());
-        let is_looking = authorizations.iter().any(|authorization| authorization.processing().is_some());
+        let now = self.now();
+        let (state, error) = order.state(&authorizations, now);
+        let is_looking = authorizations.iter().any(|authorization| authorization.is_looked_at(now));
         OrderView { order, state, error, is_looking, authorizations }
     }
 
@@ -319,6 +320,7 @@ impl App {
             failure: None,
             attempts: 0,
             seen_by: Vec::new(),
+            due_at: None,
         }
     }
 

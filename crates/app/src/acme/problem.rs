@@ -146,7 +146,8 @@ impl From<Error> for AcmeError {
     }
 }
 
-fn unavailable() -> Problem {
+/// It did not come about now, through nobody's fault.
+pub(super) fn unavailable() -> Problem {
     let problem = Problem::new(ProblemKind::ServerInternal, "Not now; please ask again.").with_status(503);
     Problem { retry_after_s: Some(2), ..problem }
 }

@@ -1,14 +1,18 @@
 //! Looking at proofs: what was answered on this node at once, what other nodes left behind when its time has come.
 //!
-//! Whoever looks has claimed the row (`due_at` lies ahead); an outcome is written by compare-and-swap. A node that dies in
-//! between leaves a row that is due again when the claim ends.
+//! Whoever looks has claimed the challenge (its `due_at` lies ahead); an outcome is written by compare-and-swap, into whatever
+//! became of the other challenges of its authorization meanwhile: they are looked at side by side. A node that dies in between
+//! leaves a challenge that is due again when the claim ends.
 
 use super::{AcmeCall, CaaCheck, ChallengeCheck};
 use crate::change::by_id;
 use crate::{App, Error};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use certwright_domain::acme::{Account, AccountState, Attempt, Authorization, Directory, Failure, FailureKind};
+use certwright_domain::acme::{
+    Account, AccountState, Attempt, Authorization, AuthorizationState, Challenge, ChallengeState, Directory, Failure,
+    FailureKind, Method,
+};
 use certwright_domain::id::AcmeAuthorizationId;
 use certwright_domain::san::San;
 use certwright_domain::time::Span;
@@ -23,82 +27,102 @@ const OTHERS: Span = Span::from_s(15);
 /// Most that wait in memory; the others are found in the database when their claim ends.
 const QUEUE: usize = 10_000;
 
+/// How often an outcome is written anew because the other challenges of its authorization changed meanwhile: each of them may be
+/// answered, and be looked at a few times.
+pub(super) const WRITES: usize = 16;
+
 /// First looks at a time.
 const FIRST_LOOKS: usize = 64;
+
+/// A challenge that somebody is to look at.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct AcmeProof {
+    /// Its authorization.
+    pub authorization: AcmeAuthorizationId,
+    /// Which of its challenges.
+    pub method: Method,
+}
 
 /// What was answered on this node and has not been looked at.
 #[derive(Default)]
 pub(crate) struct Queue {
-    waiting: Mutex<VecDeque<AcmeAuthorizationId>>,
+    waiting: Mutex<VecDeque<AcmeProof>>,
     more: Notify,
     /// What the requests that answer look at themselves.
-    first: Mutex<HashSet<AcmeAuthorizationId>>,
+    first: Mutex<HashSet<AcmeProof>>,
 }
 
 /// Somebody takes the first look at a proof; dropped, he has stopped.
 pub(super) struct FirstLook<'a> {
     queue: &'a Queue,
-    id: AcmeAuthorizationId,
+    proof: AcmeProof,
 }
 
 impl Drop for FirstLook<'_> {
     fn drop(&mut self) {
-        self.queue.first.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.id);
+        self.queue.first.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.proof);
     }
 }
 
 impl Queue {
-    pub(super) fn push(&self, id: AcmeAuthorizationId) {
+    pub(super) fn push(&self, proof: AcmeProof) {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         if waiting.len() < QUEUE {
-            waiting.push_back(id);
+            waiting.push_back(proof);
             self.more.notify_one();
         }
     }
 
     /// A first look; `None`: somebody takes one at this proof, or too many are being taken.
-    pub(super) fn first_look(&self, id: &AcmeAuthorizationId) -> Option<FirstLook<'_>> {
+    pub(super) fn first_look(&self, proof: AcmeProof) -> Option<FirstLook<'_>> {
         let mut first = self.first.lock().unwrap_or_else(PoisonError::into_inner);
-        let free = first.len() < FIRST_LOOKS && first.insert(id.clone());
-        free.then(|| FirstLook { queue: self, id: id.clone() })
+        let free = first.len() < FIRST_LOOKS && first.insert(proof.clone());
+        free.then_some(FirstLook { queue: self, proof })
     }
 
-    fn pop(&self) -> Option<AcmeAuthorizationId> {
+    fn pop(&self) -> Option<AcmeProof> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
     }
 }
 
 impl App {
     /// Waits for the next proof to look at that was answered on this node. For one waiter.
-    pub async fn next_acme_proof(&self) -> AcmeAuthorizationId {
+    pub async fn next_acme_proof(&self) -> AcmeProof {
         loop {
-            if let Some(id) = self.inner.acme.queue.pop() {
-                return id;
+            if let Some(proof) = self.inner.acme.queue.pop() {
+                return proof;
             }
             self.inner.acme.queue.more.notified().await;
         }
     }
 
     /// The next proof that waits on this node, if there is one.
-    pub fn waiting_acme_proof(&self) -> Option<AcmeAuthorizationId> {
+    pub fn waiting_acme_proof(&self) -> Option<AcmeProof> {
         self.inner.acme.queue.pop()
     }
 
-    /// Claims proofs whose time has come: second attempts, and what was left behind.
-    pub async fn due_acme_proofs(&self, limit: u32) -> Result<Vec<AcmeAuthorizationId>, Error> {
+    /// Claims proofs whose time has come: second attempts, and what was left behind. `limit`: of so many authorizations.
+    pub async fn due_acme_proofs(&self, limit: u32) -> Result<Vec<AcmeProof>, Error> {
         let now = self.now();
         let due = self.inner.store.read().await?.due_acme_authorizations(now, limit).await?;
         let mut claimed = Vec::with_capacity(due.len());
         for authorization in due {
-            // Another node's turn, unless there is none: then this one says so.
-            let waited = authorization.due_at.is_some_and(|due| due.plus(OTHERS) <= now);
-            if authorization.is_seen_by(&self.inner.settings.node) && !waited {
+            let ours = |challenge: &&Challenge| {
+                // Another node's turn, unless there is none: then this one says so.
+                let waited = challenge.due_at.is_some_and(|due| due.plus(OTHERS) <= now);
+                waited || !challenge.is_seen_by(&self.inner.settings.node)
+            };
+            let methods: Vec<Method> = authorization.due(now).filter(ours).map(|challenge| challenge.method).collect();
+            if methods.is_empty() {
                 continue;
             }
-            let claim = authorization.claimed(now.plus(LOOKING));
+            let claim = authorization.claimed(&methods, now.plus(LOOKING));
             match self.inner.store.write_acme_authorization("acme.claim-proof", &claim).await {
-                Ok(()) => claimed.push(authorization.id),
-                // Another node was faster.
+                Ok(()) => {
+                    let proof = |method| AcmeProof { authorization: claim.id.clone(), method };
+                    claimed.extend(methods.into_iter().map(proof));
+                }
+                // Another node was faster, or another of its challenges has changed: it is looked for again.
                 Err(certwright_store::Error::Stale { .. }) => {}
                 Err(error) => return Err(error.into()),
             }
@@ -107,9 +131,9 @@ impl App {
     }
 
     /// Looks at a proof once and writes down what came of it.
-    pub async fn look_at_acme_proof(&self, id: &AcmeAuthorizationId) -> Result<(), Error> {
+    pub async fn look_at_acme_proof(&self, proof: &AcmeProof) -> Result<(), Error> {
         let mut read = self.inner.store.glance().await?;
-        let Some(authorization) = read.acme_authorization(id).await? else { return Ok(()) };
+        let Some(mut authorization) = read.acme_authorization(&proof.authorization).await? else { return Ok(()) };
         let account = read.acme_account(&authorization.account).await?;
         let directory = read.acme_directory(&by_id(authorization.directory.as_str())?).await?;
         drop(read);
@@ -117,18 +141,30 @@ impl App {
         if account.state != AccountState::Valid {
             return self.let_proof_die(&authorization).await;
         }
-        let Some(outcome) = self.attempt(&authorization, &account, &directory).await else { return Ok(()) };
-        let now = self.now();
-        let valid_until = now.plus(directory.settings.authorization_lifetime());
-        let nodes = directory.settings.vantage_points();
-        let Some(after) = authorization.attempted(&outcome, nodes, valid_until, now) else { return Ok(()) };
-        match self.inner.store.write_acme_authorization("acme.proof", &after).await {
-            Ok(()) => {}
-            // Given up meanwhile, or looked at by another node.
-            Err(certwright_store::Error::Stale { .. }) => return Ok(()),
-            Err(error) => return Err(error.into()),
+        let Some(looked_at) = authorization.challenge(proof.method).cloned() else { return Ok(()) };
+        let Some(outcome) = self.attempt(&authorization, proof.method, &account, &directory).await else {
+            return Ok(());
+        };
+        for _ in 0..WRITES {
+            let now = self.now();
+            let valid_until = now.plus(directory.settings.authorization_lifetime());
+            let nodes = directory.settings.vantage_points();
+            let Some(after) = authorization.attempted(&outcome, nodes, valid_until, now) else { return Ok(()) };
+            match self.inner.store.write_acme_authorization("acme.proof", &after).await {
+                Ok(()) => {
+                    self.tell_of_attempt(&account, &directory, &after, &outcome);
+                    return Ok(());
+                }
+                Err(certwright_store::Error::Stale { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+            let found = self.inner.store.glance().await?.acme_authorization(&proof.authorization).await?;
+            // Another node looked at this very challenge meanwhile, after our claim: its outcome counts.
+            let same = |found: &Authorization| found.challenge(proof.method) == Some(&looked_at);
+            let Some(found) = found.filter(same) else { return Ok(()) };
+            authorization = found;
         }
-        self.tell_of_attempt(&account, &directory, &after, &outcome);
+        // Looked at again when the claim ends.
         Ok(())
     }
 
@@ -147,19 +183,15 @@ impl App {
         &self,
         call: &AcmeCall,
         answered: &Authorization,
-    ) -> Option<(Attempt, Authorization)> {
+        method: Method,
+    ) -> Option<Attempt> {
         let patience = self.inner.settings.acme.first_look;
         if patience.is_zero() {
             return None;
         }
-        let _looking = self.inner.acme.queue.first_look(&answered.id)?;
-        let directory = &call.door.directory;
-        let look = self.attempt(answered, &call.account, directory);
-        let outcome = tokio::time::timeout(patience, look).await.ok()??;
-        let now = self.now();
-        let valid_until = now.plus(directory.settings.authorization_lifetime());
-        let after = answered.attempted(&outcome, directory.settings.vantage_points(), valid_until, now)?;
-        Some((outcome, after))
+        let _looking = self.inner.acme.queue.first_look(AcmeProof { authorization: answered.id.clone(), method })?;
+        let look = self.attempt(answered, method, &call.account, &call.door.directory);
+        tokio::time::timeout(patience, look).await.ok()?
     }
 
     /// Log, limits and metrics, once it is written down.
@@ -171,6 +203,7 @@ impl App {
         outcome: &Attempt,
     ) {
         if let Err(failure) = &outcome.outcome {
+            let challenge = after.challenge(outcome.method);
             tracing::info!(
                 acme.directory = %directory.settings.name(),
                 acme.account = %account.id,
@@ -178,10 +211,11 @@ impl App {
                 challenge = outcome.method.as_str(),
                 failure = failure.kind.as_str(),
                 detail = failure.detail,
-                final_attempt = after.due_at.is_none(),
+                final_attempt = challenge.is_some_and(|challenge| challenge.state == ChallengeState::Invalid),
                 "a proof of control failed"
             );
-            if after.due_at.is_none() {
+            // Not while another challenge may still prove the name.
+            if after.state == AuthorizationState::Invalid {
                 self.note_failed_proof(account.id.as_str(), &after.identifier.to_string());
             }
         }
@@ -193,37 +227,41 @@ impl App {
     async fn attempt(
         &self,
         authorization: &Authorization,
+        method: Method,
         account: &Account,
         directory: &Directory,
     ) -> Option<Attempt> {
-        let challenge = authorization.processing()?;
+        let challenge = authorization.processing().find(|challenge| challenge.method == method)?;
         let node = self.inner.settings.node.clone();
-        if authorization.is_seen_by(&node) {
+        if challenge.is_seen_by(&node) {
             let (seen, nodes) = (challenge.seen_by.len(), directory.settings.vantage_points());
             let detail = format!("{seen} of {nodes} nodes have seen the proof, and no other looked in time.");
             let outcome = Err(Failure::new(FailureKind::Connection, detail));
-            return Some(Attempt { method: challenge.method, node, outcome });
+            return Some(Attempt { method, node, outcome });
         }
         let base = authorization.identifier.base();
         let thumbprint = URL_SAFE_NO_PAD.encode(account.thumbprint.0);
         let key_authorization = format!("{}.{thumbprint}", challenge.token);
         let check = ChallengeCheck {
-            method: challenge.method,
+            method,
             identifier: base.san(),
             token: &challenge.token,
             key_authorization: &key_authorization,
             allowed: directory.settings.allowed_private_ranges(),
         };
         // At once: most proofs are there, and then both are needed.
-        let (proof, heeded) =
-            tokio::join!(self.inner.validator.validate(&check), self.heed_caa(authorization, account, directory));
-        Some(Attempt { method: challenge.method, node, outcome: proof.and(heeded) })
+        let (proof, heeded) = tokio::join!(
+            self.inner.validator.validate(&check),
+            self.heed_caa(authorization, Some(method), account, directory)
+        );
+        Some(Attempt { method, node, outcome: proof.and(heeded) })
     }
 
-    /// CAA records, where the directory heeds them (RFC 8659, RFC 8657).
+    /// CAA records, where the directory heeds them (RFC 8659, RFC 8657). `method`: by which the name is proven, if it is.
     pub(super) async fn heed_caa(
         &self,
         authorization: &Authorization,
+        method: Option<Method>,
         account: &Account,
         directory: &Directory,
     ) -> Result<(), Failure> {
@@ -234,7 +272,6 @@ impl App {
         let base = authorization.identifier.base();
         // Addresses have no CAA records (RFC 8738 section 6).
         let San::Dns(name) = base.san() else { return Ok(()) };
-        let method = authorization.proven_by().or_else(|| authorization.processing().map(|it| it.method));
         let Some(method) = method else {
             let text = format!("{base} was not proven by any challenge, so its CAA records cannot be heeded.");
             // Names that an operator vouches for are certified without asking their owner's DNS.

@@ -59,6 +59,15 @@ pub struct Challenge {
     pub attempts: u32,
     /// Nodes that have seen the proof, where several are to see it.
     pub seen_by: Vec<String>,
+    /// When somebody is to look next; where somebody looks now: when another one does if he does not come back.
+    pub due_at: Option<Timestamp>,
+}
+
+impl Challenge {
+    /// Has this node seen the proof already, and is it another's turn?
+    pub fn is_seen_by(&self, node: &str) -> bool {
+        self.seen_by.iter().any(|seen| seen == node)
+    }
 }
 
 /// An authorization: one account, one name, one certificate's kind of it (wildcard or not).
@@ -78,7 +87,7 @@ pub struct Authorization {
     pub expires_at: Timestamp,
     /// The ways of proving control; empty where nobody has to.
     pub challenges: Vec<Challenge>,
-    /// When somebody is to look at a challenge next.
+    /// When somebody is to look at one of the challenges next: the earliest of theirs.
     pub due_at: Option<Timestamp>,
     /// When it was made.
     pub created_at: Timestamp,
@@ -124,48 +133,56 @@ impl Authorization {
         self.challenges.iter().find(valid).map(|challenge| challenge.method)
     }
 
-    /// The challenge that is being looked at.
-    pub fn processing(&self) -> Option<&Challenge> {
-        self.challenges.iter().find(|challenge| challenge.state == ChallengeState::Processing)
+    /// The challenges that are being looked at: as many as the account has answered.
+    pub fn processing(&self) -> impl Iterator<Item = &Challenge> {
+        self.challenges.iter().filter(|challenge| challenge.state == ChallengeState::Processing)
     }
 
-    /// The account says that it is ready: somebody is to look by `due`. `None`: there is nothing to do, because the
-    /// authorization has come to an end, or somebody is looking already (RFC 8555 section 7.5.1).
+    /// Will a client that asks again soon hear something else? Not once it has come to an end, whatever was still looked at then.
+    pub fn is_looked_at(&self, now: Timestamp) -> bool {
+        self.state_at(now) == AuthorizationState::Pending && self.processing().next().is_some()
+    }
+
+    /// The account says that it is ready: somebody is to look by `due`, beside what else is being looked at. `None`: there is
+    /// nothing to do, because the authorization or the challenge has come to an end, or somebody is looking at it already
+    /// (RFC 8555 section 7.5.1).
     #[must_use]
     pub fn answered(&self, method: Method, due: Timestamp, now: Timestamp) -> Option<Self> {
-        let open = self.state_at(now) == AuthorizationState::Pending && self.processing().is_none();
+        let open = self.state_at(now) == AuthorizationState::Pending;
         let pending = self.challenge(method).is_some_and(|challenge| challenge.state == ChallengeState::Pending);
         if !open || !pending {
             return None;
         }
         let mut answered = self.clone();
-        answered.change(method, |challenge| challenge.state = ChallengeState::Processing);
-        answered.due_at = Some(due);
-        Some(answered)
+        answered.change(method, |challenge| {
+            challenge.state = ChallengeState::Processing;
+            challenge.due_at = Some(due);
+        });
+        Some(answered.scheduled())
     }
 
     /// After an attempt. A proof that `nodes` have seen makes it valid until `valid_until`; a failure is tried again after a
-    /// pause, by all of them, and the last one makes the authorization invalid (RFC 8555 section 7.1.6). `None`: the attempt came
-    /// too late to matter.
+    /// pause, by all of them. The last failure ends its challenge, and the authorization where no other challenge is being looked
+    /// at: one success is enough (RFC 8555 section 7.1.6). `None`: the attempt came too late to matter.
     #[must_use]
     pub fn attempted(&self, attempt: &Attempt, nodes: usize, valid_until: Timestamp, now: Timestamp) -> Option<Self> {
-        let processing = self.processing().is_some_and(|challenge| challenge.method == attempt.method);
-        if self.state != AuthorizationState::Pending || !processing {
-            return None;
-        }
-        let attempts = self.challenge(attempt.method).map_or(0, |challenge| challenge.attempts).saturating_add(1);
+        let challenge = self.processing().find(|challenge| challenge.method == attempt.method);
+        let challenge = challenge.filter(|_| self.state == AuthorizationState::Pending)?;
+        let attempts = challenge.attempts.saturating_add(1);
         let mut after = self.clone();
-        let mut seen_by = self.challenge(attempt.method).map(|it| it.seen_by.clone()).unwrap_or_default();
         match &attempt.outcome {
             Ok(()) => {
-                if !seen_by.contains(&attempt.node) {
+                let mut seen_by = challenge.seen_by.clone();
+                if !challenge.is_seen_by(&attempt.node) {
                     seen_by.push(attempt.node.clone());
                 }
                 if seen_by.len() < nodes {
                     // Another node looks next, at once.
-                    after.change(attempt.method, |challenge| challenge.seen_by = seen_by);
-                    after.due_at = Some(now);
-                    return Some(after);
+                    after.change(attempt.method, |challenge| {
+                        challenge.seen_by = seen_by;
+                        challenge.due_at = Some(now);
+                    });
+                    return Some(after.scheduled());
                 }
                 after.change(attempt.method, |challenge| {
                     challenge.state = ChallengeState::Valid;
@@ -176,7 +193,7 @@ impl Authorization {
                 });
                 after.state = AuthorizationState::Valid;
                 after.expires_at = valid_until;
-                after.due_at = None;
+                after.stop_looking();
             }
             Err(failure) => {
                 let pause = usize::try_from(attempts).ok().and_then(|tried| PAUSES.get(tried.checked_sub(1)?));
@@ -186,28 +203,32 @@ impl Authorization {
                     challenge.failure = Some(failure.clone());
                     challenge.attempts = attempts;
                     challenge.seen_by = Vec::new();
+                    challenge.due_at = pause.map(|pause| now.plus(*pause));
                     if pause.is_none() {
                         challenge.state = ChallengeState::Invalid;
                     }
                 });
-                after.due_at = pause.map(|pause| now.plus(*pause));
-                if pause.is_none() {
+                if after.processing().next().is_none() {
                     after.state = AuthorizationState::Invalid;
                 }
             }
         }
-        Some(after)
+        Some(after.scheduled())
     }
 
-    /// Has this node seen the proof already, and is it another's turn?
-    pub fn is_seen_by(&self, node: &str) -> bool {
-        self.processing().is_some_and(|challenge| challenge.seen_by.iter().any(|seen| seen == node))
+    /// The challenges whose time to be looked at has come.
+    pub fn due(&self, now: Timestamp) -> impl Iterator<Item = &Challenge> {
+        self.processing().filter(move |challenge| challenge.due_at.is_some_and(|due| due <= now))
     }
 
-    /// Somebody took it upon himself to look, until `until`.
+    /// Somebody took it upon himself to look at these challenges, until `until`.
     #[must_use]
-    pub fn claimed(&self, until: Timestamp) -> Self {
-        Self { due_at: Some(until), ..self.clone() }
+    pub fn claimed(&self, methods: &[Method], until: Timestamp) -> Self {
+        let mut claimed = self.clone();
+        for method in methods {
+            claimed.change(*method, |challenge| challenge.due_at = Some(until));
+        }
+        claimed.scheduled()
     }
 
     /// Given up by its account (RFC 8555 section 7.5.2); `None`: it has come to another end.
@@ -215,10 +236,27 @@ impl Authorization {
     pub fn deactivated(&self, now: Timestamp) -> Option<Self> {
         match self.state_at(now) {
             AuthorizationState::Pending | AuthorizationState::Valid => {
-                Some(Self { state: AuthorizationState::Deactivated, due_at: None, ..self.clone() })
+                let mut after = Self { state: AuthorizationState::Deactivated, ..self.clone() };
+                after.stop_looking();
+                Some(after.scheduled())
             }
             _ => None,
         }
+    }
+
+    /// It has come to an end: nothing will come any more of what was looked at (there is no way back to `pending`).
+    fn stop_looking(&mut self) {
+        for challenge in &mut self.challenges {
+            challenge.due_at = None;
+            if challenge.state == ChallengeState::Processing {
+                challenge.state = ChallengeState::Invalid;
+            }
+        }
+    }
+
+    fn scheduled(self) -> Self {
+        let due_at = self.processing().filter_map(|challenge| challenge.due_at).min();
+        Self { due_at, ..self }
     }
 
     fn change(&mut self, method: Method, change: impl FnOnce(&mut Challenge)) {

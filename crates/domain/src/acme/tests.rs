@@ -21,6 +21,7 @@ fn challenge(method: Method) -> Challenge {
         failure: None,
         attempts: 0,
         seen_by: Vec::new(),
+        due_at: None,
     }
 }
 
@@ -142,10 +143,9 @@ fn a5_contacts_are_single_mail_addresses() {
 fn h5_h6_a_challenge_is_looked_at_once_it_is_answered() {
     let fresh = authorization(1, "a.example");
     let answered = fresh.answered(Method::Http01, at(60), at(1)).unwrap();
-    assert_eq!(answered.processing().map(|challenge| challenge.method), Some(Method::Http01));
+    assert_eq!(answered.processing().map(|challenge| challenge.method).collect::<Vec<_>>(), [Method::Http01]);
     assert_eq!(answered.due_at, Some(at(60)));
     assert_eq!(answered.answered(Method::Http01, at(60), at(2)), None, "somebody is looking");
-    assert_eq!(answered.answered(Method::Dns01, at(60), at(2)), None, "one after the other");
     assert_eq!(fresh.answered(Method::TlsAlpn01, at(60), at(1)), None, "it was not offered");
     assert_eq!(fresh.answered(Method::Http01, at(2_000), at(1_000)), None, "it has expired");
     let valid = answered.attempted(&proven(), 1, at(5_000), at(3)).unwrap();
@@ -162,7 +162,7 @@ fn a_proof_is_looked_for_three_times() {
     for (time, due) in [(1, Some(at(3))), (3, Some(at(8)))] {
         now = now.attempted(&failed(), 1, at(5_000), at(time)).unwrap();
         assert_eq!((now.state, now.due_at), (AuthorizationState::Pending, due));
-        assert_eq!(now.processing().map(|challenge| challenge.failure.is_some()), Some(true));
+        assert_eq!(now.processing().map(|challenge| challenge.failure.is_some()).collect::<Vec<_>>(), [true]);
     }
     now = now.attempted(&failed(), 1, at(5_000), at(8)).unwrap();
     assert_eq!((now.state, now.due_at), (AuthorizationState::Invalid, None));
@@ -172,18 +172,55 @@ fn a_proof_is_looked_for_three_times() {
 }
 
 #[test]
+fn h8_challenges_are_looked_at_side_by_side_and_one_success_is_enough() {
+    let by = |method, outcome: Result<(), Failure>| Attempt { method, node: "node-1".to_owned(), outcome };
+    let states = |it: &Authorization| it.challenges.iter().map(|challenge| challenge.state).collect::<Vec<_>>();
+    let one = authorization(1, "a.example").answered(Method::Http01, at(60), at(0)).unwrap();
+    let both = one.answered(Method::Dns01, at(70), at(2)).unwrap();
+    assert_eq!(states(&both), [ChallengeState::Processing; 2]);
+    assert_eq!(both.due_at, Some(at(60)), "the earlier of the two");
+    // A pause of one holds up nobody else, and a claim of one is not one of all.
+    let paused = both.attempted(&by(Method::Http01, failed().outcome), 1, at(5_000), at(3)).unwrap();
+    assert_eq!((paused.due_at, paused.challenge(Method::Dns01).unwrap().due_at), (Some(at(5)), Some(at(70))));
+    assert_eq!(paused.due(at(5)).map(|challenge| challenge.method).collect::<Vec<_>>(), [Method::Http01]);
+    assert_eq!(paused.claimed(&[Method::Http01], at(95)).due_at, Some(at(70)));
+    // The last failure of one is not the end while the other is being looked at.
+    let mut failing = both.clone();
+    for second in [1, 3, 8] {
+        failing = failing.attempted(&by(Method::Http01, failed().outcome), 1, at(5_000), at(second)).unwrap();
+    }
+    assert_eq!((failing.state, failing.due_at), (AuthorizationState::Pending, Some(at(70))));
+    assert_eq!(states(&failing), [ChallengeState::Invalid, ChallengeState::Processing]);
+    assert!(failing.is_looked_at(at(9)));
+    let valid = failing.attempted(&by(Method::Dns01, Ok(())), 1, at(5_000), at(9)).unwrap();
+    assert_eq!((valid.state, valid.proven_by()), (AuthorizationState::Valid, Some(Method::Dns01)));
+    // And it is the end when it is the last.
+    let mut ended = failing;
+    for second in [9, 11, 16] {
+        ended = ended.attempted(&by(Method::Dns01, failed().outcome), 1, at(5_000), at(second)).unwrap();
+    }
+    assert_eq!((ended.state, ended.due_at, ended.is_looked_at(at(17))), (AuthorizationState::Invalid, None, false));
+    // A success ends the others: nobody looks at them any more, and nothing that comes late undoes it.
+    let won = both.attempted(&by(Method::Dns01, Ok(())), 1, at(5_000), at(1)).unwrap();
+    assert_eq!((won.state, won.due_at), (AuthorizationState::Valid, None));
+    assert_eq!(states(&won), [ChallengeState::Invalid, ChallengeState::Valid]);
+    assert_eq!(won.attempted(&by(Method::Http01, failed().outcome), 1, at(9_000), at(2)), None);
+}
+
+#[test]
 fn several_nodes_see_a_proof_where_they_are_to() {
     let by = |node: &str, outcome| Attempt { method: Method::Http01, node: node.to_owned(), outcome };
     let answered = authorization(1, "a.example").answered(Method::Http01, at(60), at(0)).unwrap();
     let once = answered.attempted(&by("one", Ok(())), 2, at(5_000), at(1)).unwrap();
     assert_eq!((once.state, once.due_at), (AuthorizationState::Pending, Some(at(1))));
-    assert!(once.is_seen_by("one") && !once.is_seen_by("two"));
+    let seen = |it: &Authorization, node: &str| it.processing().any(|challenge| challenge.is_seen_by(node));
+    assert!(seen(&once, "one") && !seen(&once, "two"));
     let again = once.attempted(&by("one", Ok(())), 2, at(5_000), at(2)).unwrap();
     assert_eq!(again.state, AuthorizationState::Pending, "one place is one place");
     let twice = once.attempted(&by("two", Ok(())), 2, at(5_000), at(2)).unwrap();
     assert_eq!(twice.state, AuthorizationState::Valid);
     let denied = once.attempted(&by("two", failed().outcome), 2, at(5_000), at(2)).unwrap();
-    assert_eq!((denied.state, denied.is_seen_by("one")), (AuthorizationState::Pending, false), "all of them look anew");
+    assert_eq!((denied.state, seen(&denied, "one")), (AuthorizationState::Pending, false), "all of them look anew");
 }
 
 #[test]

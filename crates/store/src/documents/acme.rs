@@ -124,6 +124,9 @@ struct ChallengeDocument {
     failure: Option<(String, String)>,
     attempts: u32,
     seen_by: Vec<String>,
+    /// Absent where nobody is to look, and in rows of times when an authorization had one such time for all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    due_at: Option<i64>,
 }
 
 /// Challenges as text.
@@ -136,6 +139,7 @@ pub(crate) fn write_challenges(challenges: &[Challenge]) -> String {
         failure: challenge.failure.as_ref().map(|it| (it.kind.as_str().to_owned(), it.detail.clone())),
         attempts: challenge.attempts,
         seen_by: challenge.seen_by.clone(),
+        due_at: challenge.due_at.map(Timestamp::unix_ms),
     };
     json(&challenges.iter().map(document).collect::<Vec<_>>())
 }
@@ -156,6 +160,7 @@ pub(crate) fn read_challenges(text: &str) -> Option<Vec<Challenge>> {
             failure,
             attempts: document.attempts,
             seen_by: document.seen_by,
+            due_at: document.due_at.map(Timestamp::from_unix_ms),
         })
     };
     documents.into_iter().map(challenge).collect()

@@ -7,7 +7,7 @@ use super::{
     newest_first, sql,
 };
 use crate::documents::{read_authorization_ids, read_challenges, read_identifiers, write_challenges};
-use certwright_domain::acme::{AuthorizationState, Identifier, OrderEnd, OrderError};
+use certwright_domain::acme::{AuthorizationState, ChallengeState, Identifier, OrderEnd, OrderError};
 use certwright_domain::name::ResourceName;
 use sqlx::{QueryBuilder, Row as _};
 
@@ -91,6 +91,12 @@ fn read_authorization(row: &Row) -> Result<Authorization> {
 /// The authorizations of an order are those of its account in its directory: both have them.
 fn read_proof(row: &Row, columns: &ProofColumns) -> Result<Authorization> {
     let row = Reading::of(row, AUTHORIZATIONS, columns.id)?;
+    let due_at = row.time_optional("due_at")?;
+    let mut challenges = row.document("challenges", read_challenges)?;
+    // Older rows have one time for the one challenge that could be looked at.
+    for challenge in challenges.iter_mut().filter(|it| it.state == ChallengeState::Processing) {
+        challenge.due_at = challenge.due_at.or(due_at);
+    }
     Ok(Authorization {
         id: row.parse(columns.id, AcmeAuthorizationId::parse)?,
         account: row.parse("account_id", AcmeAccountId::parse)?,
@@ -98,8 +104,8 @@ fn read_proof(row: &Row, columns: &ProofColumns) -> Result<Authorization> {
         identifier: row.document("identifier", Identifier::from_stored)?,
         state: row.parse("state", AuthorizationState::parse)?,
         expires_at: row.time(columns.expires_at)?,
-        challenges: row.document("challenges", read_challenges)?,
-        due_at: row.time_optional("due_at")?,
+        challenges,
+        due_at,
         created_at: row.time(columns.created_at)?,
         revision: row.get(columns.revision)?,
     })

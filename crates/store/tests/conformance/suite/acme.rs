@@ -61,6 +61,7 @@ pub(super) fn authorization(number: u32, account: &Account, name: &str) -> Autho
         failure: Some(Failure::new(FailureKind::Dns, "nothing there")),
         attempts: 1,
         seen_by: vec!["node-1".to_owned()],
+        due_at: None,
     };
     Authorization {
         id: AcmeAuthorizationId::new(now(), entropy(number)),
@@ -410,13 +411,18 @@ async fn authorizations_are_due_reused_and_forgotten() {
         let found = KnownProofs { valid: Vec::new(), pending: most.min(2) };
         assert_eq!(tx.search_acme_authorizations(&search).await.unwrap(), found);
     }
-    let answered = Authorization { due_at: Some(now().plus(days(1))), ..made.clone() };
+    let mut answered = Authorization { due_at: Some(now().plus(days(1))), ..made.clone() };
+    // Rows of older days have no time of a challenge's own: theirs is that of the authorization.
+    for (challenge, due_at) in answered.challenges.iter_mut().zip([None, Some(now().plus(days(2)))]) {
+        (challenge.state, challenge.due_at) = (ChallengeState::Processing, due_at);
+    }
     tx.commit().await.unwrap();
     store.write_acme_authorization("t", &answered).await.unwrap();
     assert_eq!(store.write_acme_authorization("t", &answered).await, Err(stale("acme_authorizations")));
     let mut tx = store.begin("t").await.unwrap();
     assert_eq!(tx.due_acme_authorizations(now(), 10).await.unwrap(), []);
     let due = tx.due_acme_authorizations(now().plus(days(1)), 10).await.unwrap();
+    answered.challenges[0].due_at = answered.due_at;
     assert_eq!(due, [Authorization { revision: 2, ..answered.clone() }]);
     let valid = Authorization {
         state: AuthorizationState::Valid,
