@@ -1,6 +1,7 @@
 //! Directories: a door for ACME clients, with everything that an operator decides about it.
 
 use super::Method;
+use crate::egress::allowable;
 use crate::faults::Faults;
 use crate::http_url::HttpUrl;
 use crate::id::{AcmeDirectoryId, CaId};
@@ -178,6 +179,15 @@ impl DirectorySettings {
         }
     }
 
+    /// Reads settings of a row. Ranges that can be allowed no more were taken once; nothing was ever behind them, or nothing is
+    /// any more ([`crate::egress`]), and a directory does not go missing for them.
+    pub fn of_row(raw: RawDirectory) -> Result<Self, Vec<(String, Invalid)>> {
+        let vain = |text: &String| text.parse::<IpNet>().is_ok_and(|range| allowable(range).is_err());
+        let mut raw = raw;
+        raw.allowed_private_ranges.retain(|text| !vain(text));
+        Self::new(raw)
+    }
+
     /// The same as text; `DirectorySettings::new(settings.to_raw())` gives it back.
     pub fn to_raw(&self) -> RawDirectory {
         fn texts<T: ToString>(values: &[T]) -> Vec<String> {
@@ -291,13 +301,14 @@ fn directory_name(text: &str) -> Result<ResourceName, Invalid> {
 
 fn range(text: &str) -> Result<IpNet, Invalid> {
     let parsed = text.parse::<IpNet>().ok().filter(|range| range.trunc() == *range);
-    parsed.ok_or_else(|| {
+    let range = parsed.ok_or_else(|| {
         Invalid::new(
             "invalid_range",
             format!("`{}` is not a range of addresses.", text.escape_debug()),
             "Write `10.0.0.0/8` or `fd00::/8`, with the host's bits zero.",
         )
-    })
+    })?;
+    allowable(range)
 }
 
 fn optional(faults: &mut Faults, pointer: &str, text: Option<&str>) -> Option<HttpUrl> {

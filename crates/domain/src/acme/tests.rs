@@ -290,3 +290,24 @@ fn settings_of_directories_come_back_and_faults_are_listed() {
         assert_eq!(faults.iter().map(|(pointer, _)| pointer.as_str()).collect::<Vec<_>>(), [pointer]);
     }
 }
+
+#[test]
+fn a12_what_is_never_connected_to_cannot_be_listed_and_old_rows_do_not_go_missing_for_it() {
+    let listing = |ranges: &[&str]| RawDirectory {
+        name: "team-a".to_owned(),
+        allowed_private_ranges: ranges.iter().map(|range| (*range).to_owned()).collect(),
+        ..RawDirectory::default()
+    };
+    let raw = listing(&["10.0.0.0/8", "169.254.0.0/16", "127.0.0.0/8", "fe80::/64", "0.0.0.0/0"]);
+    let faults = DirectorySettings::new(raw.clone()).unwrap_err();
+    let told: Vec<_> = faults.iter().map(|(pointer, fault)| (pointer.as_str(), fault.code)).collect();
+    assert_eq!(
+        told,
+        [("/allowedPrivateRanges/1", "range_never_allowed"), ("/allowedPrivateRanges/3", "range_never_allowed")]
+    );
+    assert!(faults[0].1.detail.contains("`169.254.0.0/16`") && faults[0].1.detail.contains("a link-local address"));
+    assert!(faults[1].1.detail.contains("`fe80::/64`") && faults[1].1.detail.contains("fe80::/10"));
+    let kept = DirectorySettings::of_row(raw).unwrap().to_raw().allowed_private_ranges;
+    assert_eq!(kept, ["10.0.0.0/8", "127.0.0.0/8", "0.0.0.0/0"]);
+    assert!(DirectorySettings::of_row(listing(&["x"])).is_err(), "what cannot be read is not left out");
+}

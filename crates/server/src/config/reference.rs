@@ -194,8 +194,8 @@ reference! {
     /// are 1 min, 5 min, 30 min, 2 h, 6 h, 12 h and 24 h.
     webhooks_first_retry: String = "webhooks.first_retry", default r#""10s""#;
 
-    /// Ranges that webhooks may go to although they are not on the public internet. Loopback, private, link-local and
-    /// other special addresses are refused otherwise. For example `["10.0.0.0/8", "fd00::/8"]`.
+    /// Ranges that webhooks may go to although they are not on the public internet. Loopback, private and other special
+    /// addresses are refused otherwise, link-local and multicast ones always. For example `["10.0.0.0/8", "fd00::/8"]`.
     egress_allowed_ranges: Vec<String> = "egress.allowed_ranges", default "[]";
     /// CA certificates (PEM) to trust there, beside those of the system and the roots of our own CAs.
     egress_ca_file: String = "egress.ca_file", example r#""/etc/certwright/egress-ca.pem""#;
@@ -208,7 +208,8 @@ reference! {
     /// `/etc/resolv.conf`. For example `["10.0.0.53:53"]`.
     acme_dns_servers: Vec<String> = "acme.dns_servers", default "[]";
     /// Ranges that validation may connect to for every directory, although they are not on the public internet. Loopback,
-    /// private, link-local and other special addresses are refused otherwise. For example `["10.0.0.0/8"]`.
+    /// private and other special addresses are refused otherwise, link-local and multicast ones always. For example
+    /// `["10.0.0.0/8"]`.
     acme_allowed_private_ranges: Vec<String> = "acme.allowed_private_ranges", default "[]";
     /// Other DNS servers for some zones and what lies under them (split DNS); the longest zone counts. For example
     /// `zones = { "corp.example" = ["10.0.0.53"] }`, or a section `[acme.zones]`.

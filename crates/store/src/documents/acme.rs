@@ -92,7 +92,7 @@ pub(crate) fn read_directory(name: String, enabled: bool, text: &str) -> Option<
         reuse_authorizations,
         vantage_points,
     } = document;
-    DirectorySettings::new(RawDirectory {
+    DirectorySettings::of_row(RawDirectory {
         name,
         enabled,
         description,

@@ -161,6 +161,46 @@ async fn ht6_a_directory_allows_ranges_of_its_own() {
     assert_eq!((web.hits(), canary.hits()), (0, 1));
 }
 
+/// A12: what nobody can allow is not connected to through a wide range of the server or of the directory, in any form; nor is
+/// loopback, which is allowed by its own name alone.
+#[tokio::test]
+async fn a12_wide_ranges_open_no_way_to_what_is_never_allowed() {
+    let (web, dns) = (Web::new(|_| page("200 OK", PROOF)).await, Dns::with(vec![]).await);
+    let canary = canary(web.port).await;
+    let wide = ["0.0.0.0/0", "::/0", "169.254.0.0/16", "fe80::/10", "0.0.0.0/8", "224.0.0.0/4", "64:ff9b::/96"];
+    let allowed: Vec<ipnet::IpNet> = wide.iter().map(|range| range.parse().unwrap()).collect();
+    let of_server = validation(settings(web.port, &["0.0.0.0/0", "::/0"]), Servers::new(vec![dns.address]));
+    let of_directory = validation(settings(web.port, &[]), Servers::new(vec![dns.address]));
+    for address in [
+        "127.0.0.1",
+        "127.0.0.2",
+        "::ffff:127.0.0.2",
+        "64:ff9b::127.0.0.2",
+        // On Linux this is 127.0.0.1.
+        "0.0.0.0",
+        "::",
+        "169.254.169.254",
+        "::ffff:169.254.169.254",
+        "64:ff9b::169.254.169.254",
+        "2002:a9fe:a9fe::1",
+        "fe80::1",
+        "fd00:ec2::254",
+        "224.0.0.1",
+        "ff02::1",
+    ] {
+        let identifier = San::parse(address).unwrap();
+        let (token, key_authorization) = ("t", PROOF);
+        for (validation, allowed) in [(&of_server, &[][..]), (&of_directory, &allowed)] {
+            for method in [Method::Http01, Method::TlsAlpn01] {
+                let check = ChallengeCheck { method, identifier: &identifier, token, key_authorization, allowed };
+                let failure = validation.validate(&check).await.unwrap_err();
+                assert!(failure.detail.contains("does not connect"), "{address}: {failure:?}");
+            }
+        }
+    }
+    assert_eq!((web.hits(), canary.hits()), (0, 0));
+}
+
 /// Listeners of this very server are nobody's to talk to through us, however they are written.
 #[tokio::test]
 async fn ht6_our_own_listeners_are_not_connected_to() {
