@@ -91,7 +91,12 @@ async fn every_flaw_on_every_route() {
             ("T12", json!({"kid": format!("{}x", client.kid)}), 400, "accountDoesNotExist"),
             ("N3", json!({"nonce": null}), 400, "badNonce"),
             ("N3", json!({"nonce": "AAAA"}), 400, "badNonce"),
-            ("N3", json!({"nonce": "§"}), 400, "badNonce"),
+            ("6.5.2", json!({"nonce": "§"}), 400, "malformed"),
+            ("6.5.2", json!({"nonce": ""}), 400, "malformed"),
+            ("6.5.2", json!({"nonce": "AAAA="}), 400, "malformed"),
+            ("6.5.2", json!({"nonce": "AA+/"}), 400, "malformed"),
+            ("6.5.2", json!({"nonce": "AA A"}), 400, "malformed"),
+            ("6.5.2", json!({"nonce": "AAAAA"}), 400, "malformed"),
             ("N3", json!({"nonce": b64([7; 32])}), 400, "badNonce"),
         ] {
             let header = header(flaw.clone()).await;

@@ -73,10 +73,12 @@ impl App {
         Ok(URL_SAFE_NO_PAD.encode(body))
     }
 
-    /// Reads a nonce. One that is none of ours or too old is `badNonce`.
+    /// Reads a nonce. One that is none of ours or too old is `badNonce`; what is not base64url is `malformed`: no fresh nonce mends
+    /// a client that writes them so (RFC 8555 section 6.5.2).
     pub async fn read_acme_nonce(&self, nonce: &str) -> Result<GivenNonce, AcmeError> {
         let keys = self.acme_keys().await?;
-        let Ok(bytes) = URL_SAFE_NO_PAD.decode(nonce) else { return bad() };
+        let bytes = URL_SAFE_NO_PAD.decode(nonce).ok().filter(|bytes| !bytes.is_empty());
+        let Some(bytes) = bytes else { return refuse(ProblemKind::Malformed, "The nonce is not base64url.") };
         let Some((body, tag)) = bytes.split_at_checked(BODY) else { return bad() };
         let expected = keys.nonce_tag(body);
         let expected: Vec<u8> = expected.as_ref().iter().take(TAG).copied().collect();
