@@ -13,9 +13,6 @@ use axum::http::{Response, StatusCode};
 use certwright_app::{AcmeCall, AcmeError, NewOrder, OrderView};
 use certwright_domain::acme::OrderState;
 
-/// Seconds after which it is worth looking again.
-pub(crate) const SOON: &str = "1";
-
 pub(crate) async fn new_order(State(door): State<Door>, Path(name): Path<String>, parts: Parts, body: Bytes) -> Answer {
     let prepare = async |call: &AcmeCall, payload: &[u8], nonce| match read_new(payload) {
         Ok(new) => door.app().prepare_acme_order(call, nonce, new).await,
@@ -68,8 +65,8 @@ fn answer(door: &Door, name: &str, status: StatusCode, view: &OrderView) -> Resp
     let urls = door.urls(name);
     let mut response = json_body(status, &render::order(&urls, view));
     set(response.headers_mut(), LOCATION, &urls.order(view.order.id.as_str()));
-    if view.state == OrderState::Pending && view.is_looking {
-        set(response.headers_mut(), RETRY_AFTER, SOON);
+    if let Some(seconds) = view.ask_again_s.filter(|_| view.state == OrderState::Pending) {
+        set(response.headers_mut(), RETRY_AFTER, &seconds.to_string());
     }
     response
 }

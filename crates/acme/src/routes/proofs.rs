@@ -1,6 +1,5 @@
 //! Authorizations and challenges (RFC 8555 sections 7.4.1, 7.5).
 
-use super::orders::SOON;
 use crate::Door;
 use crate::answer::{Answer, append, json_body, set};
 use crate::guard::{self, Signer};
@@ -55,8 +54,8 @@ pub(crate) async fn authorization(
 fn answer(door: &Door, name: &str, status: StatusCode, authorization: &Authorization) -> Response<Body> {
     let urls = door.urls(name);
     let mut response = json_body(status, &render::authorization(&urls, authorization, door.app().now()));
-    if authorization.is_looked_at(door.app().now()) {
-        set(response.headers_mut(), RETRY_AFTER, SOON);
+    if let Some(seconds) = authorization.ask_again_s(door.app().now()) {
+        set(response.headers_mut(), RETRY_AFTER, &seconds.to_string());
     }
     response
 }
@@ -88,8 +87,8 @@ pub(crate) async fn challenge(
     let mut response = json_body(StatusCode::OK, &render::challenge(&urls, &authorization, challenge));
     let up = format!("<{}>;rel=\"up\"", urls.authorization(authorization.id.as_str()));
     append(response.headers_mut(), LINK, &up);
-    if authorization.is_looked_at(door.app().now()) {
-        set(response.headers_mut(), RETRY_AFTER, SOON);
+    if let Some(seconds) = authorization.ask_again_s(door.app().now()) {
+        set(response.headers_mut(), RETRY_AFTER, &seconds.to_string());
     }
     Ok(response)
 }

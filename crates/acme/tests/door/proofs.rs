@@ -84,8 +84,24 @@ async fn h10_a_proof_that_fails_says_why_after_the_last_attempt() {
         (Some("pending"), Some("processing"))
     );
     assert!(trying["challenges"][0].get("error").is_none(), "it is not over");
+    // The next look is after a pause of 2 s: nothing changes before it (RFC 8555 section 8.2).
+    for (polled, payload) in
+        [(&url, ""), (&challenge, ""), (&order.location(), ""), (&format!("{}/finalize", order.location()), "csr")]
+    {
+        let reply = match payload {
+            "" => client.fetch(polled).await.is(200),
+            member => client.post(polled, json!({member: "AAAA"})).await.refused(403, "orderNotReady"),
+        };
+        assert_eq!(reply.header("retry-after"), Some("3"), "H7 {polled}");
+    }
+    assert_eq!(client.post(&challenge, json!({})).await.is(200).header("retry-after"), Some("3"));
+    server.clock.advance(Span::from_ms(1_500));
+    assert_eq!(client.fetch(&url).await.header("retry-after"), Some("2"));
     server.look_to_the_end().await;
     assert_eq!(server.world.looked.load(Ordering::Relaxed), 3);
+    for polled in [&url, &challenge, &order.location()] {
+        assert_eq!(client.fetch(polled).await.is(200).header("retry-after"), None, "it is over: {polled}");
+    }
     let ended = client.fetch(&url).await.json();
     assert_eq!(
         (ended["status"].as_str(), ended["challenges"][0]["status"].as_str()),

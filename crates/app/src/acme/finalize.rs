@@ -53,8 +53,10 @@ impl App {
             }
             if view.state != OrderState::Ready {
                 let why = view.error.map(|error| format!(": {}", error.detail)).unwrap_or_default();
-                let detail = format!("The order is {}{why}", view.state);
-                return refuse(ProblemKind::OrderNotReady, detail);
+                let problem = Problem::new(ProblemKind::OrderNotReady, format!("The order is {}{why}", view.state));
+                let pending = view.state == OrderState::Pending;
+                let retry_after_s = view.ask_again_s.filter(|_| pending);
+                return Err(Problem { retry_after_s, ..problem }.into());
             }
             let csr = read(csr)?;
             check_names(&csr, &view.order.identifiers)?;

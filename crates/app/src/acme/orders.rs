@@ -198,8 +198,8 @@ impl App {
     fn order_view(&self, order: Order, authorizations: Vec<Authorization>) -> OrderView {
         let now = self.now();
         let (state, error) = order.state(&authorizations, now);
-        let is_looking = authorizations.iter().any(|authorization| authorization.is_looked_at(now));
-        OrderView { order, state, error, is_looking, authorizations }
+        let ask_again_s = authorizations.iter().filter_map(|authorization| authorization.ask_again_s(now)).min();
+        OrderView { order, state, error, ask_again_s, authorizations }
     }
 
     /// The profile that is asked for, or the directory's first one.

@@ -90,8 +90,8 @@ pub struct OrderView {
     pub state: OrderState,
     /// Why it came to nothing.
     pub error: Option<OrderError>,
-    /// Is somebody looking at a proof?
-    pub is_looking: bool,
+    /// Seconds after which it is worth asking again, where somebody looks at a proof.
+    pub ask_again_s: Option<u32>,
     /// The authorization ids are the order's own; these are the rows, for whoever wants to know more.
     pub authorizations: Vec<Authorization>,
 }

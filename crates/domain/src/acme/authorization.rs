@@ -143,6 +143,23 @@ impl Authorization {
         self.state_at(now) == AuthorizationState::Pending && self.processing().next().is_some()
     }
 
+    /// Seconds after which it is worth asking again; `None`: nobody looks at it. That is after the next look (RFC 8555 section
+    /// 8.2): a second after the pause that a failure is followed by, else in a second.
+    pub fn ask_again_s(&self, now: Timestamp) -> Option<u32> {
+        if !self.is_looked_at(now) {
+            return None;
+        }
+        // What is further away than any pause is a claim: somebody looks at this moment.
+        let pause_ms = |due: Timestamp| due.unix_ms().saturating_sub(now.unix_ms());
+        let longest = PAUSES.iter().map(|pause| pause_ms(now.plus(*pause))).max().unwrap_or_default();
+        let waits = |due: Timestamp| match pause_ms(due) {
+            pause if pause <= longest => pause.max(0).saturating_add(999).div_euclid(1_000).saturating_add(1),
+            _ => 1,
+        };
+        let soonest = self.processing().filter_map(|challenge| challenge.due_at).map(waits).min();
+        Some(soonest.and_then(|seconds| u32::try_from(seconds).ok()).unwrap_or(1))
+    }
+
     /// The account says that it is ready: somebody is to look by `due`, beside what else is being looked at. `None`: there is
     /// nothing to do, because the authorization or the challenge has come to an end, or somebody is looking at it already
     /// (RFC 8555 section 7.5.1).
