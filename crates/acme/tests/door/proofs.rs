@@ -182,9 +182,36 @@ async fn authorizations_can_be_asked_for_ahead_of_orders() {
     server.look().await;
     assert_eq!(ask("dns", "a.example.com").await.is(200).location(), made.location());
     assert_eq!(client.new_order(&["a.example.com"]).await.is(201).json()["status"], "ready");
-    ask("dns", "*.a.example.com").await.refused(400, "rejectedIdentifier");
-    ask("email", "a@example.com").await.refused(400, "unsupportedIdentifier");
+    ask("dns", "*.a.example.com").await.refused(403, "rejectedIdentifier");
+    ask("email", "a@example.com").await.refused(403, "unsupportedIdentifier");
+    ask("dns", "a..example.com").await.refused(403, "rejectedIdentifier");
     client.post(&url, json!({})).await.refused(400, "malformed");
+}
+
+/// RFC 8555 section 7.4.1: a server that is not willing says so with 403 before there is an authorization.
+#[tokio::test]
+async fn names_that_a_directory_does_not_certify_are_not_authorized_ahead_of_orders() {
+    for server in Server::on_every_database().await {
+        let raw = certwright_domain::acme::RawDirectory {
+            name: "narrow".to_owned(),
+            names: Some(vec!["*.example.com".to_owned(), "10.0.0.0/8".to_owned()]),
+            challenges: vec!["dns-01".to_owned()],
+            ..Default::default()
+        };
+        server.directory(raw).await;
+        let client = Client::within(&server, "narrow").await;
+        let url = client.url("new-authz");
+        let ask = async |kind: &str, value: &str| {
+            client.post(&url, json!({"identifier": {"type": kind, "value": value}})).await
+        };
+        let refused = ask("dns", "a.example.org").await.refused(403, "rejectedIdentifier").json();
+        assert_eq!(refused["subproblems"][0]["identifier"]["value"], "a.example.org");
+        // Nothing that the directory offers proves an address.
+        ask("ip", "10.0.0.1").await.refused(403, "rejectedIdentifier");
+        ask("dns", "a.example.com").await.is(201);
+        // In an order it is 400, as ever.
+        client.new_order(&["a.example.org"]).await.refused(400, "rejectedIdentifier");
+    }
 }
 
 #[tokio::test]

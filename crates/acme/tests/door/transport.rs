@@ -284,7 +284,7 @@ async fn n3_a_refused_request_has_used_its_nonce() {
             ("new-order", "[", 400),
             ("new-order", r#"{"identifiers":[]}"#, 400),
             ("new-order", r#"{"identifiers":[{"type":"dns","value":"a b"}]}"#, 400),
-            ("new-authz", r#"{"identifier":{"type":"dns","value":"*.example.com"}}"#, 400),
+            ("new-authz", r#"{"identifier":{"type":"dns","value":"*.example.com"}}"#, 403),
             ("order/x", "", 404),
             (&absent(&order), "", 404),
             ("order/x/finalize", "{}", 400),

@@ -123,8 +123,24 @@ impl App {
         Ok(self.order_view(order, authorizations))
     }
 
-    /// Makes an authorization without an order, or gives the one that is there; true: it was made.
+    /// Makes an authorization without an order, or gives the one that is there; true: it was made. A name that is not certified
+    /// here is 403 (RFC 8555 section 7.4.1), not 400 as in an order.
     pub async fn new_acme_authorization(
+        &self,
+        call: &AcmeCall,
+        identifier: (String, String),
+    ) -> Result<(Authorization, bool), AcmeError> {
+        self.authorize_ahead(call, identifier).await.map_err(|error| match error {
+            AcmeError::Problem(problem)
+                if matches!(problem.kind, ProblemKind::RejectedIdentifier | ProblemKind::UnsupportedIdentifier) =>
+            {
+                problem.with_status(403).into()
+            }
+            other => other,
+        })
+    }
+
+    async fn authorize_ahead(
         &self,
         call: &AcmeCall,
         (kind, value): (String, String),
