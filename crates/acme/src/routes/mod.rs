@@ -55,6 +55,9 @@ pub(crate) fn all() -> Router<Door> {
         .route("/acme/{directory}/certificate/{id}/{chain}", posted(certificates::alternate))
         .route("/acme/{directory}/revoke-cert", posted(certificates::revoke))
         .route("/acme/{directory}/{*rest}", any(no_such_resource))
+        // The rest is never empty there.
+        .route("/acme/{directory}", any(no_such_resource))
+        .route("/acme/{directory}/", any(no_such_resource))
 }
 
 impl Door {

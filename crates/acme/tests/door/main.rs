@@ -15,6 +15,7 @@ mod first_look;
 mod key_change;
 mod limits;
 mod orders;
+mod paths;
 mod proofs;
 mod renewal;
 mod server;
