@@ -113,6 +113,13 @@ pub trait AcmeQueries: Send {
     async fn acme_order_with_proofs(&mut self, id: &AcmeOrderId) -> Result<Option<(Order, Vec<Authorization>)>>;
     /// Orders, newest first.
     async fn acme_orders(&mut self, filter: &AcmeFilter, page: &PageRequest) -> Result<Page<Order>>;
+    /// Orders of an account, newest first, without those that have come to nothing by then.
+    async fn acme_orders_of_use(
+        &mut self,
+        account: &AcmeAccountId,
+        now: Timestamp,
+        page: &PageRequest,
+    ) -> Result<Page<Order>>;
     /// The order whose certificate replaces this one.
     async fn acme_order_replacing(&mut self, issued: &IssuedId) -> Result<Option<AcmeOrderId>>;
 

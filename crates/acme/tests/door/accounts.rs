@@ -3,6 +3,7 @@
 use crate::client::{Client, Signer};
 use crate::server::{Server, call};
 use certwright_domain::acme::{OrderState, RawDirectory};
+use certwright_domain::time::Span;
 use serde_json::json;
 use std::sync::atomic::Ordering;
 
@@ -133,8 +134,29 @@ async fn a8_orders_are_listed_in_parts_to_their_account_alone() {
     listed.sort();
     made.sort();
     assert_eq!(listed, made);
+    // What has come to nothing is left out (RFC 8555 section 7.1.2.1).
+    let given_up = client.fetch(&made[0]).await.json()["authorizations"][0].as_str().unwrap().to_owned();
+    client.post(&given_up, json!({"status": "deactivated"})).await.is(200);
+    assert_eq!(client.fetch(&made[0]).await.json()["status"], "invalid");
+    let (first, second) = (client.fetch(&list).await.is(200), client.fetch(next).await.is(200));
+    let left: std::collections::BTreeSet<_> = [urls(&first), urls(&second)].concat().into_iter().collect();
+    assert_eq!(left, made.iter().skip(1).cloned().collect());
     other.fetch(&list).await.refused(403, "unauthorized");
     client.fetch(&format!("{list}?cursor=x")).await.refused(400, "malformed");
+}
+
+#[tokio::test]
+async fn a8_an_order_with_a_certificate_stays_listed_and_one_that_ran_out_does_not() {
+    for server in Server::on_every_database().await {
+        let client = Client::new(&server).await;
+        let order = client.ready(&["a.example.com"]).await;
+        client.finalize(&order, &crate::csr::Csr::new(&["a.example.com"]).der()).await.is(200);
+        let other = client.new_order(&["b.example.com"]).await.is(201).location();
+        let list = format!("{}/orders", client.kid);
+        assert_eq!(client.fetch(&list).await.is(200).json(), json!({"orders": [other, order]}));
+        server.clock.advance(Span::from_days(8));
+        assert_eq!(client.fetch(&list).await.is(200).json(), json!({"orders": [order]}));
+    }
 }
 
 /// Two requests with one key, on two nodes at once.

@@ -20,7 +20,7 @@ use certwright_domain::rules::LeafRequest;
 use certwright_domain::time::{Span, Timestamp};
 use certwright_domain::validity::{RequestedEnd, RequestedValidity};
 use certwright_domain::violation::Violation;
-use certwright_store::{AcmeFilter, KnownProofs, Page, PageRequest, ProofSearch, Queries};
+use certwright_store::{KnownProofs, Page, PageRequest, ProofSearch, Queries};
 
 /// How long an order, and a proof that is pending, may take.
 pub(super) const ORDER_LIFETIME: Span = Span::from_days(7);
@@ -190,10 +190,9 @@ impl App {
         Ok(self.order_view(order, authorizations))
     }
 
-    /// Orders of the account, newest first.
+    /// Orders of the account, newest first; what has come to nothing is not among them (RFC 8555 section 7.1.2.1).
     pub async fn acme_orders_of(&self, call: &AcmeCall, page: &PageRequest) -> Result<Page<Order>, AcmeError> {
-        let filter = AcmeFilter { account: Some(call.account.id.clone()), directory: None };
-        let found = self.inner.store.read().await?.acme_orders(&filter, page).await;
+        let found = self.inner.store.read().await?.acme_orders_of_use(&call.account.id, self.now(), page).await;
         found.map_err(|error| match error {
             certwright_store::Error::BadCursor => {
                 Problem::new(ProblemKind::Malformed, "The cursor does not belong to this list.").into()

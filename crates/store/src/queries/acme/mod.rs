@@ -129,6 +129,14 @@ impl AcmeQueries for Session {
     async fn acme_orders(&mut self, filter: &AcmeFilter, page: &PageRequest) -> Result<Page<Order>> {
         orders::list(self, filter, page).await
     }
+    async fn acme_orders_of_use(
+        &mut self,
+        account: &AcmeAccountId,
+        now: Timestamp,
+        page: &PageRequest,
+    ) -> Result<Page<Order>> {
+        orders::of_use(self, account, now, page).await
+    }
     async fn acme_order_replacing(&mut self, issued: &IssuedId) -> Result<Option<AcmeOrderId>> {
         orders::replacing(self, issued).await
     }

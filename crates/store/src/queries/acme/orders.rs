@@ -3,8 +3,8 @@
 use super::super::super::EACH_PROOF;
 use super::{
     AcmeAccountId, AcmeAuthorizationId, AcmeDirectoryId, AcmeFilter, AcmeOrderId, Authorization, Driver, Error,
-    IssuedId, KnownProofs, Order, Page, PageRequest, ProofSearch, Reading, Result, Row, Session, Timestamp,
-    newest_first, sql,
+    IssuedId, KnownProofs, Order, Page, PageRequest, ProofSearch, Reading, Result, Row, Session, Timestamp, clamp,
+    cursor, id_after, name_page, newest_first, one_more, sql,
 };
 use crate::documents::{read_authorization_ids, read_challenges, read_identifiers, write_challenges};
 use certwright_domain::acme::{AuthorizationState, ChallengeState, Identifier, OrderEnd, OrderError};
@@ -237,6 +237,27 @@ pub(super) async fn list(session: &mut Session, filter: &AcmeFilter, page: &Page
         select_order!("WHERE id < $1 AND account_id = $3 ORDER BY id DESC LIMIT $2"),
     );
     newest_first(session, ORDERS, texts, filter, page, read, |order| order.id.as_str()).await
+}
+
+/// What `Order::state` calls invalid is left out by the statement itself, so that a page is full where there is more.
+pub(super) async fn of_use(
+    session: &mut Session,
+    account: &AcmeAccountId,
+    now: Timestamp,
+    page: &PageRequest,
+) -> Result<Page<Order>> {
+    // `~` sorts behind every id.
+    let before = id_after(ORDERS, page)?.unwrap_or_else(|| "~".to_owned());
+    let mut query = QueryBuilder::<Driver>::new(select_order!("o WHERE o.account_id = "));
+    query.push_bind(account.as_str().to_owned()).push(" AND o.id < ").push_bind(before);
+    query.push(" AND (o.issued_id IS NOT NULL OR (o.error_kind IS NULL AND o.expires_at > ").push_bind(now.unix_ms());
+    query.push(" AND NOT EXISTS (SELECT 1 FROM ").push(EACH_PROOF);
+    query.push(" LEFT JOIN acme_authorizations a ON a.id = e.value WHERE a.id IS NULL OR a.state NOT IN (");
+    query.push_bind(AuthorizationState::Pending.as_str()).push(", ").push_bind(AuthorizationState::Valid.as_str());
+    query.push(") OR a.expires_at <= ").push_bind(now.unix_ms()).push("))) ORDER BY o.id DESC LIMIT ");
+    query.push_bind(one_more(clamp(page)));
+    let items = session.built(query).await?.iter().map(read).collect::<Result<Vec<_>>>()?;
+    Ok(name_page(items, page, |order| cursor::encode(ORDERS, &[order.id.as_str()])))
 }
 
 pub(super) async fn replacing(session: &mut Session, issued: &IssuedId) -> Result<Option<AcmeOrderId>> {
