@@ -74,7 +74,8 @@ pub trait AcmeQueries: Send {
     /// Deletes the row that still has `revision`.
     async fn delete_acme_directory(&mut self, id: &AcmeDirectoryId, revision: i64) -> Result<()>;
 
-    /// Stores an account; [`Error::Conflict`]: its key has one already.
+    /// Stores an account, and keeps its directory until the transaction ends; [`Error::Conflict`]: its key has one already,
+    /// [`Error::Stale`]: its directory is gone.
     async fn insert_acme_account(&mut self, account: &Account) -> Result<()>;
     /// By id.
     async fn acme_account(&mut self, id: &AcmeAccountId) -> Result<Option<Account>>;
@@ -82,7 +83,8 @@ pub trait AcmeQueries: Send {
     async fn acme_account_of(&mut self, directory: &AcmeDirectoryId, key: &Sha256) -> Result<Option<Account>>;
     /// Accounts, newest first.
     async fn acme_accounts(&mut self, filter: &AcmeFilter, page: &PageRequest) -> Result<Page<Account>>;
-    /// Is there any account in this directory?
+    /// Is there any account in this directory? Asked behind [`Self::delete_acme_directory`] of the same transaction it stays true:
+    /// whoever was making one has been waited for, and nobody makes one any more.
     async fn has_acme_accounts(&mut self, directory: &AcmeDirectoryId) -> Result<bool>;
     /// Writes key, state, contacts and terms of the row that still has `account.revision`, and raises the revision.
     async fn update_acme_account(&mut self, account: &Account) -> Result<()>;

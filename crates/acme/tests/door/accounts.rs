@@ -159,6 +159,31 @@ async fn a8_an_order_with_a_certificate_stays_listed_and_one_that_ran_out_does_n
     }
 }
 
+/// This node has the directory in memory for a moment longer than it is there.
+#[tokio::test]
+async fn no_account_is_made_in_a_directory_that_another_node_has_just_deleted() {
+    for server in Server::on_every_database().await {
+        server.directory(RawDirectory { name: "gone".to_owned(), ..RawDirectory::default() }).await;
+        let other = server.another(8).await;
+        let client = Client::stranger(&server, "gone", Signer::es256());
+        client.new_account(json!({"onlyReturnExisting": true})).await.refused(400, "accountDoesNotExist");
+        let name = certwright_domain::name::Reference::parse("gone").unwrap();
+        other.app.delete_acme_directory(&call(), &name, None).await.unwrap();
+        let refused = client.new_account(json!({})).await.refused(404, "malformed").json();
+        assert_eq!(refused["detail"], "There is no such directory.");
+        let page = certwright_app::PageRequest { limit: 10, after: None };
+        let left = server.app.acme_accounts(&call(), None, &page).await.unwrap().items;
+        assert!(left.is_empty(), "{left:?}");
+        // One in which there is an account stays as it is, with its keys.
+        server.directory(RawDirectory { name: "used".to_owned(), ..RawDirectory::default() }).await;
+        let client = Client::within(&server, "used").await;
+        let name = certwright_domain::name::Reference::parse("used").unwrap();
+        let error = other.app.delete_acme_directory(&call(), &name, None).await.unwrap_err();
+        assert!(error.to_string().contains("has accounts"), "{error}");
+        client.new_order(&["a.example.com"]).await.is(201);
+    }
+}
+
 /// Two requests with one key, on two nodes at once.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a9_two_requests_with_one_key_make_one_account() {

@@ -155,6 +155,8 @@ impl App {
                 let found = found.ok_or_else(|| absent("account"))?;
                 return in_use(found).map(|account| (account, false));
             }
+            // Deleted at this moment, on another node perhaps: an account of nobody's directory would be nobody's to end.
+            Err(certwright_store::Error::Stale { .. }) => return Err(absent("directory")),
             Err(error) => return Err(error.into()),
         }
         self.use_binding(&mut *tx, &account).await?;

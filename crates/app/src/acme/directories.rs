@@ -125,6 +125,8 @@ impl App {
         let mut change = self.inner.begin_change(call, "acme-directory.delete").await?;
         let found = find(&mut **change, &by_id(found.id.as_str())?).await?;
         check_if_match(if_match, found.revision)?;
+        // The row first: an account that is being made keeps it, and is waited for. Then nobody makes one any more.
+        change.delete_acme_directory(&found.id, found.revision).await?;
         if change.has_acme_accounts(&found.id).await? {
             return Err(Error::conflict(
                 "acme_directory_in_use",
@@ -132,7 +134,6 @@ impl App {
                 "Disable it instead: PUT it with \"enabled\": false. Its accounts keep what they have, and get nothing new.",
             ));
         }
-        change.delete_acme_directory(&found.id, found.revision).await?;
         self.finish_directory(call, "acme-directory.delete", change, &found).await
     }
 

@@ -83,6 +83,8 @@ pub(super) fn end_parts(statement: &mut QueryBuilder<Driver>, returning: &[&'sta
 /// The authorizations of an order `o`: `e`, with `value` and `key` (their place).
 pub(super) const EACH_PROOF: &str =
     "json_array_elements_text(CAST(o.authorizations AS json)) WITH ORDINALITY AS e (value, key)";
+/// Whoever relies on a row `d` keeps it from being deleted until his transaction ends, and waits for whoever deletes it now.
+pub(super) const KEEP: &str = " FOR KEY SHARE OF d";
 /// Begins a read transaction: one snapshot.
 pub(super) const BEGIN_READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 /// Begins a transaction of the group commit, takes a chain of the audit trail and reads the epoch, in one round trip. Its shared lock keeps the epoch from

@@ -70,6 +70,8 @@ pub(super) fn begin_part(statement: &mut QueryBuilder<Driver>, is_first: bool, _
 pub(super) fn end_parts(_statement: &mut QueryBuilder<Driver>, _returning: &[&'static str]) {}
 /// The authorizations of an order `o`: `e`, with `value` and `key` (their place).
 pub(super) const EACH_PROOF: &str = "json_each(o.authorizations) e";
+/// Whoever relies on a row `d` keeps it from being deleted until his transaction ends: there is one writer at a time.
+pub(super) const KEEP: &str = "";
 /// Begins a read transaction: one snapshot.
 pub(super) const BEGIN_READ: &str = "BEGIN";
 /// Begins a transaction of the group commit, reads the head of the audit chain and then the epoch, which the writer's lock keeps from moving until the end.

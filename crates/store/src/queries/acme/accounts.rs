@@ -1,15 +1,18 @@
 //! Accounts, and keys for external account bindings.
 
+use super::super::super::KEEP;
 use super::{
-    Account, AcmeAccountId, AcmeDirectoryId, AcmeFilter, EabKey, EabKeyId, Page, PageRequest, Reading, Result, Row,
-    Session, Sha256, newest_first, sql, swapped,
+    Account, AcmeAccountId, AcmeDirectoryId, AcmeFilter, Driver, EabKey, EabKeyId, Page, PageRequest, Reading, Result,
+    Row, Session, Sha256, newest_first, sql, swapped,
 };
 use crate::documents::{read_contacts, read_grant, write_contacts, write_grant};
 use certwright_domain::acme::AccountState;
 use certwright_domain::name::ResourceName;
 use certwright_domain::time::Timestamp;
+use sqlx::QueryBuilder;
 
 const ACCOUNTS: &str = "acme_accounts";
+const DIRECTORIES: &str = "acme_directories";
 const EAB_KEYS: &str = "acme_eab_keys";
 
 macro_rules! select_account {
@@ -65,23 +68,26 @@ fn read_eab_key(row: &Row) -> Result<EabKey> {
     })
 }
 
+/// A directory may be deleted at this moment, on another node: its row is kept until the transaction ends, or there is no account.
 pub(super) async fn insert(session: &mut Session, account: &Account) -> Result<()> {
-    let statement =
-        sql("INSERT INTO acme_accounts (id, directory_id, created_at, eab_key_id, names, jwk, thumbprint, \
-                         state, contacts, terms_agreed_at, revision) \
-                         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)")
-        .bind(account.id.as_str())
-        .bind(account.directory.as_str())
-        .bind(account.created_at.unix_ms())
-        .bind(account.eab_key.as_ref().map(EabKeyId::as_str))
-        .bind(write_grant(&account.grant))
-        .bind(account.key.as_str())
-        .bind(account.thumbprint.0.as_slice())
-        .bind(account.state.as_str())
-        .bind(write_contacts(&account.contacts))
-        .bind(account.terms_agreed_at.map(Timestamp::unix_ms))
-        .bind(account.revision);
-    session.execute(statement).await.map(drop)
+    let mut statement = QueryBuilder::<Driver>::new(
+        "INSERT INTO acme_accounts (id, directory_id, created_at, eab_key_id, names, jwk, thumbprint, state, contacts, \
+         terms_agreed_at, revision) SELECT ",
+    );
+    let mut values = statement.separated(", ");
+    values.push_bind(account.id.as_str());
+    values.push("d.id");
+    values.push_bind(account.created_at.unix_ms());
+    values.push_bind(account.eab_key.as_ref().map(EabKeyId::as_str));
+    values.push_bind(write_grant(&account.grant));
+    values.push_bind(account.key.as_str());
+    values.push_bind(account.thumbprint.0.as_slice());
+    values.push_bind(account.state.as_str());
+    values.push_bind(write_contacts(&account.contacts));
+    values.push_bind(account.terms_agreed_at.map(Timestamp::unix_ms));
+    values.push_bind(account.revision);
+    statement.push(" FROM acme_directories d WHERE d.id = ").push_bind(account.directory.as_str()).push(KEEP);
+    swapped(session.execute(statement.build()).await?, DIRECTORIES)
 }
 
 pub(super) async fn find(session: &mut Session, id: &AcmeAccountId) -> Result<Option<Account>> {

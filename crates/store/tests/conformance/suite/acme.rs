@@ -138,6 +138,8 @@ async fn a_key_has_one_account_in_a_directory() {
     let (here, there) = (directory(1, "a"), directory(2, "b"));
     let made = account(1, &here);
     let mut tx = store.begin("t").await.unwrap();
+    tx.insert_acme_directory(&here).await.unwrap();
+    tx.insert_acme_directory(&there).await.unwrap();
     assert!(!tx.has_acme_accounts(&here.id).await.unwrap());
     tx.insert_acme_account(&made).await.unwrap();
     assert!(tx.has_acme_accounts(&here.id).await.unwrap());

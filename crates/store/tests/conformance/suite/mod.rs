@@ -3,6 +3,7 @@
 mod access;
 mod acme;
 mod acme_begin;
+mod acme_directories;
 mod acme_lists;
 mod audit;
 mod ca_bundles;
