@@ -18,6 +18,17 @@ impl Pointed {
     }
 }
 
+/// What somebody lacks who is not allowed to do something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lack {
+    /// A statement.
+    Statement,
+    /// A statement about these names or this profile: there is one about others.
+    Names,
+    /// Room in the scopes of its token: there is a statement.
+    Scope,
+}
+
 /// What a use case may answer instead of a result.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -34,6 +45,8 @@ pub enum Error {
         permission: &'static str,
         /// Where it is missing, as a policy says it: `tenancy` or `compartment NAME`.
         place: String,
+        /// What would give it.
+        lack: Lack,
     },
     /// Known, and about to give away what it does not have (403).
     #[error("{detail}")]

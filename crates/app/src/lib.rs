@@ -77,7 +77,7 @@ pub use compartments::{NewCompartment, UpdateCompartment};
 pub use crls::{CrlReport, CrlView, CrlWarnings, ServedCrl, UploadedCrl};
 pub use early_renewals::NewEarlyRenewal;
 pub use enrollment::{EnrollRequest, NewEnrollmentToken};
-pub use error::{Error, Pointed};
+pub use error::{Error, Lack, Pointed};
 pub use idempotency::{IdempotencyStart, StoredResponse, TakenKey};
 pub use identity::{ClientCertificate, Exchange, NewCertificateTrust, NewIdentityProvider, RuleOutcome, TokenTrial};
 pub use issuance::{CaChain, IssueRequest, Issued, SignRequest, Subject, Trial};

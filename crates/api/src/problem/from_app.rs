@@ -4,16 +4,34 @@ use super::{Problem, fault};
 use crate::answer::Tag;
 use axum::http::StatusCode;
 use axum::http::header::{ETAG, HeaderValue, WWW_AUTHENTICATE};
-use certwright_app::Error;
+use certwright_app::{Error, Lack};
 use certwright_domain::violation::Violation;
 use certwright_wire as wire;
 
-/// The smallest statement that would let the caller through.
-fn missing_statement(permission: &str, place: &str) -> String {
+/// What is missing, and the smallest statement (or scope) that would let the caller through.
+fn forbidden(permission: &str, place: &str, lack: Lack) -> (String, String) {
     let (resource, verb) = permission.split_once(':').unwrap_or((permission, "manage"));
-    format!(
-        "Ask an administrator for a policy like `Allow group GROUP to {verb} {resource} in {place}`, with a group of yours."
-    )
+    let statement =
+        format!("Ask an administrator for a policy like `Allow group GROUP to {verb} {resource} in {place}");
+    match lack {
+        Lack::Statement => (
+            format!("You lack the permission `{permission}` in {place}."),
+            format!("{statement}`, with a group of yours."),
+        ),
+        Lack::Names => (
+            format!("You lack the permission `{permission}` in {place} for these names with this profile."),
+            format!(
+                "{statement} where target.profile.name = 'PROFILE'`, with a group of yours and the profile that you ask for; \
+                 `target.names` narrows it to names."
+            ),
+        ),
+        Lack::Scope => (
+            format!(
+                "You have the permission `{permission}` in {place}, but the scopes of this token leave no room for it."
+            ),
+            format!("Use a token without scopes, or one with the scope `{verb} {resource} in {place}`."),
+        ),
+    }
 }
 
 impl From<Error> for Problem {
@@ -26,13 +44,10 @@ impl From<Error> for Problem {
                 "Send `Authorization: Bearer <token>` with a token that is neither expired nor revoked.",
             )
             .header(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"certwright\"")),
-            Error::Forbidden { permission, place } => Self::new(
-                StatusCode::FORBIDDEN,
-                "forbidden",
-                format!("You lack the permission `{permission}` in {place}."),
-                missing_statement(permission, &place),
-            )
-            .allowing(permission),
+            Error::Forbidden { permission, place, lack } => {
+                let (detail, hint) = forbidden(permission, &place, lack);
+                Self::new(StatusCode::FORBIDDEN, "forbidden", detail, hint).allowing(permission)
+            }
             Error::CannotGrant { detail } => Self::new(
                 StatusCode::FORBIDDEN,
                 "cannot_grant",
@@ -149,7 +164,13 @@ mod tests {
         let invalid = || Invalid::new("invalid_name", "`a b` is not a name.", "Use letters.");
         let table: Vec<(Error, u16, &str, bool, Option<&str>)> = vec![
             (Error::Unauthenticated { detail: "No.".into() }, 401, "unauthenticated", false, Some("www-authenticate")),
-            (Error::Forbidden { permission: "keys:manage", place: "tenancy".into() }, 403, "forbidden", false, None),
+            (
+                Error::Forbidden { permission: "keys:manage", place: "tenancy".into(), lack: Lack::Statement },
+                403,
+                "forbidden",
+                false,
+                None,
+            ),
             (Error::not_found("vault", "x"), 404, "not_found", false, None),
             (Error::invalid("/name", invalid()), 400, "invalid_name", false, None),
             (
@@ -191,6 +212,26 @@ mod tests {
             assert_eq!(document.retryable, retryable, "{code}");
             assert!(!document.title.is_empty() && !document.detail.is_empty() && !document.hint.is_empty(), "{code}");
             assert_eq!(problem.headers().first().map(|(name, _)| name.as_str()), header, "{code}");
+        }
+    }
+
+    #[test]
+    fn what_is_missing_is_said_so_that_it_can_be_added() {
+        use certwright_domain::policy::{Narrowing, Statement};
+        for place in ["tenancy", "compartment prod:web", "compartment id compartment_01JD8XK4M2W7Z3T5V9YQ6B1C0D"] {
+            let document = |lack| {
+                let permission = "certificate-authority-delegates:use";
+                Problem::from(Error::Forbidden { permission, place: place.to_owned(), lack }).document().clone()
+            };
+            let quoted = |hint: &str| hint.split('`').nth(1).unwrap_or_default().to_owned();
+            for lack in [Lack::Statement, Lack::Names] {
+                let hint = document(lack).hint;
+                assert!(Statement::parse(&quoted(&hint)).is_ok(), "{hint}");
+            }
+            assert!(document(Lack::Names).detail.ends_with("for these names with this profile."));
+            let scope = document(Lack::Scope);
+            assert!(Narrowing::parse(&quoted(&scope.hint)).is_ok(), "{}", scope.hint);
+            assert!(scope.detail.contains("the scopes of this token"), "{}", scope.detail);
         }
     }
 

@@ -20,6 +20,7 @@ mod early_renewals;
 mod enrollment;
 mod escalation;
 mod formats;
+mod hints;
 mod hostile;
 mod identity;
 mod matrix;

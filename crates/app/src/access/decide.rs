@@ -4,7 +4,7 @@ use super::caller::{AcmeGrant, Caller, CertificateGrant, EnrollmentGrant, Princi
 use super::facts::{Asker, CaPrincipal, RequestFacts};
 use super::snapshot::{KnownUser, Snapshot};
 use super::{Call, Object, Permission};
-use crate::{App, Error};
+use crate::{App, Error, Lack};
 use certwright_domain::policy::{Asked, Ground, Who};
 use certwright_domain::time::Timestamp;
 use certwright_pki::read_certificate;
@@ -107,7 +107,8 @@ impl App {
             true => Ok(()),
             false => {
                 self.note_refusal(call, "access.deny", ("list", ""), permission.as_str());
-                Err(Error::Forbidden { permission: permission.as_str(), place: "tenancy".to_owned() })
+                let place = "tenancy".to_owned();
+                Err(Error::Forbidden { permission: permission.as_str(), place, lack: Lack::Statement })
             }
         }
     }
@@ -246,6 +247,13 @@ impl Snapshot {
         (scopes.is_empty() || scopes.iter().any(room)).then(|| ground.clone())
     }
 
+    /// Would a statement let the caller do this, whatever the scopes of its token say?
+    fn states(&self, call: &Call, permission: Permission, object: &Object<'_>, now: Timestamp) -> bool {
+        let (Some(asked), Some((who, user))) = (permission.asked(), self.who(call, now)) else { return false };
+        let facts = self.facts(call, (&who, user), permission.as_str(), Some(object), now);
+        self.policies.decide(&who, asked, &object.compartment, &facts).is_some()
+    }
+
     /// Could the caller be let do this to some object, somewhere?
     fn could(&self, call: &Call, permission: Permission, now: Timestamp) -> bool {
         let (Some(asked), Some((who, user))) = (permission.asked(), self.who(call, now)) else { return false };
@@ -303,16 +311,19 @@ impl Snapshot {
 
     fn refusal(&self, call: &Call, permission: Permission, object: &Object<'_>, now: Timestamp) -> Error {
         let place = self.policies.tree().place(&object.compartment);
-        let forbidden = Error::Forbidden { permission: permission.as_str(), place };
-        let Some(reference) = object.reference else { return forbidden };
+        let forbidden = |lack| Error::Forbidden { permission: permission.as_str(), place, lack };
+        // Where statements give leave and none was given, it was the scopes that left no room for it.
+        let lack = match self.states(call, permission, object, now) {
+            true => Lack::Scope,
+            false => Lack::Statement,
+        };
+        let Some(reference) = object.reference else { return forbidden(lack) };
         if object.names.is_some() && self.could_sign(call, permission, object, now) {
-            let place =
-                format!("{} for these names with this profile", self.policies.tree().place(&object.compartment));
-            return Error::Forbidden { permission: permission.as_str(), place };
+            return forbidden(if lack == Lack::Scope { lack } else { Lack::Names });
         }
         let seen = [permission.inspecting(), object.seen_with].into_iter().flatten();
         match seen.into_iter().any(|permission| self.decide(call, permission, object, now).is_some()) {
-            true => forbidden,
+            true => forbidden(lack),
             false => Error::not_found(object.kind, reference),
         }
     }
