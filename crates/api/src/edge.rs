@@ -123,7 +123,7 @@ fn admit(api: &Api, request: &Request) -> Result<Option<Seat>, Problem> {
         return Err(Problem::new(
             StatusCode::BAD_REQUEST,
             "invalid_path",
-            "The path has empty or dotted segments, or an escaped slash.",
+            "The path has an empty or dotted segment, a backslash, or an escaped slash, backslash, dot or NUL.",
             "Write the path plainly, as it stands in /openapi.yaml.",
         ));
     }

@@ -123,10 +123,17 @@ async fn admit(
     extensions: &axum::http::Extensions,
 ) -> Result<(Access, Place<String>), Problem> {
     let app = &api.inner.app;
+    let fitting = |problem: Problem| fitting(problem, operation.needs);
     // An enrolment token opens its own door and no other, and nothing else opens that one; so does a certificate.
     let (door, caller) = match operation.needs {
-        Needs::Certificate => (Door::Certificate, app.authenticate_certificate(shown(headers, extensions)?).await),
-        Needs::Enrollment => (Door::Enrollment, app.authenticate_enrollment(bearer(headers)?).await),
+        Needs::Certificate => {
+            let certificate = shown(headers, extensions).map_err(fitting)?;
+            (Door::Certificate, app.authenticate_certificate(certificate).await)
+        }
+        Needs::Enrollment => {
+            let token = bearer(headers).map_err(fitting)?;
+            (Door::Enrollment, app.authenticate_enrollment(token).await)
+        }
         Needs::Nothing | Needs::Caller | Needs::Permissions(_) => {
             let certificate = extensions.get::<ClientCertificate>().map(|ClientCertificate(it)| it);
             match certificate.filter(|_| !headers.contains_key(AUTHORIZATION)) {
@@ -143,7 +150,7 @@ async fn admit(
     };
     let caller = caller.map_err(|error| {
         let id = extensions.get::<RequestId>().map_or("", |id| &*id.0);
-        turned_away(&api.inner.app, Problem::from(error), (peer(extensions), id, door))
+        turned_away(&api.inner.app, fitting(Problem::from(error)), (peer(extensions), id, door))
     })?;
     api.inner.caller_rates.take(caller.id(), api.inner.app.now())?;
     let place = api.inner.callers.enter(caller.id()).ok_or_else(|| {
@@ -159,6 +166,24 @@ async fn admit(
     Ok((Access { caller: Arc::new(caller), request_id, operation, address: peer(extensions) }, place))
 }
 
+/// What to do about a 401 where something else than an API token is asked for: the same whatever was wrong with it.
+fn fitting(problem: Problem, needs: Needs) -> Problem {
+    if problem.status() != StatusCode::UNAUTHORIZED {
+        return problem;
+    }
+    match needs {
+        Needs::Enrollment => problem.hinting(
+            "Send `Authorization: Bearer <token>` with an enrolment token (`cwe_…`) that has uses and time left; whoever \
+             sets up the machine makes one with `POST /v1/enrollment-tokens`.",
+        ),
+        Needs::Certificate => problem.hinting(
+            "Connect with the certificate that is to be renewed and its key (`curl --cert … --key …`), and leave the header \
+             `Authorization` out.",
+        ),
+        Needs::Nothing | Needs::Caller | Needs::Permissions(_) => problem,
+    }
+}
+
 /// The answer to credentials that let nobody in, noted for the audit trail; any other problem stays as it is.
 fn turned_away(app: &App, problem: Problem, (address, request_id, door): (Option<IpAddr>, &str, Door)) -> Problem {
     if problem.status() != StatusCode::UNAUTHORIZED {
@@ -171,7 +196,8 @@ fn turned_away(app: &App, problem: Problem, (address, request_id, door): (Option
 
 /// The same from within a use case: to the caller it is all one where its credentials failed.
 pub(crate) fn not_let_in(app: &App, problem: Problem, call: &Call) -> Problem {
-    turned_away(app, problem, (call.address, &call.request_id, call.caller.door()))
+    let needs = call.operation.map_or(Needs::Nothing, |operation| operation.needs);
+    turned_away(app, fitting(problem, needs), (call.address, &call.request_id, call.caller.door()))
 }
 
 /// The address that the connection came from, as the listener says.

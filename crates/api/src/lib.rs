@@ -24,6 +24,7 @@ mod rates;
 mod room;
 mod routes;
 mod settings;
+mod size;
 mod table;
 mod view;
 
@@ -42,7 +43,6 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
-use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::sensitive_headers::SetSensitiveRequestHeadersLayer;
 use tower_http::timeout::TimeoutLayer;
 use tower_http::trace::TraceLayer;
@@ -87,7 +87,7 @@ pub fn router_beside(app: App, settings: ApiSettings, beside: Router) -> Result<
     let guarded = guarded.route_layer(from_fn_with_state(api.clone(), guard::guard));
     let all = guarded.merge(open).layer(from_fn_with_state(api.clone(), guard::by_address));
     let beside = beside.layer(from_fn_with_state(api.clone(), guard::by_address));
-    Ok(bounded(all, api).merge(beside))
+    Ok(bounded(all.fallback(routes::unknown), api).merge(beside))
 }
 
 /// What also stands on the plain listener: health and `/pki/…`, and whatever is put beside it.
@@ -95,6 +95,7 @@ pub fn plain_door(app: App, settings: ApiSettings, beside: Router) -> Result<Pla
     let (plain, _) = routes::plain().split_for_parts();
     let api = Api::new(app, settings)?;
     let plain = plain.layer(from_fn_with_state(api.clone(), guard::by_address));
+    let plain = plain.fallback(routes::unknown_on_plain);
     Ok(PlainDoor::new(api.clone(), bounded(plain, api).merge(beside)))
 }
 
@@ -139,6 +140,6 @@ fn bounded(routes: Router<Api>, api: Api) -> Router {
         )
         .layer(CatchPanicLayer::custom(problem::from_panic))
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, settings.request_timeout))
-        .layer(RequestBodyLimitLayer::new(settings.body_limit));
-    routes.fallback(routes::unknown).layer(layers).with_state(api)
+        .layer(from_fn_with_state(size::BodyLimit::set_by("limits.body", settings.body_limit), size::within));
+    routes.layer(layers).with_state(api)
 }

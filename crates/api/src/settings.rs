@@ -20,6 +20,8 @@ pub struct ApiSettings {
     pub address_rate: (u32, u32),
     /// Most requests at a time, whoever calls; more is a 503. Health checks are not counted.
     pub max_in_flight: usize,
+    /// Where clients reach the API; for the plain listener, which has no part of it.
+    pub public_url: String,
     /// Makes an id for a request that brings none: `[A-Za-z0-9._-]{1,64}`, unique.
     pub request_ids: Arc<dyn Fn() -> String + Send + Sync>,
 }
@@ -35,6 +37,7 @@ impl ApiSettings {
             caller_rate: (0, 0),
             address_rate: (0, 0),
             max_in_flight: 4096,
+            public_url: "https://localhost:8443".to_owned(),
             request_ids,
         }
     }

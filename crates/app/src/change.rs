@@ -152,7 +152,7 @@ pub(crate) fn name_conflict(error: certwright_store::Error, kind: &'static str, 
 pub(crate) fn name_taken(kind: &'static str, name: &impl Display) -> Error {
     Error::conflict(
         "name_taken",
-        format!("There is a {kind} named {name} already."),
+        format!("The name {name} belongs to another {kind} already."),
         format!("Choose another name, or use the {kind} that is there."),
     )
 }

@@ -4,6 +4,7 @@ use crate::{App, Call, Error, Permission};
 use certwright_domain::id::IssuedId;
 use certwright_domain::issued::IssuedCertificate;
 use certwright_domain::serial::{Serial, Sha256};
+use certwright_domain::violation::Invalid;
 use certwright_store::{IssuedFilter, Page, PageRequest, Queries};
 
 impl App {
@@ -75,7 +76,14 @@ impl IssuedReference {
         if let Ok(fingerprint) = Sha256::parse(text) {
             return Ok(Self::Fingerprint(fingerprint));
         }
-        Serial::parse(text).map(Self::Serial).map_err(|invalid| Error::invalid("", invalid))
+        Serial::parse(text).map(Self::Serial).map_err(|invalid| {
+            let shown: String = text.chars().take(80).collect();
+            let detail =
+                format!("`{}` is neither a serial nor a SHA-256 fingerprint nor an id.", shown.escape_debug());
+            let hint = "Give the serial or the fingerprint in hex, or the id (`issued_…`); GET /v1/issued-certificates?q= \
+                        finds them by name.";
+            Error::invalid("", Invalid::new(invalid.code, detail, hint))
+        })
     }
 }
 

@@ -230,7 +230,9 @@ pub(crate) fn unreadable(code: &'static str, error: &SyntaxError) -> Invalid {
         0 | 1 => said.replacen("column", "Column", 1),
         line => format!("Line {line}, {said}"),
     };
-    Invalid::new(code, format!("{said}."), format!("The grammar stands in docs/policies.md. Here:\n{}", error.shown))
+    let end = if said.ends_with('?') { "" } else { "." };
+    let hint = format!("The grammar stands in docs/policies.md. Here:\n{}", error.shown);
+    Invalid::new(code, format!("{said}{end}"), hint)
 }
 
 /// A policy speaks of its own compartment and what lies below it.

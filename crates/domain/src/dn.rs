@@ -85,6 +85,9 @@ impl Attribute {
             ))
         };
         let length = value.chars().count();
+        if kind == T::Country && !(length == 2 && value.bytes().all(|b| b.is_ascii_uppercase())) {
+            return wrong("is not a country code".into(), "Use two capital letters of ISO 3166, for example `KR`.");
+        }
         if length == 0 || length > max {
             return wrong(
                 format!("has {length} characters, 1 to {max} are allowed"),
@@ -96,9 +99,6 @@ impl Attribute {
         }
         let printable = |c: char| c.is_ascii_alphanumeric() || " '()+,-./:=?".contains(c);
         match kind {
-            T::Country if !(length == 2 && value.bytes().all(|b| b.is_ascii_uppercase())) => {
-                wrong("is not a country code".into(), "Use two capital letters of ISO 3166, for example `KR`.")
-            }
             T::SerialNumber | T::DistinguishedNameQualifier if !value.chars().all(printable) => wrong(
                 "has characters that PrintableString cannot hold".into(),
                 "Use ASCII letters, digits and ' ( ) + , - . / : = ?",

@@ -61,6 +61,7 @@ pub(crate) fn open(app: &App, settings: &Settings, entropy: Arc<dyn Entropy>, be
         caller_rate: limits.caller_rate,
         address_rate: limits.address_rate,
         max_in_flight: limits.requests,
+        public_url: settings.public_url.as_str().to_owned(),
         ..ApiSettings::new(Arc::new(request_ids))
     };
     let acme = DoorSettings {

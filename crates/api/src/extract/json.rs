@@ -205,10 +205,42 @@ fn describe(pointer: String, error: &serde_json::Error) -> Problem {
         let hint = "Give each field once; repeat a subject attribute by giving an array of values.".to_owned();
         (at_field(), "duplicate_field", format!("The field `{field}` stands there twice."), hint)
     } else {
-        let detail = format!("The value does not fit: {said}.");
-        (pointer, "invalid_type", detail, "The types stand in /openapi.yaml.".to_owned())
+        let (detail, hint) = unfit(said);
+        (pointer, "invalid_type", detail, hint)
     };
     Problem::invalid(pointer, Invalid::new(code, detail, hint))
+}
+
+/// What does not fit, and what to write: `invalid type: string "a", expected a sequence`.
+fn unfit(said: &str) -> (String, String) {
+    let parts = said.strip_prefix("invalid type: ").or_else(|| said.strip_prefix("invalid value: "));
+    let Some((given, wanted)) = parts.and_then(|parts| parts.rsplit_once(", expected ")) else {
+        return (format!("The value does not fit: {said}."), "The types stand in /openapi.yaml.".to_owned());
+    };
+    let given = match given.split([' ', '`']).next().unwrap_or_default() {
+        "string" => "a text",
+        "integer" | "floating" => "a number",
+        "boolean" => "`true` or `false`",
+        "null" => "`null`",
+        "sequence" => "a list",
+        "map" => "an object",
+        _ => "something else",
+    };
+    let number = ["u8", "u16", "u32", "u64", "usize", "i8", "i16", "i32", "i64", "integer"];
+    let (wanted, hint) = match wanted {
+        "a string" | "string" => ("a text", "Write it in quotes: `\"…\"`.".to_owned()),
+        "a sequence" | "an array" => ("a list", "Write a list, also for one: `[\"a.internal\"]`.".to_owned()),
+        "a boolean" => ("`true` or `false`", "Write `true` or `false`, without quotes.".to_owned()),
+        wanted if number.contains(&wanted) => {
+            ("a whole number in range", "Write a whole number, 0 or more, without quotes.".to_owned())
+        }
+        wanted if wanted.starts_with("struct ") || wanted == "a map" => {
+            ("an object", "Write an object, `{…}`; its fields stand in /openapi.yaml.".to_owned())
+        }
+        // Readers of ours say it in words.
+        wanted => (wanted, format!("Write {wanted}; the types stand in /openapi.yaml.")),
+    };
+    (format!("The value is {given}, and {wanted} is wanted here."), hint)
 }
 
 /// JSON pointer (RFC 6901) of a path.
@@ -275,6 +307,26 @@ mod tests {
             let problem = json::<wire::Issue>("application/json", body).unwrap_err();
             let document = problem.document();
             assert_eq!((document.code.as_str(), document.errors[0].pointer.as_str()), (code, place), "{document:?}");
+        }
+    }
+
+    #[test]
+    fn what_does_not_fit_is_said_in_words() {
+        let issue = |body: &str| json::<wire::Issue>("application/json", body).unwrap_err().document().clone();
+        for (body, detail, hint) in [
+            (r#"{"names":"a.internal"}"#, "The value is a text, and a list is wanted here.", "`[\"a.internal\"]`"),
+            (r#"{"profile":7}"#, "The value is a number, and a text is wanted here.", "in quotes"),
+            (r#"{"profile":["a"]}"#, "The value is a list, and a text is wanted here.", "in quotes"),
+            (r#"{"validity":"P90D"}"#, "The value is a text, and an object is wanted here.", "`{…}`"),
+        ] {
+            let document = issue(body);
+            assert_eq!(document.detail, detail, "{body}");
+            assert!(document.hint.contains(hint), "{body}: {}", document.hint);
+        }
+        let key = |body: &str| json::<wire::NewKey>("application/json", body).unwrap_err().document().detail.clone();
+        for length in ["\"2048\"", "-1", "2048.5", "true"] {
+            let said = key(&format!(r#"{{"name":"a","algorithm":"RSA","length":{length}}}"#));
+            assert!(said.ends_with("a whole number in range is wanted here."), "{length}: {said}");
         }
     }
 

@@ -8,6 +8,7 @@ use crate::answer::Tag;
 use crate::guard::Access;
 use crate::problem::Problem;
 use crate::room::Seat;
+use crate::size::BodyLimit;
 use axum::body::{Body, Bytes};
 use axum::extract::{FromRequest, FromRequestParts, Path as AxumPath, Query as AxumQuery, Request};
 use axum::http::request::Parts;
@@ -180,7 +181,11 @@ pub(crate) async fn read_body_within(body: Body, most: usize) -> Result<Bytes, P
         let mut cause = error.source();
         while let Some(inner) = cause {
             if inner.is::<LengthLimitError>() {
-                return Problem::of_status(StatusCode::PAYLOAD_TOO_LARGE);
+                return match most {
+                    // The limit around it knows what to say.
+                    usize::MAX => Problem::of_status(StatusCode::PAYLOAD_TOO_LARGE),
+                    most => BodyLimit::fixed(most).refusal(None),
+                };
             }
             cause = inner.source();
         }
@@ -210,8 +215,15 @@ fn malformed_query(text: &str) -> Problem {
         let detail = format!("The query parameter `{quoted}` stands there twice.");
         ("duplicate_parameter", quoted, detail, "Give it once.".to_owned())
     } else {
-        let detail = format!("The query parameter `{name}` cannot be read: {said}.");
-        ("invalid_parameter", name, detail, "The parameters stand in /openapi.yaml.".to_owned())
+        let (what, example) = if said.contains("`true` or `false`") {
+            ("is neither `true` nor `false`".to_owned(), "true")
+        } else if said.contains("digit") || said.contains("number") || said.contains("integer") {
+            ("is not a whole number in range".to_owned(), "100")
+        } else {
+            (format!("cannot be read: {said}"), "…")
+        };
+        let hint = format!("Write `{name}={example}`, or leave it out; /openapi.yaml lists the parameters.");
+        ("invalid_parameter", name, format!("The query parameter `{name}` {what}."), hint)
     };
     let pointer = if pointer.is_empty() { String::new() } else { format!("/{pointer}") };
     Problem::invalid(pointer, Invalid::new(code, detail, hint))
@@ -244,6 +256,22 @@ mod tests {
             let document = problem.document();
             assert_eq!((document.status, document.code.as_str()), (400, code), "{uri}: {document:?}");
             assert_eq!(document.errors[0].pointer, pointer, "{uri}");
+        }
+        for (uri, detail, hint) in [
+            ("/x?dryRun=yes", "The query parameter `dryRun` is neither `true` nor `false`.", "Write `dryRun=true`"),
+            ("/x?dryRun", "The query parameter `dryRun` is neither `true` nor `false`.", "Write `dryRun=true`"),
+        ] {
+            let problem = query::<wire::WriteQuery>(uri).unwrap_err();
+            assert_eq!(problem.document().detail, detail);
+            assert!(problem.document().hint.starts_with(hint), "{}", problem.document().hint);
+        }
+        for uri in ["/x?limit=many", "/x?limit=-1", "/x?limit=", "/x?limit=99999999999"] {
+            let problem = query::<wire::PageQuery>(uri).unwrap_err();
+            assert_eq!(
+                problem.document().detail,
+                "The query parameter `limit` is not a whole number in range.",
+                "{uri}"
+            );
         }
         let problem = query::<wire::WriteQuery>("/x?dryrun=true").unwrap_err();
         assert!(problem.document().hint.contains("dryRun"), "{}", problem.document().hint);

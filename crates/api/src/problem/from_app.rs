@@ -58,7 +58,7 @@ impl From<Error> for Problem {
                 StatusCode::NOT_FOUND,
                 "not_found",
                 format!("There is no {kind} `{}`.", reference.escape_debug()),
-                "Check the name or id; lists show what there is.",
+                absent(kind),
             ),
             Error::Invalid(faults) => {
                 Self::malformed(faults.into_iter().map(|pointed| fault(pointed.pointer, pointed.invalid)).collect())
@@ -97,6 +97,39 @@ impl From<Error> for Problem {
                 problem
             }
             Error::Internal(cause) => Self::internal(cause),
+        }
+    }
+}
+
+/// What to do about something that is not there.
+fn absent(kind: &str) -> &'static str {
+    match kind {
+        "issued certificate" => {
+            "Check the serial, fingerprint or id; GET /v1/issued-certificates?q= finds certificates by name."
+        }
+        "certificate version" => "GET /v1/certificates/{certificate}/versions lists those that there are.",
+        "CA version" => "GET /v1/certificate-authorities/{ca}/versions lists those that there are.",
+        "delta revocation list of CA" => {
+            "A CA publishes delta lists where `revocation.crl.delta` is enabled; the full list is /pki/{ca}/crl."
+        }
+        "revocation list of CA" => {
+            "A CA publishes lists where it has a key of ours and `revocation.crl.enabled` is not off."
+        }
+        _ => "Check the name or id; lists show what there is.",
+    }
+}
+
+/// The problem of a request whose body names things: where a name means nothing, with its place, by the kind of the thing.
+pub(crate) fn in_body(places: &'static [(&'static str, &'static str)]) -> impl Fn(Error) -> Problem {
+    move |error| {
+        let place = match &error {
+            Error::NotFound { kind, .. } => places.iter().find(|(known, _)| known == kind),
+            _ => None,
+        };
+        let problem = Problem::from(error);
+        match place {
+            Some((_, pointer)) => problem.at(*pointer),
+            None => problem,
         }
     }
 }
@@ -233,6 +266,14 @@ mod tests {
             assert!(Narrowing::parse(&quoted(&scope.hint)).is_ok(), "{}", scope.hint);
             assert!(scope.detail.contains("the scopes of this token"), "{}", scope.detail);
         }
+    }
+
+    #[test]
+    fn a_name_in_the_body_that_means_nothing_has_its_place() {
+        let problem = in_body(&[("profile", "/profile")]);
+        assert_eq!(problem(Error::not_found("profile", "x")).document().errors[0].pointer, "/profile");
+        assert!(problem(Error::not_found("CA", "x")).document().errors.is_empty());
+        assert_eq!(problem(Error::conflict("a", "b", "c")).document().status, 409);
     }
 
     #[test]

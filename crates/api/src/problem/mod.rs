@@ -2,7 +2,7 @@
 
 mod from_app;
 
-pub(crate) use from_app::refusal;
+pub(crate) use from_app::{in_body, refusal};
 
 use axum::body::Body;
 use axum::http::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
@@ -94,11 +94,9 @@ impl Problem {
                 "This path does not know the method.",
                 "The header `Allow` lists those it knows.",
             ),
-            StatusCode::PAYLOAD_TOO_LARGE => (
-                "body_too_large",
-                "The body is larger than the server takes.",
-                "Send less; no request of ours needs more.",
-            ),
+            StatusCode::PAYLOAD_TOO_LARGE => {
+                ("body_too_large", "The body is larger than the server takes.", "Send less.")
+            }
             StatusCode::SERVICE_UNAVAILABLE => {
                 let problem = Self::new(
                     status,
@@ -146,16 +144,32 @@ impl Problem {
     }
 
     /// With one fault that says what would be accepted.
-    pub(crate) fn allowing(mut self, allowed: impl Into<String>) -> Self {
+    pub(crate) fn allowing(self, allowed: impl Into<String>) -> Self {
+        self.with(wire::ProblemError { allowed: Some(allowed.into()), ..wire::ProblemError::default() })
+    }
+
+    /// With the place in the body that it is about.
+    pub(crate) fn at(self, pointer: impl Into<String>) -> Self {
+        self.with(wire::ProblemError { pointer: pointer.into(), ..wire::ProblemError::default() })
+    }
+
+    /// With one fault, in the words of the whole.
+    pub(crate) fn with(mut self, fault: wire::ProblemError) -> Self {
         let document = &mut self.0.document;
-        document.errors.push(wire::ProblemError {
-            code: document.code.clone(),
-            detail: document.detail.clone(),
-            hint: document.hint.clone(),
-            allowed: Some(allowed.into()),
-            ..wire::ProblemError::default()
-        });
+        let (code, detail, hint) = (document.code.clone(), document.detail.clone(), document.hint.clone());
+        document.errors.push(wire::ProblemError { code, detail, hint, ..fault });
         self
+    }
+
+    /// With other words about what to do.
+    pub(crate) fn hinting(mut self, hint: impl Into<String>) -> Self {
+        self.0.document.hint = hint.into();
+        self
+    }
+
+    /// Has it this status, and nothing but what is said of every such one?
+    pub(crate) fn is_bare(&self, status: StatusCode) -> bool {
+        self.0.status == status && self.0.document.errors.is_empty()
     }
 
     /// With the verdict of every rule, for trials.

@@ -4,6 +4,7 @@ use crate::Api;
 use crate::answer::{Answer, done, gone, list, made, resource};
 use crate::extract::{Json, Path, Query, Read, Write};
 use crate::parse::{Faults, page, reference};
+use crate::problem::in_body;
 use crate::view;
 use axum::extract::State;
 use axum::http::{HeaderMap, Uri};
@@ -103,7 +104,8 @@ async fn create_key(State(app): State<App>, Write(call): Write, Json(body): Json
     let parts = name.zip(directory).zip(expires_at);
     let ((name, directory), expires_at) = faults.finish(parts)?;
     let new = NewEabKey { name, directory, names: body.names, uses: body.uses, expires_at };
-    let (key, directory, secret) = app.create_eab_key(&call, new).await?;
+    let named = in_body(&[("ACME directory", "/directory")]);
+    let (key, directory, secret) = app.create_eab_key(&call, new).await.map_err(named)?;
     let location = format!("/v1/acme-eab-keys/{}", key.id);
     let revision = key.revision;
     let shown = (!call.dry_run).then_some(&secret);

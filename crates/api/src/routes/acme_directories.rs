@@ -4,6 +4,7 @@ use crate::Api;
 use crate::answer::{Answer, changed, gone, list, made, resource};
 use crate::extract::{IfMatch, Json, Path, Query, Read, Write};
 use crate::parse::{Faults, page, reference};
+use crate::problem::in_body;
 use crate::view;
 use axum::extract::State;
 use axum::http::{HeaderMap, Uri};
@@ -45,7 +46,9 @@ async fn create(State(app): State<App>, Write(call): Write, Json(body): Json<wir
     let mut faults = Faults::default();
     let ca = faults.take("/ca", Reference::parse(&body.ca));
     let ca = faults.finish(ca)?;
-    let directory = app.create_acme_directory(&call, NewAcmeDirectory { ca, settings: raw(body) }).await?;
+    let named = in_body(&[("CA", "/ca")]);
+    let directory =
+        app.create_acme_directory(&call, NewAcmeDirectory { ca, settings: raw(body) }).await.map_err(named)?;
     let location = format!("/v1/acme-directories/{}", directory.settings.name());
     made(&call, &location, directory.revision, view_of(&app, &directory))
 }

@@ -4,6 +4,7 @@ use crate::Api;
 use crate::answer::{Answer, changed, gone, list, made, resource};
 use crate::extract::{IfMatch, Json, Path, Query, Read, Write};
 use crate::parse::{Faults, page, reference};
+use crate::problem::in_body;
 use crate::view;
 use axum::extract::State;
 use axum::http::{HeaderMap, Uri};
@@ -43,7 +44,9 @@ async fn create(State(app): State<App>, Write(call): Write, Json(body): Json<wir
     let ca = faults.finish(ca)?;
     let other =
         wire::ReplaceCertificateTrust { name: Some(name), description, certificate_names, groups, names, enabled };
-    let trust = app.create_certificate_trust(&call, NewCertificateTrust { ca, settings: raw(other) }).await?;
+    let named = in_body(&[("CA", "/ca")]);
+    let trust =
+        app.create_certificate_trust(&call, NewCertificateTrust { ca, settings: raw(other) }).await.map_err(named)?;
     let location = format!("/v1/certificate-trusts/{}", trust.settings.name());
     made(&call, &location, trust.revision, view::certificate_trust(&trust))
 }

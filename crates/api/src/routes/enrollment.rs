@@ -7,7 +7,7 @@ use crate::guard::{Access, not_let_in};
 use crate::negotiate::{SIGN, choose};
 use crate::openapi::Binary;
 use crate::parse::{Faults, page, reference};
-use crate::problem::Problem;
+use crate::problem::{Problem, in_body};
 use crate::routes::issue::{issued, tried};
 use crate::view;
 use axum::extract::State;
@@ -47,7 +47,8 @@ async fn all(State(app): State<App>, Read(call): Read, Query(q): Query<wire::Pag
     responses((status = 201, description = "Made", body = wire::NewEnrollmentTokenAnswer),
     (status = 200, description = "A trial", body = wire::DryRun<wire::EnrollmentToken>)))]
 async fn create(State(app): State<App>, Write(call): Write, Json(body): Json<wire::NewEnrollmentToken>) -> Answer {
-    let (token, text) = app.create_enrollment_token(&call, new_token(&body)?).await?;
+    let named = in_body(&[("CA", "/ca"), ("profile", "/profile")]);
+    let (token, text) = app.create_enrollment_token(&call, new_token(&body)?).await.map_err(named)?;
     if call.dry_run {
         return answer::trial(view::enrollment_token(&token), Vec::new());
     }

@@ -6,16 +6,18 @@ use crate::edge::RequestId;
 use crate::extract::{IfMatch, Json, Path, Query, Read, StrangersJson, Write};
 use crate::guard::peer;
 use crate::parse::{Faults, page, reference};
+use crate::problem::{Problem, in_body};
+use crate::size::{BodyLimit, within};
 use crate::view;
 use axum::extract::State;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::middleware::from_fn_with_state;
 use certwright_app::{App, Door, Error, Exchange, NewIdentityProvider};
 use certwright_domain::identity::{MAX_TOKEN, RawRule};
 use certwright_domain::name::Reference;
 use certwright_domain::secret::SecretText;
 use certwright_wire as wire;
-use tower_http::limit::RequestBodyLimitLayer;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -27,7 +29,7 @@ pub(crate) fn routes() -> OpenApiRouter<Api> {
 }
 
 pub(crate) fn open_routes() -> OpenApiRouter<Api> {
-    OpenApiRouter::new().routes(routes!(exchange)).layer(RequestBodyLimitLayer::new(EXCHANGE_BODY))
+    OpenApiRouter::new().routes(routes!(exchange)).layer(from_fn_with_state(BodyLimit::fixed(EXCHANGE_BODY), within))
 }
 
 /// List identity providers
@@ -143,9 +145,16 @@ async fn exchange(
     let address = peer(&parts.extensions);
     let exchange = Exchange { provider, token, request_id: request_id.to_owned(), address };
     let exchanged = app.exchange_token(exchange).await;
-    if let Err(Error::Unauthenticated { .. }) = exchanged {
-        app.note_failed_login(address, request_id, Door::Jwt.as_str());
-    }
+    let exchanged = exchanged.map_err(|error| match error {
+        Error::Unauthenticated { .. } => {
+            app.note_failed_login(address, request_id, Door::Jwt.as_str());
+            Problem::from(error).hinting(
+                "Send a token (JWT) of an identity provider that is set up here, fresh, and for its audience, as `token`; an \
+                 administrator sees with `POST /v1/identity-providers/{identityProvider}/test` what is wrong with one.",
+            )
+        }
+        error => in_body(&[("identity provider", "/provider")])(error),
+    });
     let (token, text) = exchanged?;
     answer::json(StatusCode::OK, &view::exchanged_token(&token, &text))
 }

@@ -8,7 +8,7 @@ use crate::guard::Access;
 use crate::negotiate::{Format, ISSUE, Offer, SIGN, choose};
 use crate::openapi::Binary;
 use crate::parse::{Faults, reference};
-use crate::problem::Problem;
+use crate::problem::{Problem, in_body};
 use crate::view;
 use axum::extract::State;
 use axum::http::header::LOCATION;
@@ -21,6 +21,9 @@ use certwright_domain::violation::Invalid;
 use certwright_wire as wire;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
+
+/// What is named beside the CA, and where.
+const NAMED: &[(&str, &str)] = &[("profile", "/profile")];
 
 pub(crate) fn routes() -> OpenApiRouter<Api> {
     OpenApiRouter::new().routes(routes!(issue)).routes(routes!(sign))
@@ -49,9 +52,9 @@ async fn issue(
     let call = access.call(q.dry_run.unwrap_or(false));
     let (ca, request) = (reference(&ca)?, issue_request(&body)?);
     if call.dry_run {
-        return tried(&app.try_issue(&call, &ca, request).await?);
+        return tried(&app.try_issue(&call, &ca, request).await.map_err(in_body(NAMED))?);
     }
-    issued(app.issue(&call, &ca, request).await?, offer, app.now())
+    issued(app.issue(&call, &ca, request).await.map_err(in_body(NAMED))?, offer, app.now())
 }
 
 /// Sign a CSR
@@ -77,9 +80,9 @@ async fn sign(
     let call = access.call(q.dry_run.unwrap_or(false));
     let (ca, request) = (reference(&ca)?, sign_request(body, &q)?);
     if call.dry_run {
-        return tried(&app.try_sign(&call, &ca, request).await?);
+        return tried(&app.try_sign(&call, &ca, request).await.map_err(in_body(NAMED))?);
     }
-    issued(app.sign(&call, &ca, request).await?, offer, app.now())
+    issued(app.sign(&call, &ca, request).await.map_err(in_body(NAMED))?, offer, app.now())
 }
 
 fn issue_request(body: &wire::Issue) -> Result<IssueRequest, Problem> {

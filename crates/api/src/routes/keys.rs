@@ -6,7 +6,7 @@ use crate::extract::{IfMatch, Json, OptionalJson, Path, Query, Read, Write};
 use crate::negotiate::{Format, PUBLIC_KEY, choose};
 use crate::openapi::Binary;
 use crate::parse::{Faults, into, page, reference};
-use crate::problem::Problem;
+use crate::problem::{Problem, in_body};
 use crate::{answer, view};
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, Uri};
@@ -69,7 +69,8 @@ async fn create(
     Json(body): Json<wire::NewKey>,
 ) -> Answer {
     let call = into(call, body.compartment.as_deref())?;
-    let view = app.create_key(&call, &reference(&vault)?, new_key(&body)?).await?;
+    let named = in_body(&[("compartment", "/compartment")]);
+    let view = app.create_key(&call, &reference(&vault)?, new_key(&body)?).await.map_err(named)?;
     let location = format!("/v1/vaults/{}/keys/{}", view.vault.name, view.key.name);
     made(&call, &location, view.key.revision, view::key(&view))
 }

@@ -32,6 +32,7 @@ mod webhooks;
 
 use crate::Api;
 use crate::problem::Problem;
+use axum::extract::State;
 use axum::http::{StatusCode, Uri};
 use utoipa_axum::router::OpenApiRouter;
 
@@ -82,5 +83,28 @@ pub(crate) async fn unknown(uri: Uri) -> Problem {
         let hint = "Leave the trailing slash away.";
         return Problem::new(StatusCode::NOT_FOUND, "not_found", "There is nothing here.", hint);
     }
+    if path == "/metrics" {
+        let hint = "Metrics stand on the plain listener (`http_listen`), with `metrics.enabled = true`.";
+        return Problem::new(StatusCode::NOT_FOUND, "not_found", "There are no metrics here.", hint);
+    }
     Problem::of_status(StatusCode::NOT_FOUND)
+}
+
+/// The same on the plain listener, which has health, `/pki/…` and metrics alone.
+pub(crate) async fn unknown_on_plain(State(api): State<Api>, uri: Uri) -> Problem {
+    let url = &api.inner.settings.public_url;
+    let path = uri.path();
+    let begins = |door: &str| path.strip_prefix(door).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    let (detail, hint) = if path == "/metrics" {
+        // With metrics, the path is there.
+        let hint = "Set `metrics.enabled = true` and start the server anew; they stand here then.";
+        ("Metrics are switched off.", hint.to_owned())
+    } else if ["/v1", "/acme", "/openapi.yaml"].into_iter().any(begins) {
+        ("The API is not on this listener.", format!("It is at {url}{path}."))
+    } else {
+        let hint =
+            format!("Here are /healthz, /readyz and /pki/…; the API is at {url}, where /openapi.yaml lists its paths.");
+        ("There is nothing here.", hint)
+    };
+    Problem::new(StatusCode::NOT_FOUND, "not_found", detail, hint)
 }

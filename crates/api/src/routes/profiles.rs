@@ -4,6 +4,7 @@ use crate::Api;
 use crate::answer::{Answer, changed, gone, list, made, resource};
 use crate::extract::{IfMatch, Json, Path, Query, Read, Write};
 use crate::parse::{into, page, reference};
+use crate::problem::in_body;
 use crate::view;
 use axum::extract::State;
 use axum::http::{HeaderMap, Uri};
@@ -33,7 +34,8 @@ async fn all(State(app): State<App>, Read(call): Read, Query(q): Query<wire::Pag
     (status = 200, description = "A trial", body = wire::DryRun<wire::Profile>)))]
 async fn create(State(app): State<App>, Write(call): Write, Json(body): Json<wire::NewProfile>) -> Answer {
     let call = into(call, body.compartment.as_deref())?;
-    let stored = app.create_profile(&call, raw_of_new(body)).await?;
+    let named = in_body(&[("compartment", "/compartment")]);
+    let stored = app.create_profile(&call, raw_of_new(body)).await.map_err(named)?;
     made(&call, &format!("/v1/profiles/{}", stored.profile.name()), stored.revision, view::profile(&stored))
 }
 

@@ -4,6 +4,7 @@ use crate::Api;
 use crate::answer::{Answer, changed, list, made, resource};
 use crate::extract::{IfMatch, Json, OptionalJson, Path, Query, Read, Write};
 use crate::parse::{Faults, into, page, reference};
+use crate::problem::in_body;
 use crate::view;
 use axum::extract::State;
 use axum::http::{HeaderMap, Uri};
@@ -42,7 +43,8 @@ async fn create(State(app): State<App>, Write(call): Write, Json(body): Json<wir
     let mut faults = Faults::default();
     let name = faults.name("/name", &body.name);
     let call = into(call, body.compartment.as_deref())?;
-    let vault = app.create_vault(&call, faults.finish(name)?).await?;
+    let named = in_body(&[("compartment", "/compartment")]);
+    let vault = app.create_vault(&call, faults.finish(name)?).await.map_err(named)?;
     made(&call, &format!("/v1/vaults/{}", vault.name), vault.revision, view::vault(&vault))
 }
 

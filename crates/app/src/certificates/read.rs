@@ -108,8 +108,8 @@ impl App {
         let mut read = self.inner.store.read().await?;
         let Some((certificate, version)) = read.certificate_version(reference, selector).await? else {
             // Which of the two is missing is worth a second look.
-            find(&mut *read, reference).await?;
-            return Err(Error::not_found("certificate version", format!("{reference} {}", selected(selector))));
+            let known = find(&mut *read, reference).await?;
+            return Err(Error::not_found("certificate version", format!("{}, {}", known.name, selected(selector))));
         };
         let stages = certificate.versions.stages(version.number, false);
         Ok(Bundle { certificate, version, stages })
@@ -193,8 +193,8 @@ pub(super) async fn find_version(
     if let Some(found) = queries.certificate_version(reference, &VersionSelector::Number(number)).await? {
         return Ok(found);
     }
-    find(queries, reference).await?;
-    Err(Error::not_found("certificate version", format!("{reference} version {number}")))
+    let known = find(queries, reference).await?;
+    Err(Error::not_found("certificate version", format!("{}, version {number}", known.name)))
 }
 
 /// The current version, or the newest where none is current.

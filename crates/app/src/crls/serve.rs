@@ -16,6 +16,14 @@ pub struct ServedCrl {
     pub der: Bytes,
 }
 
+/// What is absent where there is no such list.
+const fn list_of(kind: CrlKind) -> &'static str {
+    match kind {
+        CrlKind::Full => "revocation list of CA",
+        CrlKind::Delta => "delta revocation list of CA",
+    }
+}
+
 impl App {
     /// The newest list of a CA's version (default: the current one): its shard of `shards`. CAs that are deleted are found
     /// by their id: certificates that point here may outlive them.
@@ -37,7 +45,7 @@ impl App {
         };
         if found.is_none() {
             let named = read.ca(ca).await?.ok_or_else(|| Error::not_found("CA", ca))?;
-            let absent = || Error::not_found("revocation list", ca);
+            let absent = || Error::not_found(list_of(kind), ca);
             let scope = scope(named.id, version.or(named.versions.current).ok_or_else(absent)?);
             found = read.current_crl(&scope).await?;
             if found.is_none() {
@@ -47,7 +55,7 @@ impl App {
                 });
             }
         }
-        let crl = found.ok_or_else(|| Error::not_found("revocation list", ca))?;
+        let crl = found.ok_or_else(|| Error::not_found(list_of(kind), ca))?;
         let der = self.crl_der(&mut read, &crl).await?;
         Ok(ServedCrl { crl, der })
     }

@@ -13,7 +13,7 @@ use crate::Api;
 use crate::answer::{Answer, changed, changed_under_rules, list, made_under_rules, resource};
 use crate::extract::{IfMatch, Json, OptionalJson, Path, Query, Read, Write};
 use crate::parse::{Faults, into, page, reference};
-use crate::problem::Problem;
+use crate::problem::{Problem, in_body};
 use crate::view;
 use axum::extract::State;
 use axum::http::{HeaderMap, Uri};
@@ -65,7 +65,8 @@ async fn all(State(app): State<App>, Read(call): Read, Query(q): Query<wire::CaQ
     (status = 200, description = "A trial", body = wire::DryRun<wire::Ca>)))]
 async fn create(State(app): State<App>, Write(call): Write, Json(body): Json<wire::NewCa>) -> Answer {
     let call = into(call, body.compartment.as_deref())?;
-    let view = app.create_ca(&call, parse::new_ca(&app, body).await?).await?;
+    let named = in_body(&[("vault", "/vault"), ("key", "/key"), ("CA", "/issuer"), ("compartment", "/compartment")]);
+    let view = app.create_ca(&call, parse::new_ca(&app, body).await?).await.map_err(named)?;
     let location = format!("/v1/certificate-authorities/{}", view.ca.name);
     let rules = view::verdicts(&view.verdicts);
     made_under_rules(&call, &location, Some(view.ca.revision.into()), view::ca(&view), rules)

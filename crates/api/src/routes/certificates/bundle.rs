@@ -42,7 +42,8 @@ async fn get(
     headers: HeaderMap,
 ) -> Answer {
     let with_key = q.include_key.unwrap_or(false);
-    let offer = choose(&headers, q.format.as_deref(), if with_key { BUNDLE_WITH_KEY } else { BUNDLE })?;
+    let offers = if with_key { BUNDLE_WITH_KEY } else { BUNDLE };
+    let offer = choose(&headers, q.format.as_deref(), offers).map_err(|problem| posted(problem, &headers, &q))?;
     let selector = selector(q.version, q.version_name.as_deref(), q.stage.as_deref())?;
     let bundle = app.certificate_bundle(&call, &reference(&name)?, &selector).await?;
     let tag = etag(&bundle, offer, with_key);
@@ -54,6 +55,19 @@ async fn get(
     let key = if with_key { Some(app.certificate_key(&call, &bundle).await?) } else { None };
     let response = rendered(&app, offer, &bundle, key.as_ref(), None).await?;
     with_etag(&HeaderMap::new(), &tag, response).map(negotiated)
+}
+
+/// Formats with a password are not here: a password has no place in a URL.
+fn posted(problem: Problem, headers: &HeaderMap, q: &wire::BundleQuery) -> Problem {
+    match choose(headers, q.format.as_deref(), BUNDLE_POSTED) {
+        Ok(offer) if matches!(offer.format, Format::P12 | Format::Jks) => {
+            let format = offer.format.name();
+            problem.hinting(format!(
+                "Ask for it with `POST` and a password in the body: `{{\"format\":\"{format}\",\"password\":\"…\"}}`."
+            ))
+        }
+        _ => problem,
+    }
 }
 
 /// Ask for a certificate's bundle with a password

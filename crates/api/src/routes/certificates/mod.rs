@@ -9,7 +9,7 @@ use crate::Api;
 use crate::answer::{Answer, Tag, changed_under_rules, list, made_under_rules, resource};
 use crate::extract::{IfMatch, Json, OptionalJson, Path, Query, Read, Write};
 use crate::parse::{Faults, into, page, reference};
-use crate::problem::Problem;
+use crate::problem::{Problem, in_body};
 use crate::view;
 use axum::extract::State;
 use axum::http::{HeaderMap, Uri};
@@ -20,6 +20,9 @@ use certwright_domain::time::Timestamp;
 use certwright_wire as wire;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
+
+/// What a wish names, and where.
+const NAMED: &[(&str, &str)] = &[("CA", "/ca"), ("profile", "/profile"), ("compartment", "/compartment")];
 
 pub(crate) fn routes() -> OpenApiRouter<Api> {
     OpenApiRouter::new()
@@ -60,7 +63,7 @@ async fn all(State(app): State<App>, Read(call): Read, Query(q): Query<wire::Cer
 async fn create(State(app): State<App>, Write(call): Write, Json(body): Json<wire::CertificateSpec>) -> Answer {
     let call = into(call, body.compartment.as_deref())?;
     let request = parse::spec(&app, None, body).await?;
-    answered(&call, &app.create_certificate(&call, request).await?)
+    answered(&call, &app.create_certificate(&call, request).await.map_err(in_body(NAMED))?)
 }
 
 /// Read a managed certificate
@@ -90,7 +93,7 @@ async fn ensure(
 ) -> Answer {
     let call = into(call, body.compartment.as_deref())?;
     let request = parse::spec(&app, Some(&name), body).await?;
-    answered(&call, &app.ensure_certificate(&call, request).await?)
+    answered(&call, &app.ensure_certificate(&call, request).await.map_err(in_body(NAMED))?)
 }
 
 /// Change a managed certificate
