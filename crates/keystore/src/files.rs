@@ -35,8 +35,8 @@ impl Access {
     }
 }
 
-/// Reads a text file with secrets. `Ok(None)`: there is no such file.
-pub(crate) fn read(path: &Path, access: Access) -> Result<Option<Zeroizing<String>>, Error> {
+/// Reads a text file with secrets, which `form` describes. `Ok(None)`: there is no such file.
+pub(crate) fn read(path: &Path, access: Access, form: &str) -> Result<Option<Zeroizing<String>>, Error> {
     let failed = |error: std::io::Error| Error::RootKey(format!("{} cannot be read: {error}.", path.display()));
     // Looked at before opening, because opening a pipe would wait for its writer.
     match std::fs::metadata(path) {
@@ -74,7 +74,7 @@ pub(crate) fn read(path: &Path, access: Access) -> Result<Option<Zeroizing<Strin
         Ok(text) => Ok(Some(Zeroizing::new(text))),
         Err(error) => {
             drop(Zeroizing::new(error.into_bytes()));
-            Err(Error::RootKey(format!("{} is not UTF-8 text.", path.display())))
+            Err(Error::RootKey(format!("{} is not UTF-8 text: {form}.", path.display())))
         }
     }
 }
@@ -115,12 +115,12 @@ mod tests {
     fn writes_atomically_with_mode_0600_and_does_not_clobber() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("root.key");
-        assert!(read(&path, Access::OwnerOnly).unwrap().is_none());
+        assert!(read(&path, Access::OwnerOnly, "one key a line").unwrap().is_none());
         assert!(write(&path, "one\n", false).unwrap());
         assert!(!write(&path, "two\n", false).unwrap());
-        assert_eq!(read(&path, Access::OwnerOnly).unwrap().unwrap().as_str(), "one\n");
+        assert_eq!(read(&path, Access::OwnerOnly, "one key a line").unwrap().unwrap().as_str(), "one\n");
         assert!(write(&path, "three\n", true).unwrap());
-        assert_eq!(read(&path, Access::OwnerOnly).unwrap().unwrap().as_str(), "three\n");
+        assert_eq!(read(&path, Access::OwnerOnly, "one key a line").unwrap().unwrap().as_str(), "three\n");
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     }
@@ -141,20 +141,20 @@ mod tests {
             (0o602, false, false),
         ] {
             mode(&path, bits);
-            assert_eq!(read(&path, Access::OwnerOnly).is_ok(), owner_only, "{bits:o}");
-            assert_eq!(read(&path, Access::GroupMayRead).is_ok(), group_may_read, "{bits:o}");
+            assert_eq!(read(&path, Access::OwnerOnly, "one key a line").is_ok(), owner_only, "{bits:o}");
+            assert_eq!(read(&path, Access::GroupMayRead, "one key a line").is_ok(), group_may_read, "{bits:o}");
         }
     }
 
     #[test]
     fn folders_long_files_and_binary_files_are_refused() {
         let folder = tempfile::tempdir().unwrap();
-        assert!(matches!(read(folder.path(), Access::OwnerOnly), Err(Error::RootKey(_))));
+        assert!(matches!(read(folder.path(), Access::OwnerOnly, "one key a line"), Err(Error::RootKey(_))));
         let path = folder.path().join("secret");
         std::fs::write(&path, vec![b'a'; MAX_BYTES]).unwrap();
         mode(&path, 0o600);
-        assert!(matches!(read(&path, Access::OwnerOnly), Err(Error::RootKey(_))));
+        assert!(matches!(read(&path, Access::OwnerOnly, "one key a line"), Err(Error::RootKey(_))));
         std::fs::write(&path, [0xff, 0xfe]).unwrap();
-        assert!(matches!(read(&path, Access::OwnerOnly), Err(Error::RootKey(_))));
+        assert!(matches!(read(&path, Access::OwnerOnly, "one key a line"), Err(Error::RootKey(_))));
     }
 }

@@ -239,6 +239,15 @@ async fn a_credential_holds_keys_newest_first_in_hex_or_base64() {
         assert_eq!(SoftwareKeyStore::open(&source).unwrap().root_key_id(), old.root_key_id());
     }
 
+    // Whoever puts 32 raw bytes there, or half a key, hears what belongs there.
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+    std::fs::write(&path, [0xff; 32]).unwrap();
+    let said = refusal(&source);
+    assert!(said.contains("is not UTF-8 text") && said.contains("`openssl rand -base64 32`"), "{said}");
+    std::fs::write(&path, "c2hvcnQ=").unwrap();
+    let said = refusal(&source);
+    assert!(said.contains("line 1 is no key") && said.contains("32 bytes as base64 or as 64 hex digits"), "{said}");
+
     // Rotation is the provider's: a new line in front and a restart.
     assert!(
         matches!(old.rotate_root_key(), Err(Error::Unusable(why)) if why.contains("in front") && why.contains("restart"))

@@ -10,17 +10,18 @@ use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_S
 use std::path::Path;
 use zeroize::Zeroizing;
 
+/// What the file is to hold.
+const FORM: &str = "it holds one key a line, newest first, each 32 bytes as base64 or as 64 hex digits. \
+                    `openssl rand -base64 32` makes one";
+
 /// Loads the file: one key per line, newest first, 64 hex digits or base64 of 32 bytes.
 pub(super) fn load(path: &Path) -> Result<RootKeys, Error> {
-    let text = required(path, files::read(path, Access::GroupMayRead)?)?;
+    let text = required(path, files::read(path, Access::GroupMayRead, FORM)?)?;
     let mut keys = Vec::new();
     for (number, line) in lines(&text) {
-        let key = key_from_hex(line).or_else(|| key_from_base64(line)).ok_or_else(|| {
-            Error::RootKey(format!(
-                "{} line {number}: a key is 64 hex digits or the base64 of 32 bytes. Make one with `openssl rand -hex 32`.",
-                path.display()
-            ))
-        })?;
+        let key = key_from_hex(line)
+            .or_else(|| key_from_base64(line))
+            .ok_or_else(|| Error::RootKey(format!("{} line {number} is no key: {FORM}.", path.display())))?;
         keys.push(RootKey::new(key)?);
     }
     collect(path, keys)

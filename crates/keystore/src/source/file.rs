@@ -15,9 +15,12 @@ const HEADER: &str = "\
 # it in a safe place, because without it nothing opens. Format of a line: root-key <id> <64 hex digits>.
 ";
 
+/// What the file is to hold.
+const FORM: &str = "a line of it is `root-key <id> <64 hex digits>`";
+
 /// Loads the file; makes it when it is missing and `create` is set.
 pub(super) fn load(path: &Path, create: bool) -> Result<RootKeys, Error> {
-    if let Some(text) = files::read(path, Access::OwnerOnly)? {
+    if let Some(text) = files::read(path, Access::OwnerOnly, FORM)? {
         return parse(path, &text);
     }
     if !create {
@@ -28,7 +31,7 @@ pub(super) fn load(path: &Path, create: bool) -> Result<RootKeys, Error> {
         return Ok(made);
     }
     // Another process made it in this very moment: its key counts.
-    parse(path, &required(path, files::read(path, Access::OwnerOnly)?)?)
+    parse(path, &required(path, files::read(path, Access::OwnerOnly, FORM)?)?)
 }
 
 /// Puts a new key in front.
@@ -53,7 +56,7 @@ fn replace(path: &Path, keys: RootKeys) -> Result<RootKeys, Error> {
 /// The file's keys, which must be those loaded: otherwise another process has changed it, and a key that is in use there
 /// would be lost.
 fn unchanged(path: &Path, loaded: &RootKeys) -> Result<RootKeys, Error> {
-    let current = parse(path, &required(path, files::read(path, Access::OwnerOnly)?)?)?;
+    let current = parse(path, &required(path, files::read(path, Access::OwnerOnly, FORM)?)?)?;
     if current.iter().map(RootKey::id).eq(loaded.iter().map(RootKey::id)) {
         return Ok(current);
     }

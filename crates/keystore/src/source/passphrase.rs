@@ -31,7 +31,8 @@ struct Derivation {
 /// Loads the passphrases, newest first, and derives a key from each. Makes the salt file when it is missing
 /// and `create` is set. Takes about a tenth of a second and 64 MiB for each passphrase, one after the other.
 pub(super) fn load(path: &Path, salt_path: &Path, create: bool) -> Result<RootKeys, Error> {
-    let text = required(path, files::read(path, Access::GroupMayRead)?)?;
+    let text =
+        required(path, files::read(path, Access::GroupMayRead, "it holds one passphrase a line, newest first")?)?;
     let passphrases: Vec<(usize, &str)> = lines(&text).collect();
     if passphrases.len() > MAX_PASSPHRASES {
         return Err(Error::RootKey(format!(
@@ -55,7 +56,7 @@ pub(super) fn load(path: &Path, salt_path: &Path, create: bool) -> Result<RootKe
 }
 
 fn load_derivation(path: &Path, create: bool) -> Result<Derivation, Error> {
-    if let Some(text) = files::read(path, Access::OwnerOnly)? {
+    if let Some(text) = files::read(path, Access::OwnerOnly, "it is the salt file that this program makes")? {
         return Derivation::parse(path, &text);
     }
     if !create {
@@ -71,7 +72,10 @@ fn load_derivation(path: &Path, create: bool) -> Result<Derivation, Error> {
         tracing::warn!(path = %path.display(), "made a new salt for the root key's passphrase; keep a copy of the file");
         return Ok(made);
     }
-    Derivation::parse(path, &required(path, files::read(path, Access::OwnerOnly)?)?)
+    Derivation::parse(
+        path,
+        &required(path, files::read(path, Access::OwnerOnly, "it is the salt file that this program makes")?)?,
+    )
 }
 
 impl Derivation {

@@ -93,13 +93,14 @@ reference! {
     /// Address of the API, with TLS.
     listen: String = "listen", default r#""127.0.0.1:8443""#, flag "listen" "CERTWRIGHT_LISTEN";
     /// Address for health, metrics and `/pki/…` without TLS (clients fetch issuers and CRLs before they trust us);
-    /// `off` opens none.
+    /// `off` opens none, and then `pki_url` must be set.
     http_listen: String = "http_listen", default r#""127.0.0.1:8080""#, flag "http-listen" "CERTWRIGHT_HTTP_LISTEN";
     /// URL under which clients reach the API. Without it: `https://` with the host and port of `listen`
     /// (`localhost` for a loopback address or one that means every interface).
     public_url: String = "public_url", example r#""https://ca.example.com:8443""#, flag "public-url" "CERTWRIGHT_PUBLIC_URL";
     /// URL under which clients reach `/pki/…`; it is written into every certificate, so choose it before the first one.
-    /// Without it: `http://` with the host of `public_url` and the port of `http_listen`.
+    /// Without it: `http://` with the host of `public_url` and the port of `http_listen` (with `http_listen = "off"` there is no
+    /// default). Nodes on one database need the same one.
     pki_url: String = "pki_url", example r#""http://ca.example.com""#, flag "pki-url" "CERTWRIGHT_PKI_URL";
     /// Database: `postgres://user:password@host/database`, or `sqlite:PATH`. Without it: `certwright.db` in the data
     /// folder. On a command line others can see the password: prefer this file or the environment.
@@ -194,10 +195,12 @@ reference! {
     /// are 1 min, 5 min, 30 min, 2 h, 6 h, 12 h and 24 h.
     webhooks_first_retry: String = "webhooks.first_retry", default r#""10s""#;
 
-    /// Ranges that webhooks may go to although they are not on the public internet. Loopback, private and other special
-    /// addresses are refused otherwise, link-local and multicast ones always. For example `["10.0.0.0/8", "fd00::/8"]`.
+    /// Ranges that webhooks, and the fetching of an identity provider's keys, may go to although they are not on the public
+    /// internet. Loopback, private and other special addresses are refused otherwise, link-local and multicast ones always. For example
+    /// `["10.0.0.0/8", "fd00::/8"]`.
     egress_allowed_ranges: Vec<String> = "egress.allowed_ranges", default "[]";
-    /// CA certificates (PEM) to trust there, beside those of the system and the roots of our own CAs.
+    /// CA certificates (PEM) to trust there, and for buckets and syslog receivers, beside those of the system. The roots of
+    /// our own CAs count as well, but not for identity providers.
     egress_ca_file: String = "egress.ca_file", example r#""/etc/certwright/egress-ca.pem""#;
 
     /// Port that http-01 goes to, and what redirects to port 80 mean. Anything but 80 is for tests.
@@ -224,7 +227,9 @@ reference! {
     acme_pending_proofs_per_account: u64 = "acme.pending_proofs_per_account", default "3000";
 
     /// Where the key that seals all others comes from: `file` (made by the server, in the data folder), `credential`
-    /// (a file that systemd's LoadCredential or a mounted secret provides), or `passphrase` (a file that holds one).
+    /// (a file that systemd's LoadCredential or a mounted secret provides: one key a line, newest first, each 32 bytes as
+    /// base64 or hex; `openssl rand -base64 32` makes one), or `passphrase` (a file that holds one, of at least 12
+    /// characters).
     root_key_source: String = "root_key.source", default r#""file""#;
     /// Path of that file; for `file` it is `root.key` in the data folder when nothing else is said.
     root_key_path: String = "root_key.path", example r#""/run/credentials/certwright.service/root-key""#;
