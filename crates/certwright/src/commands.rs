@@ -14,7 +14,7 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<u8, Error> {
         Some(("serve", matches)) => serve(matches),
         Some(("quickstart", matches)) => quickstart(matches),
         Some(("config", matches)) => match matches.subcommand() {
-            Some(("check", matches)) => load(matches).and_then(|_| print("The configuration is fine.\n")),
+            Some(("check", matches)) => check(matches),
             Some(("show", matches)) => load(matches).and_then(|(_, l)| print(&l.show(matches.get_flag("origin")))),
             _ => print(&config::example()),
         },
@@ -34,6 +34,14 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<u8, Error> {
 pub(crate) fn complain(error: &Error) {
     // Nothing is left to tell it to when standard error is gone.
     let _ = writeln!(io::stderr(), "{}", error.explain());
+}
+
+fn check(matches: &ArgMatches) -> Result<u8, Error> {
+    let (_, loaded) = load(matches)?;
+    match loaded.missing_folders() {
+        missing if missing.is_empty() => print("The configuration is fine.\n"),
+        missing => Err(Error::Config(missing)),
+    }
 }
 
 fn serve(matches: &ArgMatches) -> Result<u8, Error> {

@@ -11,6 +11,15 @@ use std::path::PathBuf;
 pub enum Error {
     /// The configuration is wrong; all faults.
     Config(Vec<Fault>),
+    /// A flag that is no setting.
+    Flag {
+        /// The flag.
+        flag: &'static str,
+        /// Why not.
+        why: String,
+        /// What would do.
+        hint: String,
+    },
     /// A file or folder.
     File {
         /// What was being done: `read`, `write`, `make`.
@@ -116,10 +125,10 @@ impl Error {
         Self::File { doing, path: path.into(), source }
     }
 
-    /// 2 for a wrong configuration, 1 for everything else.
+    /// 2 for wrong usage or a wrong configuration, 1 for everything else.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Config(_) => 2,
+            Self::Config(_) | Self::Flag { .. } => 2,
             _ => 1,
         }
     }
@@ -130,7 +139,14 @@ impl Error {
             Self::Config(faults) => (
                 format!("the configuration has {} fault{}", faults.len(), if faults.len() == 1 { "" } else { "s" }),
                 faults.iter().map(ToString::to_string).collect(),
-                "mend them and run `certwright config check`".to_owned(),
+                format!("mend {} and run `certwright config check`", if faults.len() == 1 { "it" } else { "them" }),
+            ),
+            Self::Flag { flag, why, hint } => (format!("cannot take --{flag}"), vec![why.clone()], hint.clone()),
+            Self::File { doing: doing @ ("read the export" | "read the public keys in"), path, source } => (
+                format!("cannot {doing} {}", path.display()),
+                vec![source.to_string()],
+                "check the path; GET /v1/audit-events/export gives an export, its lines of type `key` the public keys"
+                    .to_owned(),
             ),
             Self::File { doing, path, source } => (
                 format!("cannot {doing} {}", path.display()),
@@ -185,8 +201,8 @@ impl Error {
             Self::RootKey(source) => (
                 "cannot open the root key".to_owned(),
                 vec![source.to_string()],
-                "check `root_key.source` and `root_key.path`; nothing that was sealed under this key opens without it: \
-                 restore it from your backup, or give every node of one database the same key"
+                "check `root_key.source`, `root_key.path` and what stands in that file; a key that was in use must come back \
+                 from your backup, because nothing that it sealed opens without it, and nodes on one database need the same"
                     .to_owned(),
             ),
             Self::App { doing, source } => (

@@ -7,6 +7,9 @@ use crate::signals::Signals;
 use crate::start::{self, Opened};
 use crate::{Error, folder};
 use certwright_app::{App, Quickstart, QuickstartReport};
+use certwright_domain::dn::{Attribute, AttributeType};
+use certwright_domain::san::San;
+use certwright_domain::violation::Invalid;
 use std::fmt::Write as _;
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
@@ -31,6 +34,7 @@ pub async fn quickstart(
     out: &mut (dyn Write + Send),
 ) -> Result<Ended, Error> {
     let settings = &loaded.settings;
+    judge(&wishes)?;
     loaded.doubts().iter().for_each(|doubt| tracing::warn!("{doubt}"));
     let mut signals = Signals::listen()?;
     if wishes.serve {
@@ -100,6 +104,24 @@ async fn set_up(
     Ok(Ok(describe(settings, &report)))
 }
 
+/// Nothing is made for wishes that cannot come true.
+fn judge(wishes: &Wishes) -> Result<(), Error> {
+    let wrong = |flag, invalid: Invalid| Error::Flag { flag, why: invalid.detail, hint: invalid.hint };
+    let host = match San::parse(&wishes.name).map_err(|invalid| wrong("name", invalid))? {
+        San::Dns(name) => !name.is_wildcard(),
+        San::Ip(_) => true,
+        San::Email(_) | San::Uri(_) => false,
+    };
+    if !host {
+        let detail = format!("`{}` is not the name of one host.", wishes.name.escape_debug());
+        let hint = "Give a DNS name or an IP address, such as `ca.example.com`.";
+        return Err(wrong("name", Invalid::new("invalid_name", detail, hint)));
+    }
+    Attribute::parse(AttributeType::CommonName, &wishes.name).map_err(|invalid| wrong("name", invalid))?;
+    let organization = wishes.organization.as_deref().map(|text| Attribute::parse(AttributeType::Organization, text));
+    organization.transpose().map_err(|invalid| wrong("organization", invalid)).map(drop)
+}
+
 /// Where the root of the CA that was made stands.
 fn root_path(settings: &Settings) -> PathBuf {
     settings.data().join("root.pem")
@@ -163,6 +185,32 @@ fn quoted(path: &Path) -> String {
 mod tests {
     use super::*;
     use crate::config::Origin;
+
+    #[test]
+    fn wishes_that_cannot_come_true_name_their_flag() {
+        let wishes = |name: &str, organization: Option<&str>| Wishes {
+            organization: organization.map(str::to_owned),
+            name: name.to_owned(),
+            serve: false,
+        };
+        for fine in ["localhost", "ca.example.com", "10.0.0.5"] {
+            assert!(judge(&wishes(fine, Some("DDIM"))).is_ok(), "{fine}");
+        }
+        let long = format!("{}.example.com", "a".repeat(60));
+        for (name, organization, wanted) in [
+            ("a b", None, "name"),
+            ("", None, "name"),
+            ("*.example.com", None, "name"),
+            ("a@example.com", None, "name"),
+            (long.as_str(), None, "name"),
+            ("localhost", Some(""), "organization"),
+        ] {
+            let error = judge(&wishes(name, organization)).unwrap_err();
+            assert_eq!(error.exit_code(), 2);
+            assert!(matches!(&error, Error::Flag { flag, .. } if *flag == wanted), "{name}: {error:?}");
+            assert!(error.explain().to_string().starts_with(&format!("error: cannot take --{wanted}")));
+        }
+    }
 
     #[test]
     fn paths_survive_a_shell() {

@@ -241,6 +241,20 @@ fn heads_that_are_too_large_and_callers_that_say_nothing_are_turned_away() {
 }
 
 #[test]
+fn what_cannot_be_is_said_before_anything_is_made() {
+    let server = Server::new(None);
+    let refused = server.command(&["quickstart", "--no-serve", "--name", "a b"]);
+    let said = String::from_utf8(refused.stderr.clone()).unwrap();
+    assert_eq!(refused.status.code(), Some(2), "{said}");
+    assert!(said.contains("error: cannot take --name"), "{said}");
+    assert!(!server.data().exists(), "nothing was made");
+
+    let verify = run(&["audit", "verify", "nix"], &[]);
+    let said = String::from_utf8(verify.stderr).unwrap();
+    assert!(verify.status.code() == Some(1) && !said.contains("--data"), "{said}");
+}
+
+#[test]
 fn quickstart_sets_up_once_and_then_says_so() {
     let server = Server::new(None);
     let made =

@@ -24,7 +24,7 @@ use file::File;
 use origin::Setting;
 use reference::{FieldType, Raw};
 use std::os::unix::fs::MetadataExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use targets::RawTargets;
 
 /// Where the configuration comes from. Kept, so that SIGHUP can read it again. No `Debug`: it may
@@ -139,6 +139,32 @@ impl Loaded {
             ));
         }
         doubts
+    }
+
+    /// Folders that settings name and that are not there: told when the configuration is checked. The server starts without
+    /// them, because they may come back.
+    pub fn missing_folders(&self) -> Vec<Fault> {
+        let folder = |path: &Path, hint: &str| {
+            (!path.is_dir()).then(|| (format!("The folder {} is not there.", path.display()), hint.to_owned()))
+        };
+        let mut faults = Vec::new();
+        for (name, target) in &self.settings.publication {
+            if let TargetSettings::Folder { path } = target
+                && let Some(wrong) = folder(path, "Make it, and let the server write in it.")
+            {
+                faults.extend(self.targets.fault_of(name.as_str(), "path", wrong));
+            }
+        }
+        for (name, sink) in &self.settings.audit.sinks {
+            if let SinkPlace::File { path } = &sink.place
+                && let Some(parent) = path.parent()
+                && let Some(wrong) =
+                    folder(parent, "Make it, and let the server write in it; the file comes by itself.")
+            {
+                faults.extend(self.sinks.fault_of(name.as_str(), "path", wrong));
+            }
+        }
+        faults
     }
 
     /// The settings in force as TOML, secrets masked; with `origin`, where each of them came from.

@@ -163,6 +163,13 @@ impl RawTargets {
         out
     }
 
+    /// What is wrong with a value of the section of this name.
+    pub(super) fn fault_of(&self, name: &str, key: &str, wrong: (String, String)) -> Option<Fault> {
+        let target = self.targets.iter().find(|target| target.name == name)?;
+        let line = target.values.get(key).map_or(target.line, |(_, line)| *line);
+        Some(self.fault(format!("{}.{name}.{key}", self.section.path), line, wrong))
+    }
+
     pub(super) fn fault(&self, path: String, line: usize, (detail, hint): (String, String)) -> Fault {
         Fault { path, origin: Origin::File { path: self.path.clone(), line }, detail, hint }
     }

@@ -34,6 +34,31 @@ fn faults(text: &str) -> Vec<(String, usize)> {
 }
 
 #[test]
+fn folders_that_are_not_there_are_told_when_the_configuration_is_checked() {
+    let home = tempfile::tempdir().unwrap();
+    let there = home.path().display();
+    let text = format!(
+        "[publication.a]\nkind = \"folder\"\npath = \"{there}\"\n\
+         [publication.web]\nkind = \"folder\"\npath = \"{there}/nix\"\n\
+         [audit.sink.a]\nkind = \"file\"\npath = \"{there}/audit.jsonl\"\n\
+         [audit.sink.file]\nkind = \"file\"\npath = \"{there}/nix/audit.jsonl\"\n"
+    );
+    let (_home, sources) = file(&text);
+    let loaded = sources.load().unwrap_or_else(|faults| panic!("{faults:?}"));
+    let missing: Vec<(String, usize)> = loaded
+        .missing_folders()
+        .into_iter()
+        .map(|fault| match fault.origin {
+            Origin::File { line, .. } => (fault.path, line),
+            _ => (fault.path, 0),
+        })
+        .collect();
+    assert_eq!(missing, [("publication.web.path".to_owned(), 6), ("audit.sink.file.path".to_owned(), 12)]);
+    assert!(loaded.missing_folders().first().is_some_and(|fault| fault.detail.contains("nix is not there")));
+    assert!(Sources::new().load().unwrap_or_else(|faults| panic!("{faults:?}")).missing_folders().is_empty());
+}
+
+#[test]
 fn the_defaults_are_what_the_design_says() {
     let settings = Sources::new().load().unwrap().settings;
     assert_eq!(settings.data, Path::new("./certwright-data"));
