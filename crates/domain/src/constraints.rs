@@ -23,9 +23,10 @@ pub struct Subtrees {
     pub dns: Vec<String>,
     /// IP ranges.
     pub ip: Vec<IpNet>,
-    /// E-mail: a host (`example.com`), hosts below a domain (`.example.com`) or one address (`a@example.com`).
+    /// E-mail: a host (`example.com`; excluded: with everything below), hosts below a domain (`.example.com`) or one
+    /// address (`a@example.com`).
     pub email: Vec<String>,
-    /// URI hosts: a host, or hosts below a domain with a leading dot.
+    /// URI hosts: a host (excluded: with everything below), or hosts below a domain with a leading dot.
     pub uri: Vec<String>,
     /// Directory names: every subject below.
     pub directory: Vec<DistinguishedName>,

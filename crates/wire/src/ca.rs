@@ -141,10 +141,10 @@ pub struct Subtrees {
     /// IP ranges as CIDR.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ip: Vec<String>,
-    /// E-mail: a host (`example.com`), hosts below a domain (`.example.com`) or one address.
+    /// E-mail: a host (`example.com`; excluded: and every host below), hosts below a domain (`.example.com`) or one address.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub email: Vec<String>,
-    /// URI hosts: a host, or hosts below a domain with a leading dot.
+    /// URI hosts: a host (excluded: and every host below), or hosts below a domain with a leading dot.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub uri: Vec<String>,
     /// Directory names.

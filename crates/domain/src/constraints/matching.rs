@@ -99,7 +99,7 @@ impl NameConstraints {
         // Most mail systems ignore the case of the local part, so an exclusion does too; a permission goes by the letter.
         let excluded = self.excluded.email.iter().find(|tree| match tree.contains('@') {
             true => tree.eq_ignore_ascii_case(shown),
-            false => host_matches(host, tree),
+            false => host_reached(host, tree),
         });
         if let Some(tree) = excluded {
             return Some(inside("e-mail address", shown, tree));
@@ -126,7 +126,7 @@ impl NameConstraints {
                 hint: "Use a host name in the URI.".into(),
             });
         }
-        if let Some(tree) = excluded.iter().find(|tree| host_matches(uri.host(), tree)) {
+        if let Some(tree) = excluded.iter().find(|tree| host_reached(uri.host(), tree)) {
             return Some(inside("URI", uri.as_str(), tree));
         }
         outside_all("URI", uri.as_str(), permitted, |tree| host_matches(uri.host(), tree))
@@ -176,11 +176,20 @@ fn is_one_label(name: &str, base: &str) -> bool {
     !head.strip_suffix('.').unwrap_or(head).contains('.')
 }
 
-/// A host against `example.com` (that host) or `.example.com` (every host below).
+/// A host against a permitted `example.com` (that host) or `.example.com` (every host below), as RFC 5280 has it.
 fn host_matches(host: &str, tree: &str) -> bool {
     match tree.strip_prefix('.') {
         Some(domain) => below(host, domain),
         None => host == tree,
+    }
+}
+
+/// A host against an excluded `example.com` or `.example.com`. RFC 5280 takes the first for that host alone; Go's
+/// verifier, and others, take it for everything below as well. Of the second all say that it lies below.
+fn host_reached(host: &str, tree: &str) -> bool {
+    match tree.strip_prefix('.') {
+        Some(domain) => below(host, domain),
+        None => at_or_below(host, tree),
     }
 }
 

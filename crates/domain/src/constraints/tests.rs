@@ -96,9 +96,18 @@ fn names_against_excluded_subtrees() {
         (&["ip:10.0.0.0/8"], &["11.0.0.1"], &["10.0.0.1", "::ffff:10.0.0.1"]),
         (&["ip:0.0.0.0/0"], &["::1", "a.example"], &["8.8.8.8"]),
         (&["email:a@example.com"], &["b@example.com"], &["a@example.com", "A@example.com"]),
-        (&["email:example.com"], &["a@b.example.com"], &["a@example.com"]),
+        // A bare host is that host alone for RFC 5280, and all below it for Go: excluded is what any of them excludes.
+        (
+            &["email:example.com"],
+            &["a@example.org", "a@evilexample.com", "a@com"],
+            &["a@example.com", "a@b.example.com", "a@c.b.EXAMPLE.com"],
+        ),
         (&["email:.example.com"], &["a@example.com"], &["a@b.example.com"]),
-        (&["uri:example.com"], &["https://a.example.com"], &["https://example.com", "https://10.0.0.1"]),
+        (
+            &["uri:example.com"],
+            &["https://evilexample.com", "https://com.evil"],
+            &["https://example.com", "https://a.example.com/x", "https://b.a.example.com", "https://10.0.0.1"],
+        ),
         (&["uri:.example.com"], &["https://example.com"], &["https://a.EXAMPLE.com:1/x"]),
     ];
     for (excluded, fine, refused) in table {
