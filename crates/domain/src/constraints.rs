@@ -18,8 +18,9 @@ use ipnet::IpNet;
 /// Subtrees of names, by kind.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Subtrees {
-    /// DNS subtrees in lower-case A-labels, without a leading dot; the name itself and everything below it. The empty
-    /// text holds every DNS name.
+    /// DNS subtrees in lower-case A-labels; the name itself and everything below it. With a leading dot, which only
+    /// certificates of others have: permitted, only what lies below; excluded, as without. The empty text holds every
+    /// DNS name.
     pub dns: Vec<String>,
     /// IP ranges.
     pub ip: Vec<IpNet>,
@@ -53,7 +54,7 @@ pub struct NameConstraints {
 /// Subtrees as text, from a request or a row.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct RawSubtrees {
-    /// DNS subtrees; a leading dot is taken off.
+    /// DNS subtrees; [`NameConstraints::parse`] takes a leading dot off, [`NameConstraints::read`] leaves it.
     pub dns: Vec<String>,
     /// CIDR ranges; a bare address is a range of one.
     pub ip: Vec<String>,
@@ -69,11 +70,31 @@ pub struct RawSubtrees {
 pub const MAX_SUBTREES: usize = 200;
 
 impl NameConstraints {
-    /// Parses both sides; at least one subtree must be there. Values become canonical (lower-case A-labels, network
-    /// addresses), repeats fall away.
+    /// Parses both sides as somebody asks for them; at least one subtree must be there. Values become canonical
+    /// (lower-case A-labels, network addresses), repeats fall away. A leading dot of a DNS subtree is taken off: RFC 5280
+    /// knows none, and verifiers differ in what it means.
+    ///
+    /// # Errors
+    ///
+    /// `invalid_name_constraints`: a text is no subtree of its kind, none is there, or there are more than
+    /// [`MAX_SUBTREES`].
     pub fn parse(permitted: RawSubtrees, excluded: RawSubtrees) -> Result<Self, Invalid> {
-        let permitted = parse::subtrees(permitted, "permitted")?;
-        let excluded = parse::subtrees(excluded, "excluded")?;
+        Self::with(permitted, excluded, parse::Dots::TakenOff)
+    }
+
+    /// Reads both sides as they stand in a certificate or were kept: a leading dot of a DNS subtree stays, since Go and
+    /// OpenSSL then let only names below through.
+    ///
+    /// # Errors
+    ///
+    /// As [`NameConstraints::parse`].
+    pub fn read(permitted: RawSubtrees, excluded: RawSubtrees) -> Result<Self, Invalid> {
+        Self::with(permitted, excluded, parse::Dots::Kept)
+    }
+
+    fn with(permitted: RawSubtrees, excluded: RawSubtrees, dots: parse::Dots) -> Result<Self, Invalid> {
+        let permitted = parse::subtrees(permitted, "permitted", dots)?;
+        let excluded = parse::subtrees(excluded, "excluded", dots)?;
         let count = parse::count(&permitted).saturating_add(parse::count(&excluded));
         if count == 0 {
             return Err(parse::wrong(
@@ -90,7 +111,7 @@ impl NameConstraints {
         Ok(Self { permitted, excluded })
     }
 
-    /// Both sides as text, permitted first; [`NameConstraints::parse`] gives the same back.
+    /// Both sides as text, permitted first; [`NameConstraints::read`] gives the same back.
     pub fn to_raw(&self) -> (RawSubtrees, RawSubtrees) {
         (parse::to_raw(&self.permitted), parse::to_raw(&self.excluded))
     }

@@ -26,7 +26,7 @@ pub(crate) fn decode(value: &[u8]) -> Result<NameConstraints, Invalid> {
     let decoded = x509_cert::ext::pkix::NameConstraints::from_der(value)
         .map_err(|_| wrong("The nameConstraints extension is not well-formed."))?;
     let side = |subtrees: Option<GeneralSubtrees>| subtrees.map_or(Ok(RawSubtrees::default()), decode_subtrees);
-    NameConstraints::parse(side(decoded.permitted_subtrees)?, side(decoded.excluded_subtrees)?)
+    NameConstraints::read(side(decoded.permitted_subtrees)?, side(decoded.excluded_subtrees)?)
 }
 
 fn encode_subtrees(subtrees: &Subtrees) -> Result<Option<GeneralSubtrees>, Error> {

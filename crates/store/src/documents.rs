@@ -94,7 +94,7 @@ pub(crate) fn write_constraints(constraints: &NameConstraints) -> String {
 /// Name constraints from text.
 pub(crate) fn read_constraints(text: &str) -> Option<NameConstraints> {
     let ConstraintsDocument { permitted, excluded } = serde_json::from_str(text).ok()?;
-    NameConstraints::parse(permitted.into_raw()?, excluded.into_raw()?).ok()
+    NameConstraints::read(permitted.into_raw()?, excluded.into_raw()?).ok()
 }
 
 #[derive(Serialize, Deserialize)]
@@ -215,6 +215,10 @@ mod tests {
         let excluded = RawSubtrees { dns: vec!["bad.example.com".into()], ..RawSubtrees::default() };
         let constraints = NameConstraints::parse(permitted, excluded).unwrap();
         assert_eq!(read_constraints(&write_constraints(&constraints)), Some(constraints));
+        // A leading dot is what a certificate of others has, and comes back with it.
+        let dotted = |dns: &str| RawSubtrees { dns: vec![dns.into()], ..RawSubtrees::default() };
+        let foreign = NameConstraints::read(dotted(".example.com"), dotted(".a.example.com")).unwrap();
+        assert_eq!(read_constraints(&write_constraints(&foreign)), Some(foreign));
         assert_eq!(read_constraints("{}"), None);
     }
 

@@ -66,7 +66,7 @@ impl NameConstraints {
     pub fn wider_than(&self, parent: &Self) -> Vec<String> {
         let (own, allowed) = (&self.permitted, &parent.permitted);
         let mut wider = Vec::new();
-        outside(&mut wider, "dns", &own.dns, &allowed.dns, |a, b| at_or_below(a, b));
+        outside(&mut wider, "dns", &own.dns, &allowed.dns, |a, b| dns_subtree_within(a, b));
         outside(&mut wider, "ip", &own.ip, &allowed.ip, |a, b| b.contains(a));
         outside(&mut wider, "email", &own.email, &allowed.email, |a, b| email_subtree_within(a, b));
         outside(&mut wider, "uri", &own.uri, &allowed.uri, |a, b| host_subtree_within(a, b));
@@ -77,13 +77,18 @@ impl NameConstraints {
     /// `base` with `wildcard`: every name with one label more.
     fn judge_dns(&self, base: &str, wildcard: bool, shown: &str) -> Option<Refusal> {
         let excludes = |tree: &String| {
+            let tree = undotted(tree);
             // The wildcard reaches into a tree that begins one label below its base.
             at_or_below(base, tree) || (wildcard && below(tree, base) && is_one_label(tree, base))
         };
         if let Some(tree) = self.excluded.dns.iter().find(|tree| excludes(tree)) {
             return Some(inside("DNS name", shown, tree));
         }
-        outside_all("DNS name", shown, &self.permitted.dns, |tree| at_or_below(base, tree))
+        outside_all("DNS name", shown, &self.permitted.dns, |tree| match tree.strip_prefix('.') {
+            // All that the wildcard reaches lies below its base.
+            Some(domain) if !wildcard => below(base, domain),
+            _ => at_or_below(base, undotted(tree)),
+        })
     }
 
     fn judge_ip(&self, ip: IpAddr) -> Option<Refusal> {
@@ -176,6 +181,11 @@ fn is_one_label(name: &str, base: &str) -> bool {
     !head.strip_suffix('.').unwrap_or(head).contains('.')
 }
 
+/// A subtree without its leading dot.
+fn undotted(tree: &str) -> &str {
+    tree.strip_prefix('.').unwrap_or(tree)
+}
+
 /// A host against a permitted `example.com` (that host) or `.example.com` (every host below), as RFC 5280 has it.
 fn host_matches(host: &str, tree: &str) -> bool {
     match tree.strip_prefix('.') {
@@ -190,6 +200,14 @@ fn host_reached(host: &str, tree: &str) -> bool {
     match tree.strip_prefix('.') {
         Some(domain) => below(host, domain),
         None => at_or_below(host, tree),
+    }
+}
+
+/// Does the DNS subtree `own` hold only names of `other`?
+fn dns_subtree_within(own: &str, other: &str) -> bool {
+    match other.strip_prefix('.') {
+        Some(domain) if !own.starts_with('.') => below(own, domain),
+        _ => at_or_below(undotted(own), undotted(other)),
     }
 }
 

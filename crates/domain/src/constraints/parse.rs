@@ -6,6 +6,15 @@ use crate::violation::Invalid;
 use ipnet::IpNet;
 use std::net::IpAddr;
 
+/// What becomes of the leading dot of a DNS subtree.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Dots {
+    /// Asked of us: `.example.com` becomes `example.com`.
+    TakenOff,
+    /// Read from what is there: it stays.
+    Kept,
+}
+
 pub(super) fn wrong(detail: String, hint: &str) -> Invalid {
     Invalid::new("invalid_name_constraints", detail, hint)
 }
@@ -17,7 +26,7 @@ pub(super) fn count(subtrees: &Subtrees) -> usize {
         .fold(0, |sum, count| sum.saturating_add(*count))
 }
 
-pub(super) fn subtrees(raw: RawSubtrees, side: &str) -> Result<Subtrees, Invalid> {
+pub(super) fn subtrees(raw: RawSubtrees, side: &str, dots: Dots) -> Result<Subtrees, Invalid> {
     // Nobody waits for the parser of a million entries; the exact limit is checked on the distinct ones.
     for (kind, length) in
         [("dns", raw.dns.len()), ("ip", raw.ip.len()), ("email", raw.email.len()), ("uri", raw.uri.len())]
@@ -30,7 +39,7 @@ pub(super) fn subtrees(raw: RawSubtrees, side: &str) -> Result<Subtrees, Invalid
         }
     }
     Ok(Subtrees {
-        dns: each(&raw.dns, side, "dns", dns)?,
+        dns: each(&raw.dns, side, "dns", |text| dns(text, dots))?,
         ip: each(&raw.ip, side, "ip", ip)?,
         email: each(&raw.email, side, "email", email)?,
         uri: each(&raw.uri, side, "uri", uri)?,
@@ -82,13 +91,16 @@ fn host(text: &str) -> Option<String> {
     DnsName::parse(text).ok().filter(|name| !name.is_wildcard()).map(|name| name.as_str().to_owned())
 }
 
-fn dns(text: &str) -> Result<String, &'static str> {
-    let name = text.strip_prefix('.').unwrap_or(text);
+fn dns(text: &str, dots: Dots) -> Result<String, &'static str> {
+    let (name, dot) = text.strip_prefix('.').map_or((text, ""), |name| (name, "."));
     if name.is_empty() {
         // RFC 5280: a name satisfies the constraint when labels may be added on the left; to nothing, any may.
         return Ok(String::new());
     }
-    host(name).ok_or("Write a DNS name such as `example.com`; it stands for itself and everything below it.")
+    let dot = if dots == Dots::Kept { dot } else { "" };
+    host(name)
+        .map(|name| format!("{dot}{name}"))
+        .ok_or("Write a DNS name such as `example.com`; it stands for itself and everything below it.")
 }
 
 fn ip(text: &str) -> Result<IpNet, &'static str> {

@@ -45,6 +45,25 @@ fn a_foreign_root_is_read() {
     }
 }
 
+/// OpenSSL is asked as well: what we let through is what it lets through.
+#[test]
+fn the_leading_dot_of_a_foreign_constraint_is_read_as_verifiers_read_it() {
+    let folder = Folder::new();
+    let extensions = format!("{CA}\nsubjectKeyIdentifier=hash\nnameConstraints=critical,permitted;DNS:.example.com");
+    let root = read_certificate(&self_signed(&folder, EC, &extensions)).unwrap();
+    let constraints = root.name_constraints.unwrap();
+    assert_eq!(constraints.permitted().dns, [".example.com"]);
+    for (name, fine) in [("example.com", false), ("a.example.com", true), ("*.example.com", true)] {
+        let san = certwright_domain::san::San::parse(name).unwrap();
+        assert_eq!(constraints.refuse(&san).is_none(), fine, "{name}");
+        folder.csr(EC, "CN=leaf", "", "");
+        folder.write("leaf.cnf", format!("subjectAltName=DNS:{name}\n"));
+        folder.run("openssl x509 -req -in a.csr -inform DER -CA x.der -CAform DER -CAkey x.key -CAcreateserial -extfile leaf.cnf -out leaf.pem");
+        folder.run("openssl x509 -in x.der -inform DER -out x.pem");
+        assert_eq!(folder.try_run("openssl verify -CAfile x.pem leaf.pem").status.success(), fine, "{name}");
+    }
+}
+
 #[test]
 fn bad_certificates_are_refused_each_for_its_reason() {
     let folder = Folder::new();
