@@ -133,14 +133,14 @@ impl<'a> Bounds<'a> {
     /// Judges the wish. `Some` when every rule passed; the verdicts say so too.
     pub(super) fn choose(&self, verdicts: &mut Verdicts, asked: &RequestedValidity) -> Option<Validity> {
         let wish = self.wish(asked);
-        let rules = [
-            self.start_rule(verdicts, &wish, asked.not_before.is_some()),
-            self.order_rule(verdicts, &wish, asked.not_before.is_some()),
-            self.expiry_rule(verdicts, &wish, asked.not_before),
-        ];
+        let start = self.start_rule(verdicts, &wish, asked.not_before.is_some());
         let lengths = self.longest.iter().map(|longest| self.length_rule(verdicts, longest, &wish, asked));
-        let window = self.window_rule(verdicts, &wish, asked);
-        let all: Vec<Rule> = rules.into_iter().chain(lengths).chain([window]).collect();
+        let ends: Vec<Rule> = std::iter::once(self.expiry_rule(verdicts, &wish, asked.not_before))
+            .chain(lengths)
+            .chain([self.window_rule(verdicts, &wish, asked)])
+            .collect();
+        let order = self.order_rule(verdicts, &wish, asked.not_before.is_some(), ends.iter().all(Rule::passed));
+        let all: Vec<Rule> = [start, order].into_iter().chain(ends).collect();
         let passed = all.iter().all(Rule::passed);
         all.into_iter().for_each(|rule| verdicts.push(rule));
         if !passed {
@@ -228,12 +228,15 @@ impl<'a> Bounds<'a> {
         rule
     }
 
-    fn order_rule(&self, verdicts: &Verdicts, wish: &Wish, start_named: bool) -> Rule {
+    /// `end_passed`: no other rule finds fault with the end. An empty validity that no other rule speaks of is always this
+    /// one's, so that nothing is refused without a reason.
+    fn order_rule(&self, verdicts: &Verdicts, wish: &Wish, start_named: bool, end_passed: bool) -> Rule {
         let words = || ("notAfter at or after notBefore", shown(wish.end));
         let mut rule = verdicts.rule("validityOrder", Owner::Service, words);
+        let empty = wish.end < wish.start;
         // Without a notBefore an end in the past is just that; `expiry_rule` says so.
-        let empty = wish.end < wish.start && wish.named && (start_named || wish.end_pointer == "/validity/duration");
-        rule.broken_if(empty, || Broken {
+        let asked = wish.named && (start_named || wish.end_pointer == "/validity/duration");
+        rule.broken_if(empty && asked, || Broken {
             code: "ends_before_start",
             pointer: wish.end_pointer.into(),
             detail: format!(
@@ -242,6 +245,19 @@ impl<'a> Bounds<'a> {
                 shown(wish.end)
             ),
             hint: "Ask for an end after the start.".into(),
+            ..Broken::default()
+        });
+        // The start is ours: now, or the first second of an issuer that is not valid yet.
+        rule.broken_if(empty && !asked && end_passed, || Broken {
+            code: "ends_before_start",
+            pointer: wish.end_pointer.into(),
+            allowed: format!("{} or later", shown(wish.start)),
+            detail: format!(
+                "The validity is empty: it can start at {} at the earliest, when its issuer does, and would end at {}.",
+                shown(wish.start),
+                shown(wish.end)
+            ),
+            hint: format!("Ask for a notAfter of {} or later.", shown(wish.start)),
             ..Broken::default()
         });
         rule

@@ -176,6 +176,29 @@ fn an_expired_issuer_and_one_still_to_come() {
     coming.validity = Validity::new(at("2026-12-01T00:00:00Z"), at("2030-01-01T00:00:00Z")).unwrap();
     let chosen = decide(&open(), &coming, leaf(&["a.example.com"])).into_result().unwrap().validity();
     assert_eq!(shown(chosen), "2026-12-01T00:00:00Z 2027-02-28T23:59:59Z");
+    // An end before the issuer's first second, named without a start, leaves nothing.
+    for end in ["2026-11-20T12:00:00Z", "2026-11-30T23:59:59Z"] {
+        let mut request = leaf(&["a.example.com"]);
+        request.validity = until(RequestedEnd::NotAfter(at(end)));
+        let found = broken(decide(&open(), &coming, request));
+        let [found] = found.as_slice() else { panic!("{found:?}") };
+        assert_eq!(
+            (found.code, found.rule, found.pointer.as_str()),
+            ("ends_before_start", "validityOrder", "/validity/notAfter")
+        );
+        assert_eq!((found.value.as_str(), found.allowed.as_str()), (end, "2026-12-01T00:00:00Z or later"));
+        assert_eq!(found.hint, "Ask for a notAfter of 2026-12-01T00:00:00Z or later.");
+        let authority = crate::rules::CaRequest { validity: until(RequestedEnd::NotAfter(at(end))), ..ca() };
+        assert_eq!(
+            codes(decide_subordinate(&coming, authority, &ServiceLimits::default(), now())),
+            ["ends_before_start"]
+        );
+    }
+    let mut request = leaf(&["a.example.com"]);
+    request.validity = until(RequestedEnd::NotAfter(at("2026-12-01T00:00:00Z")));
+    assert_eq!(codes(decide(&open(), &coming, request.clone())), [""; 0], "what the hint proposes");
+    request.validity = until(RequestedEnd::NotAfter(at("2026-11-20T11:59:59Z")));
+    assert_eq!(codes(decide(&open(), &coming, request)), ["already_expired"]);
 }
 
 #[test]

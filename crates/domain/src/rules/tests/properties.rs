@@ -2,7 +2,10 @@
 
 use super::fixtures::*;
 use crate::ca::IssuerFacts;
-use crate::rules::{CaRequest, KeyStanding, ServiceLimits, approve_leaf, decide_leaf, decide_root, decide_subordinate};
+use crate::rules::{
+    CaRequest, KeyStanding, ResponderRequest, ServiceLimits, approve_leaf, decide_leaf, decide_responder, decide_root,
+    decide_subordinate,
+};
 use crate::time::{Span, Timestamp};
 use crate::validity::{RequestedEnd, RequestedValidity, Validity};
 use proptest::prelude::*;
@@ -48,6 +51,33 @@ fn any_issuer() -> impl Strategy<Value = IssuerFacts> {
     })
 }
 
+/// The same, or one that begins later than now, or has ended.
+fn any_issuer_at_any_time() -> impl Strategy<Value = IssuerFacts> {
+    (any_issuer(), instant(), 0..4000 * DAY, any::<bool>()).prop_map(|(mut facts, first, length, valid_now)| {
+        let first = first.max(Timestamp::from_unix_ms(0));
+        if !valid_now {
+            facts.validity = Validity::new(first, first.plus(Span::from_ms(length))).unwrap();
+        }
+        facts
+    })
+}
+
+/// An end around the issuer's first second as often as any other.
+fn wish_of(facts: &IssuerFacts) -> impl Strategy<Value = RequestedValidity> + use<> {
+    let first = facts.validity.not_before();
+    let about = (-3 * DAY..3 * DAY)
+        .prop_map(move |offset| Timestamp::from_unix_ms(first.unix_ms().saturating_add(offset)))
+        .prop_map(|end| RequestedValidity { not_before: None, end: RequestedEnd::NotAfter(end) });
+    prop_oneof![wish(), about]
+}
+
+/// Either approved, or refused with reasons; in words and without them alike.
+fn has_reasons(decision: crate::rules::Decision) -> bool {
+    let refused = decision.approved().is_none();
+    let broken = decision.verdicts().iter().any(|verdict| !verdict.violations.is_empty());
+    refused == broken && decision.into_result().map_or_else(|reasons| !reasons.is_empty(), |_| true)
+}
+
 /// What was asked for is what there is.
 fn as_asked(asked: &RequestedValidity, validity: Validity) -> bool {
     let start = asked.not_before.is_none_or(|start| start.floor_to_second() == validity.not_before());
@@ -80,6 +110,22 @@ proptest! {
         } else {
             prop_assert!(!codes(decision).is_empty());
         }
+    }
+
+    /// Whatever the issuer's time and the wish: a trial shows the same verdicts that a refusal has.
+    #[test]
+    fn nothing_is_refused_without_a_reason((facts, asked) in any_issuer_at_any_time().prop_flat_map(|facts| (Just(facts.clone()), wish_of(&facts))), lifetime in span()) {
+        let mut request = leaf(&["a.example.com"]);
+        request.validity = asked;
+        let decision = decide_leaf(&open(), &facts, &request, KeyStanding::Free, &limits(), now());
+        let briefly = approve_leaf(&open(), &facts, &request, KeyStanding::Free, &limits(), now());
+        prop_assert_eq!(briefly, decision.clone().into_result());
+        prop_assert!(has_reasons(decision), "{asked:?} {:?}", facts.validity);
+        let authority = CaRequest { validity: asked, ..ca() };
+        prop_assert!(has_reasons(decide_subordinate(&facts, authority.clone(), &limits(), now())), "{asked:?}");
+        prop_assert!(has_reasons(decide_root(authority, &limits(), now())), "{asked:?}");
+        let responder = ResponderRequest { subject: common_name("OCSP"), public_key: ecdsa(), lifetime };
+        prop_assert!(has_reasons(decide_responder(&facts, responder, KeyStanding::Free, &limits(), now())));
     }
 
     #[test]
