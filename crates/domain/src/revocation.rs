@@ -79,14 +79,17 @@ pub enum RevocationVerdict {
 }
 
 /// May the revocation of a certificate become `wanted`? A second reason only makes it worse: a compromise takes the place
-/// of another reason, and anything takes the place of a hold. The time stays that of the first revocation.
+/// of another reason, `keyCompromise` also that of the other two compromises, and anything takes the place of a hold. The
+/// time stays that of the first revocation.
 pub fn judge_revocation(before: Option<Revocation>, wanted: RevocationReason, now: Timestamp) -> RevocationVerdict {
     match before {
         None => RevocationVerdict::Write(Revocation { at: now, reason: wanted }),
         Some(before) if before.reason == wanted => RevocationVerdict::Unchanged,
         Some(before) => {
             let held = before.reason == RevocationReason::CertificateHold;
-            let worse = wanted.is_compromise() && !before.reason.is_compromise();
+            // The other two speak of somebody else's key; whoever shows the certificate's own must be heard all the same.
+            let own_key = wanted == RevocationReason::KeyCompromise;
+            let worse = own_key || (wanted.is_compromise() && !before.reason.is_compromise());
             match held || worse {
                 true => RevocationVerdict::Write(Revocation { at: before.at, reason: wanted }),
                 false => RevocationVerdict::Refused(before),
@@ -254,7 +257,11 @@ mod tests {
             for wanted in R::ALL.iter().copied() {
                 let expected = if before == wanted {
                     RevocationVerdict::Unchanged
-                } else if before == R::CertificateHold || (wanted.is_compromise() && !before.is_compromise()) {
+                } else if before == R::CertificateHold
+                    || (wanted.is_compromise() && !before.is_compromise())
+                    // The other two speak of somebody else's key; this one is the certificate's own.
+                    || wanted == R::KeyCompromise
+                {
                     written(wanted)
                 } else {
                     RevocationVerdict::Refused(Revocation { at: first, reason: before })
@@ -262,6 +269,11 @@ mod tests {
                 assert_eq!(judge(before, wanted), expected, "{before} then {wanted}");
             }
         }
+        assert_eq!(judge(R::CaCompromise, R::KeyCompromise), written(R::KeyCompromise));
+        assert_eq!(
+            judge(R::KeyCompromise, R::CaCompromise),
+            RevocationVerdict::Refused(Revocation { at: first, reason: R::KeyCompromise })
+        );
         assert_eq!(
             judge(R::Superseded, R::CertificateHold),
             RevocationVerdict::Refused(Revocation { at: first, reason: R::Superseded })

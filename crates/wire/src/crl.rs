@@ -41,7 +41,7 @@ pub struct RevokedCertificate {
     /// The certificate.
     #[serde(flatten)]
     pub certificate: IssuedCertificate,
-    /// After `keyCompromise`: the other live certificates with the same key, revoked with it or still to be revoked
+    /// After a compromise: the other live certificates with the same key, revoked with it or still to be revoked
     /// (`"siblings": true` does that).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub siblings: Vec<IssuedCertificate>,

@@ -112,6 +112,27 @@ async fn r2_r5_whoever_has_the_key_revokes_and_the_key_is_blocked() {
     client.finalize(&order, &csr.der()).await.refused(400, "badCSR");
 }
 
+/// An operator who thought of a CA's key hinders nobody who has the certificate's own.
+#[tokio::test]
+async fn r5_the_key_of_a_certificate_is_worse_than_that_of_a_ca() {
+    let server = Server::new().await;
+    let client = Client::new(&server).await;
+    let document =
+        EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &aws_lc_rs::rand::SystemRandom::new()).unwrap();
+    let pair = |algorithm| EcdsaKeyPair::from_pkcs8(algorithm, document.as_ref()).unwrap();
+    let csr = Csr::new(&["a.example.com"]).with_key(pair(&aws_lc_rs::signature::ECDSA_P256_SHA256_ASN1_SIGNING));
+    let (_, pem) = client.certificate_with(&["a.example.com"], json!({}), &csr).await;
+    let der = leaf(&pem);
+    let target = certwright_app::RevocationTarget::Certificate(der.clone());
+    let because = certwright_app::Revoke::because(Reason::CaCompromise);
+    server.app.revoke_issued_certificate(&call(), &target, because).await.unwrap();
+    let thief = Client::stranger(&server, "default", Signer::Ec("ES256", pair(&ECDSA_P256_SHA256_FIXED_SIGNING)));
+    let url = client.url("revoke-cert");
+    thief.post_by_key(&url, json!({"certificate": b64(&der)})).await.is(200);
+    assert_eq!(reason(&server, &der).await, Some(Reason::KeyCompromise));
+    thief.post_by_key(&url, json!({"certificate": b64(&der)})).await.refused(400, "alreadyRevoked");
+}
+
 #[tokio::test]
 async fn r3_r7_r9_who_has_proven_the_names_revokes_too() {
     let server = Server::new().await;

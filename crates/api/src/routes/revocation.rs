@@ -22,7 +22,7 @@ pub(crate) fn routes() -> OpenApiRouter<Api> {
 /// Revoke an issued certificate
 ///
 /// Twice with the same reason answers the same; a second reason only upgrades to a compromise. It is on the CA's revocation
-/// list within seconds. `keyCompromise` blocks the public key for ever and names the other certificates that carry it.
+/// list within seconds. Every compromise blocks the public key for ever and names the other certificates that carry it.
 #[utoipa::path(post, path = "/v1/issued-certificates/{certificate}/revoke", operation_id = "revokeIssuedCertificate",
     tag = "inventory", params(("certificate" = String, Path, description = "Serial, fingerprint or id"), wire::WriteQuery),
     request_body = wire::RevokeCertificate,

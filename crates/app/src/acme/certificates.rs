@@ -141,7 +141,8 @@ impl App {
         if row.spki_sha256 != key.spki_sha256() {
             return refuse(ProblemKind::Unauthorized, "The key is not the certificate's.");
         }
-        if row.revocation.is_some_and(|revocation| revocation.reason.is_compromise()) {
+        // Another compromise is of somebody else's key; that of the certificate's own is worse.
+        if row.revocation.is_some_and(|revocation| revocation.reason == Reason::KeyCompromise) {
             return already(&row);
         }
         self.revoke_row(&door.call(None, Some(row.id.clone())), row, Reason::KeyCompromise).await

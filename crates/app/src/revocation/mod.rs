@@ -70,7 +70,8 @@ pub struct Revoked {
 
 impl App {
     /// Revokes a certificate. Twice with the same reason answers the same; a second reason only upgrades to a compromise
-    /// (or ends a hold); any other is a conflict. `keyCompromise` blocks the public key for ever.
+    /// (or ends a hold), and `keyCompromise` takes the place of the other compromises; any other is a conflict. Every
+    /// compromise blocks the public key for ever.
     pub async fn revoke_issued_certificate(
         &self,
         call: &Call,
@@ -98,7 +99,7 @@ impl App {
             return Err(points_to_the_ca(&mut *read, &row).await?);
         }
         let managed = read.certificate_of(&row.id).await?;
-        if revoke.reason == RevocationReason::KeyCompromise {
+        if revoke.reason.is_compromise() {
             drop(read);
             return self.revoke_compromised(call, row, managed, revoke).await;
         }
@@ -423,7 +424,7 @@ pub(super) fn revoked_already(what: &str, before: Revocation) -> Error {
     Error::conflict(
         "already_revoked",
         format!("{what} was revoked at {} with the reason {}.", before.at, before.reason),
-        "A second reason only makes it worse: keyCompromise (cACompromise for a CA) takes the place of another one.",
+        "A second reason only makes it worse: a compromise takes the place of another reason, keyCompromise of any.",
     )
 }
 

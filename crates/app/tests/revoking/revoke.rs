@@ -117,6 +117,31 @@ async fn a_compromise_blocks_the_key_and_offers_its_siblings() {
     }
 }
 
+/// Whoever's key is named, a certificate that was issued to somebody who had it is not to be had again with the same key.
+#[tokio::test]
+async fn every_compromise_blocks_the_key_and_the_certificates_own_is_the_worst() {
+    for app in TestApp::on_every_database().await {
+        with_root(&app).await;
+        for reason in [R::CaCompromise, R::AaCompromise] {
+            let csr = csr();
+            let (row, other) = (sign(&app, &csr).await.unwrap(), sign(&app, &csr).await.unwrap());
+            let target = RevocationTarget::Reference(row.id.to_string());
+            let revoked = app.app.revoke_issued_certificate(&call(), &target, Revoke::because(reason)).await.unwrap();
+            let first = revoked.certificate.revocation.unwrap();
+            assert_eq!(first.reason, reason);
+            assert_eq!(revoked.siblings.iter().map(|row| &row.id).collect::<Vec<_>>(), [&other.id]);
+            assert!(matches!(sign(&app, &csr).await, Err(Error::Rejected(_))), "the key is blocked");
+            app.clock.advance(Span::from_minutes(5));
+            assert_eq!(conflict(app.revoke(&call(), row.id.as_str(), R::Superseded).await), "already_revoked");
+            let worst = revoke(&app, &row, R::KeyCompromise).await.revocation.unwrap();
+            assert_eq!((worst.at, worst.reason), (first.at, R::KeyCompromise), "the time stays that of the first");
+            assert_eq!(conflict(app.revoke(&call(), row.id.as_str(), reason).await), "already_revoked");
+            publish(&app).await;
+            assert_eq!(listed_for(&app, "root", &row.serial).await, Some(EntryKind::Revoked(R::KeyCompromise)));
+        }
+    }
+}
+
 #[tokio::test]
 async fn siblings_are_a_matter_of_compromise() {
     let app = TestApp::sqlite().await;
