@@ -500,7 +500,7 @@ pub trait WebhookQueries: Send {
 #[async_trait]
 pub trait OcspQueries: Send {
     /// What the CA knows of the serial: from the inventory, or from what it gave away before it came here. One indexed
-    /// read; `None`: never issued.
+    /// read; where that finds nothing, another of what its lists carry. `None`: never issued, as far as anybody knows.
     async fn serial_standing(&mut self, ca_id: &CaId, serial: &Serial) -> Result<Option<SerialStanding>>;
     /// Stores a responder; a number that is taken is [`Error::Conflict`].
     async fn insert_ocsp_responder(&mut self, responder: &OcspResponder) -> Result<()>;

@@ -4,6 +4,7 @@ use crate::support::*;
 use certwright_app::{Error, NewCaKind, NewRules, RenewCa, UploadedCrl};
 use certwright_domain::crl::CrlKind;
 use certwright_domain::revocation::{EntryKind, RevocationReason as R};
+use certwright_domain::serial::Serial;
 use certwright_domain::time::Span;
 use std::fs;
 use std::path::Path;
@@ -71,6 +72,18 @@ async fn a_list_of_ours_brings_revocations_back() {
         original.revocation.unwrap().at.floor_to_second(),
         "the time is that of the list"
     );
+
+    // OCSP says what the list says, also of a serial that the inventory lost.
+    let answered = async |serial: &Serial| {
+        let mut read = restored.store.read().await.unwrap();
+        let id = read.ca(&to("root")).await.unwrap().unwrap().id;
+        read.serial_standing(&id, serial).await.unwrap()
+    };
+    let lost = answered(&later.serial).await.unwrap().revocation.unwrap();
+    let original = app.app.issued_certificate(&call(), later.id.as_str()).await.unwrap().revocation.unwrap();
+    assert_eq!((lost.at, lost.reason), (original.at.floor_to_second(), R::PrivilegeWithdrawn));
+    assert_eq!(answered(&rows[4].serial).await.unwrap().revocation, None);
+    assert_eq!(answered(&Serial::from_bytes(&[0x66]).unwrap()).await, None);
 
     // What a compromise forbids is forbidden again.
     let mut read = restored.store.read().await.unwrap();

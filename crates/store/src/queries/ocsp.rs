@@ -1,7 +1,7 @@
 //! What OCSP answers from: the standing of serials, and the delegated responders.
 
 use super::{Reading, Result, Row, Session, sql, swapped};
-use crate::OcspQueries;
+use crate::{OcspQueries, RevocationQueries};
 use async_trait::async_trait;
 use certwright_domain::id::{CaId, IssuedId, KeyId};
 use certwright_domain::issued::SerialStanding;
@@ -45,12 +45,16 @@ fn read_responder(row: &Row) -> Result<OcspResponder> {
 impl OcspQueries for Session {
     async fn serial_standing(&mut self, ca_id: &CaId, serial: &Serial) -> Result<Option<SerialStanding>> {
         let row = self.optional(sql(STANDING).bind(serial.as_bytes()).bind(ca_id.as_str())).await?;
-        row.as_ref()
-            .map(|row| {
-                let row = Reading::of(row, "issued_certificates", "ca_id")?;
-                Ok(SerialStanding { ca_version: row.number_optional("ca_version")?, revocation: row.revocation()? })
-            })
-            .transpose()
+        if let Some(row) = &row {
+            let row = Reading::of(row, "issued_certificates", "ca_id")?;
+            let standing =
+                SerialStanding { ca_version: row.number_optional("ca_version")?, revocation: row.revocation()? };
+            return Ok(Some(standing));
+        }
+        // After an old backup was put back, the lists know serials that the inventory lost. By its key, and only where
+        // nothing else was found: usual serials cost no more for it.
+        let listed = self.revocation(ca_id, serial).await?.filter(|listed| !listed.released);
+        Ok(listed.map(|listed| SerialStanding { ca_version: None, revocation: Some(listed.revocation) }))
     }
 
     async fn insert_ocsp_responder(&mut self, responder: &OcspResponder) -> Result<()> {

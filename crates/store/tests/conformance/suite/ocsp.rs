@@ -1,6 +1,7 @@
 use super::{conflict, fresh, stale};
 use crate::fixtures::*;
 use certwright_domain::ca::{Ca, CaState, CaVersion, OcspResponderKind};
+use certwright_domain::crl::RevokedSerial;
 use certwright_domain::issued::{IssuedCertificate, SerialStanding};
 use certwright_domain::key::Key;
 use certwright_domain::known_serial::KnownSerial;
@@ -92,6 +93,31 @@ async fn serials_are_known_by_their_own_ca() {
     assert_eq!(read.known_serial(&one.id, &never).await.unwrap(), None);
     assert_eq!(read.serial_standing(&one.id, &brought[0].serial).await.unwrap(), standing);
     assert_eq!(read.serial_standing(&one.id, &never).await.unwrap(), None);
+    drop(read);
+
+    // What stands on the lists alone, because an old backup was put back, is revoked, until it is released.
+    let lost = |released| RevokedSerial {
+        serial: never.clone(),
+        expires_at: Some(now().plus(days(30))),
+        revocation: revocation(),
+        released,
+    };
+    for (released, standing) in [(false, standing), (true, None)] {
+        let mut tx = store.begin("t").await.unwrap();
+        tx.note_revocations(&one.id, &[lost(released)], now()).await.unwrap();
+        tx.commit().await.unwrap();
+        let mut read = store.read().await.unwrap();
+        assert_eq!(read.serial_standing(&one.id, &never).await.unwrap(), standing);
+        assert_eq!(read.serial_standing(&other.id, &never).await.unwrap(), None);
+    }
+    // The inventory's own word comes first.
+    let mut tx = store.begin("t").await.unwrap();
+    let listed = RevokedSerial { serial: good.serial.clone(), ..lost(false) };
+    tx.note_revocations(&one.id, &[listed], now()).await.unwrap();
+    tx.commit().await.unwrap();
+    let mut read = store.read().await.unwrap();
+    let standing = Some(SerialStanding { ca_version: Some(good.ca_version), revocation: None });
+    assert_eq!(read.serial_standing(&one.id, &good.serial).await.unwrap(), standing);
 }
 
 #[tokio::test]
