@@ -161,6 +161,8 @@ async fn f2_f3_f4_f5_f6_a_csr_that_is_wrong_leaves_the_order_ready() {
         ("other commonName", Csr::new(&names).common_name("c.example.com").der()),
         ("commonName of another kind", Csr::new(&names).common_name("Ops Team").der()),
         ("an address in commonName", Csr::new(&names).common_name("10.0.0.1").der()),
+        ("a commonName that says its kind", Csr::new(&names).common_name("dns:a.example.com").der()),
+        ("a commonName in capitals that says its kind", Csr::new(&names).common_name("DNS:a.example.com").der()),
         ("e-mail", Csr::new(&names).email("a@example.com").der()),
         ("a CA", Csr::new(&names).asking_for_ca().der()),
     ] {

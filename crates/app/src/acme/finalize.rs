@@ -15,12 +15,13 @@ use certwright_domain::acme::{Identifier, OrderEnd, OrderState};
 use certwright_domain::dn::{AttributeType, DistinguishedName};
 use certwright_domain::profile::KeyHolder;
 use certwright_domain::rules::LeafRequest;
-use certwright_domain::san::San;
+use certwright_domain::san::{DnsName, San};
 use certwright_domain::serial::Sha256;
 use certwright_domain::validity::{RequestedEnd, RequestedValidity};
 use certwright_pki::Csr;
 use certwright_store::{OrderEnding, REPLACED};
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 
 /// How often it is begun anew because the configuration changed under it.
 const MAX_ATTEMPTS: u32 = 5;
@@ -197,7 +198,7 @@ fn check_names(csr: &Csr, identifiers: &[Identifier]) -> Result<(), AcmeError> {
     }
     let common_names = csr.subject.attributes().iter().filter(|it| it.kind() == AttributeType::CommonName);
     for attribute in common_names {
-        match San::parse(attribute.value()).ok().and_then(Identifier::of) {
+        match host_of(attribute.value()).and_then(Identifier::of) {
             Some(identifier) => names.insert(identifier),
             None => {
                 let detail = format!("The CSR's commonName `{}` is none of its names.", attribute.value());
@@ -225,6 +226,15 @@ fn check_names(csr: &Csr, identifiers: &[Identifier]) -> Result<(), AcmeError> {
 /// Of the CSR's subject the first commonName alone, and that where it is a DNS name: everything else was never proven.
 fn subject(csr: &Csr) -> DistinguishedName {
     let first = csr.subject.attributes().iter().find(|attribute| attribute.kind() == AttributeType::CommonName);
-    let dns = first.filter(|it| matches!(San::parse(it.value()), Ok(San::Dns(_))));
+    let dns = first.filter(|it| matches!(host_of(it.value()), Some(San::Dns(_))));
     dns.and_then(|attribute| DistinguishedName::new(vec![attribute.clone()]).ok()).unwrap_or_default()
+}
+
+/// A commonName as verifiers that still look at it read it: a DNS name or an IP address and nothing around it. It is certified as
+/// it was written, so the kinds that [`San::parse`] takes in front of a name (`dns:`) have no place here.
+fn host_of(common_name: &str) -> Option<San> {
+    match common_name.parse::<IpAddr>() {
+        Ok(ip) => Some(San::Ip(ip)),
+        Err(_) => DnsName::parse(common_name).ok().map(San::Dns),
+    }
 }
