@@ -58,9 +58,35 @@ pub struct Attribute {
 }
 
 impl Attribute {
-    /// Reads an attribute: not empty, no control characters, within the upper bounds of RFC 5280 appendix A.1,
-    /// and only characters that its ASN.1 string type can hold.
+    /// Reads an attribute that somebody asks for: as [`Attribute::read`], and with no character that nobody sees.
+    ///
+    /// # Errors
+    ///
+    /// `invalid_subject`.
     pub fn parse(kind: AttributeType, value: &str) -> Result<Self, Invalid> {
+        let attribute = Self::read(kind, value)?;
+        if let Some(symbol) = value.chars().find(|symbol| is_left_out(*symbol)) {
+            return Err(Invalid::new(
+                "invalid_subject",
+                format!(
+                    "The subject's {kind} `{}` has the character U+{:04X}, which nobody sees.",
+                    value.escape_debug(),
+                    u32::from(symbol)
+                ),
+                "Remove it, joiners and soft hyphens too: whoever compares names leaves such characters out \
+                 (RFC 4518 section 2.2).",
+            ));
+        }
+        Ok(attribute)
+    }
+
+    /// Reads an attribute of a name that is there, in a certificate or a row: not empty, no control characters, within
+    /// the upper bounds of RFC 5280 appendix A.1, and only characters that its ASN.1 string type can hold.
+    ///
+    /// # Errors
+    ///
+    /// `invalid_subject`.
+    pub fn read(kind: AttributeType, value: &str) -> Result<Self, Invalid> {
         use AttributeType as T;
         let max = match kind {
             T::Country => 2,
@@ -118,12 +144,13 @@ impl Attribute {
         }
     }
 
-    /// Same type, and a value that differs in letter case and repeated blanks at most.
+    /// Same type, and a value that differs in letter case, repeated blanks and what nobody sees at most.
     fn is_like(&self, other: &Self) -> bool {
         let folded = |value: &str| {
             value
                 .split_whitespace()
                 .flat_map(|word| word.chars().chain([' ']))
+                .filter(|symbol| !is_left_out(*symbol))
                 .flat_map(char::to_lowercase)
                 .collect::<String>()
         };
@@ -146,6 +173,26 @@ impl Attribute {
 fn is_invisible(symbol: char) -> bool {
     symbol.is_control()
         || matches!(symbol, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+}
+
+/// What RFC 4518 section 2.2 leaves out when names are compared, other than [`is_invisible`], and what is as little to be
+/// seen: soft hyphens, joiners, zero widths, invisible operators, variation selectors, tags, the Arabic letter mark.
+/// Some scripts want the joiners (U+200C, U+200D); two names that differ in them alone would be one to every verifier.
+fn is_left_out(symbol: char) -> bool {
+    matches!(
+        symbol,
+        '\u{ad}'
+            | '\u{34f}'
+            | '\u{61c}'
+            | '\u{180b}'..='\u{180e}'
+            | '\u{200b}'..='\u{200d}'
+            | '\u{2060}'..='\u{2064}'
+            | '\u{206a}'..='\u{206f}'
+            | '\u{fe00}'..='\u{fe0f}'
+            | '\u{fff9}'..='\u{fffb}'
+            | '\u{1d173}'..='\u{1d17a}'
+            | '\u{e0000}'..='\u{e007f}'
+    )
 }
 
 /// A distinguished name: attributes in order, types may repeat, at most 32 of them. May be empty.

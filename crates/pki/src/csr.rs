@@ -69,7 +69,7 @@ pub(crate) fn read_der(der: Vec<u8>) -> Result<Csr, Invalid> {
         return Err(invalid("The CSR's version is not 1 (encoded as 0).", "RFC 2986 knows no other version."));
     }
     let public_key = key::read_unchecked(info.spki)?;
-    let subject = name::decode(&parsed.subject)?;
+    let subject = name::decode_wanted(&parsed.subject)?;
     if info.extension_requests > 1 {
         return Err(invalid("The CSR has several extensionRequest attributes.", "Put all extensions into one."));
     }

@@ -26,9 +26,21 @@ pub(crate) fn encode(name: &DistinguishedName) -> Vec<u8> {
     tlv::element(tlv::SEQUENCE, &[&rdns])
 }
 
-/// Reads a name; attribute types that we do not know, RDNs with more than one attribute and strings that cannot be
-/// decoded for certain are refused.
+/// Reads a name that is in a certificate; attribute types that we do not know, RDNs with more than one attribute and
+/// strings that cannot be decoded for certain are refused.
 pub(crate) fn decode(name: &X509Name<'_>) -> Result<DistinguishedName, Invalid> {
+    decode_with(name, Attribute::read)
+}
+
+/// Reads a name that somebody asks for: what nobody sees is refused as well.
+pub(crate) fn decode_wanted(name: &X509Name<'_>) -> Result<DistinguishedName, Invalid> {
+    decode_with(name, Attribute::parse)
+}
+
+/// [`Attribute::read`] or [`Attribute::parse`].
+type ReadAttribute = fn(AttributeType, &str) -> Result<Attribute, Invalid>;
+
+fn decode_with(name: &X509Name<'_>, read: ReadAttribute) -> Result<DistinguishedName, Invalid> {
     let mut attributes = Vec::new();
     for rdn in name.iter_rdn() {
         let mut parts = rdn.iter();
@@ -39,12 +51,12 @@ pub(crate) fn decode(name: &X509Name<'_>) -> Result<DistinguishedName, Invalid> 
                 "Give every attribute a relative distinguished name of its own: `CN=a, UID=b` in place of `CN=a+UID=b`.",
             ));
         };
-        attributes.push(decode_attribute(part)?);
+        attributes.push(decode_attribute(part, read)?);
     }
     DistinguishedName::new(attributes)
 }
 
-fn decode_attribute(part: &AttributeTypeAndValue<'_>) -> Result<Attribute, Invalid> {
+fn decode_attribute(part: &AttributeTypeAndValue<'_>, read: ReadAttribute) -> Result<Attribute, Invalid> {
     let bytes = part.attr_type().as_bytes();
     let kind = AttributeType::ALL.iter().copied().find(|kind| oid(*kind).as_bytes() == bytes).ok_or_else(|| {
         Invalid::new(
@@ -61,7 +73,7 @@ fn decode_attribute(part: &AttributeTypeAndValue<'_>) -> Result<Attribute, Inval
             "Encode it as UTF8String or PrintableString.",
         )
     })?;
-    Attribute::parse(kind, &text)
+    read(kind, &text)
 }
 
 /// DirectoryString and IA5String to text. TeletexString only when it is ASCII: its other characters mean different

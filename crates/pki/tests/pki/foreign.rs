@@ -64,6 +64,23 @@ fn the_leading_dot_of_a_foreign_constraint_is_read_as_verifiers_read_it() {
     }
 }
 
+/// What others wrote is there, whatever we would have said to it; asked of us, it is refused (RFC 4518 section 2.2).
+#[test]
+fn what_nobody_sees_in_a_name_is_read_and_not_certified() {
+    let folder = Folder::new();
+    let subject = "CN=a\u{200d}b";
+    let csr = folder.csr(EC, subject, "-utf8", "");
+    match certwright_pki::parse_csr(&csr) {
+        Err(Error::Invalid(invalid)) => assert!(invalid.detail.contains("U+200D"), "{}", invalid.detail),
+        other => panic!("not refused: {other:?}"),
+    }
+    folder.write("ca.cnf", CA);
+    folder.run("openssl x509 -req -in a.csr -inform DER -signkey a.key -extfile ca.cnf -outform DER -out joined.der");
+    let read = read_certificate(&folder.read("joined.der")).unwrap();
+    assert_eq!(read.subject.common_name(), Some("a\u{200d}b"));
+    check_issued_by(&read, &read).unwrap();
+}
+
 #[test]
 fn bad_certificates_are_refused_each_for_its_reason() {
     let folder = Folder::new();
