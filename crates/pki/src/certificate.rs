@@ -63,6 +63,9 @@ pub struct Certificate {
     pub usage_limit: Option<Vec<ExtendedKeyUsage>>,
     /// Does its extKeyUsage say clientAuth (RFC 5280 section 4.2.1.12)? Without the extension it does not.
     pub for_client_auth: bool,
+    /// Does its policyConstraints ask for an explicit policy in what stands below (RFC 5280 section 4.2.1.11)? One that
+    /// cannot be read counts as if it did.
+    pub requires_policies: bool,
     /// Signature algorithm, where it is one of ours.
     pub signature_algorithm: Option<SignatureAlgorithm>,
     /// The public key, parsed when it first verifies something.
@@ -217,6 +220,7 @@ pub(crate) fn read_der(
         may_sign_certificates: contents.key_usage.is_none_or(|bits| bits & usage_bit::KEY_CERT_SIGN != 0),
         may_sign_crls: contents.key_usage.is_none_or(|bits| bits & usage_bit::CRL_SIGN != 0),
         usage_limit: is_limited.then(|| usages.iter().filter_map(usage_of).collect()),
+        requires_policies: contents.requires_policies,
         for_client_auth: usages.contains(&CLIENT_AUTH),
         signature_algorithm,
         key: KeyCache::default(),

@@ -69,6 +69,8 @@ pub(crate) struct Contents {
     pub(crate) key_usage: Option<u16>,
     /// extKeyUsage in order.
     pub(crate) extended_key_usages: Vec<ObjectIdentifier>,
+    /// policyConstraints has requireExplicitPolicy, or cannot be read.
+    pub(crate) requires_policies: bool,
 }
 
 /// Reads a TBSCertificate that has been through [`crate::tlv::check`]. `parsed` is x509-parser's view of the same bytes; a
@@ -104,6 +106,7 @@ pub(crate) fn read(der: &[u8], parsed: &TbsCertificate<'_>, known: Option<&Publi
         authority_key_id: None,
         key_usage: None,
         extended_key_usages: Vec::new(),
+        requires_policies: false,
     };
     read_extensions(&mut contents, parsed)?;
     Ok(contents)
@@ -149,10 +152,14 @@ fn read_extensions(contents: &mut Contents, parsed: &TbsCertificate<'_>) -> Resu
                 let identifier: pkix::AuthorityKeyIdentifier = decode(value, "authorityKeyIdentifier")?;
                 contents.authority_key_id = identifier.key_identifier.map(|id| id.into_bytes().into());
             }
+            oid::POLICY_CONSTRAINTS => {
+                // Read leniently: only whoever would issue below such a CA is concerned.
+                contents.requires_policies = pkix::PolicyConstraints::from_der(value)
+                    .map_or(true, |constraints| constraints.require_explicit_policy.is_some());
+            }
             oid::CRL_DISTRIBUTION_POINTS
             | oid::CERTIFICATE_POLICIES
             | oid::POLICY_MAPPINGS
-            | oid::POLICY_CONSTRAINTS
             | oid::INHIBIT_ANY_POLICY
             | oid::AUTHORITY_INFO_ACCESS => {}
             _ if extension.critical => {

@@ -134,7 +134,8 @@ impl App {
             let detail = format!("The certificate's subject is `{}`, the CA's is `{}`.", own.subject, ca.subject);
             return refuse("subject_mismatch", &detail, "Have the CSR signed with its own subject.");
         }
-        check_ca_certificate(own).map_err(|invalid| Error::invalid("/certificate", invalid))
+        check_ca_certificate(own).map_err(|invalid| Error::invalid("/certificate", invalid))?;
+        refuse_wanted_policies(own, "/certificate")
     }
 
     fn check_in_time(&self, certificate: &Certificate) -> Result<(), Error> {
@@ -160,6 +161,10 @@ impl App {
         if !top.is_self_issued() {
             let root = self.known_roots().await?.into_iter().find(|root| check_issued_by(top, root).is_ok());
             ordered.extend(root);
+        }
+        // What an anchor says of the path below it is not asked (RFC 5280 section 6.1.1); all between it and us is.
+        for between in ordered.iter().filter(|one| !one.is_self_issued()) {
+            refuse_wanted_policies(between, "/chain")?;
         }
         Ok(Foreign { certificate, chain: ordered.into_iter().map(|one| one.der).collect() })
     }
@@ -189,6 +194,9 @@ impl App {
         foreign: &Foreign,
     ) -> Result<(Ca, CaVersion), Error> {
         check_ca_certificate(&foreign.certificate).map_err(|invalid| Error::invalid("/certificate", invalid))?;
+        if ca_type != CaType::ExternalRoot {
+            refuse_wanted_policies(&foreign.certificate, "/certificate")?;
+        }
         self.check_in_time(&foreign.certificate)?;
         if blank.rules.path_length.is_some() || blank.rules.name_constraints.is_some() {
             return Err(Error::invalid(
@@ -239,6 +247,21 @@ impl App {
         let mut read = self.inner.store.read().await?;
         view_with(&mut read, ca, Some(version), Vec::new()).await
     }
+}
+
+/// Refuses a CA below which only certificates with a policy are good (RFC 5280 section 4.2.1.11): ours have none, so every
+/// verifier that looks would turn them away.
+fn refuse_wanted_policies(certificate: &Certificate, pointer: &'static str) -> Result<(), Error> {
+    if !certificate.requires_policies {
+        return Ok(());
+    }
+    let detail = format!(
+        "The certificate of `{}` asks for an explicit policy below it (policyConstraints, requireExplicitPolicy); \
+         certificates from here carry no policies.",
+        certificate.subject
+    );
+    let hint = "Have the CA certified without requireExplicitPolicy.";
+    Err(Error::invalid(pointer, Invalid::new("policies_required", detail, hint)))
 }
 
 /// Points a fault of X.509 data at its field.

@@ -271,3 +271,53 @@ async fn foreign_certificates_that_are_no_cas_expired_or_misplaced_are_refused()
     assert!(matches!(app.app.create_ca(&call(), ca("x", expired, NewRules::default())).await, Err(Error::Invalid(_))));
     assert!(matches!(app.app.ca(&call(), &to("x")).await, Err(Error::NotFound { .. })), "nothing half-made");
 }
+
+/// requireExplicitPolicy (RFC 5280 section 4.2.1.11): what we issue carries no policies, so nobody would take it.
+#[tokio::test]
+async fn a_ca_below_which_policies_are_required_is_not_brought_here() {
+    let app = TestApp::sqlite().await;
+    let folder = tempfile::tempdir().unwrap();
+    foreign_root(folder.path());
+    app.app.create_vault(&call(), name("v")).await.unwrap();
+    key(&app, "key", KeyAlgorithm::EcdsaP256).await;
+    let code = |result: Result<_, Error>| match result {
+        Err(Error::Invalid(faults)) => (faults[0].pointer.to_string(), faults[0].invalid.code.to_string()),
+        other => panic!("{other:?}"),
+    };
+    let kind = NewCaKind::SubordinateExternal(own("key", "Issuing"));
+    app.app.create_ca(&call(), ca("issuing", kind, NewRules::default())).await.unwrap();
+    fs::write(folder.path().join("in.csr"), app.app.ca_csr(&call(), &to("issuing")).await.unwrap()).unwrap();
+    let root = fs::read(folder.path().join("root.pem")).unwrap();
+    let sign = |policies: &str| {
+        sign_with(folder.path(), &format!("CA:TRUE\npolicyConstraints=critical,{policies}"));
+        Install { certificate: fs::read(folder.path().join("out.pem")).unwrap(), chain: root.clone() }
+    };
+    let refused = app.app.install_ca(&call(), &to("issuing"), sign("requireExplicitPolicy:0")).await;
+    assert_eq!(code(refused), ("/certificate".to_owned(), "policies_required".to_owned()));
+    app.app.install_ca(&call(), &to("issuing"), sign("inhibitPolicyMapping:0")).await.unwrap();
+
+    // An imported one, and one with such a CA above it.
+    openssl(
+        folder.path(),
+        "req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout mid.key -subj /CN=Mid -outform DER -out in.csr",
+    );
+    sign_with(folder.path(), "CA:TRUE\npolicyConstraints=critical,requireExplicitPolicy:2");
+    fs::copy(folder.path().join("out.pem"), folder.path().join("mid.pem")).unwrap();
+    let kind = NewCaKind::Imported(import(folder.path(), "mid.pem", "mid.key", &root));
+    let refused = app.app.create_ca(&call(), ca("mid", kind, NewRules::default())).await;
+    assert_eq!(code(refused), ("/certificate".to_owned(), "policies_required".to_owned()));
+    openssl(
+        folder.path(),
+        "req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout low.key -subj /CN=Low -out low.csr",
+    );
+    let plain = "basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign,cRLSign\n";
+    fs::write(folder.path().join("plain.ext"), plain).unwrap();
+    openssl(
+        folder.path(),
+        "x509 -req -in low.csr -CA mid.pem -CAkey mid.key -CAcreateserial -days 1000 -extfile plain.ext -out low.pem",
+    );
+    let above = [fs::read(folder.path().join("mid.pem")).unwrap(), root].concat();
+    let kind = NewCaKind::Imported(import(folder.path(), "low.pem", "low.key", &above));
+    let refused = app.app.create_ca(&call(), ca("low", kind, NewRules::default())).await;
+    assert_eq!(code(refused), ("/chain".to_owned(), "policies_required".to_owned()));
+}

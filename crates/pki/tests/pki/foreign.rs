@@ -81,6 +81,24 @@ fn what_nobody_sees_in_a_name_is_read_and_not_certified() {
     check_issued_by(&read, &read).unwrap();
 }
 
+/// requireExplicitPolicy (RFC 5280 section 4.2.1.11): no certificate below is good without a policy.
+#[test]
+fn whether_policies_are_required_is_read() {
+    let folder = Folder::new();
+    for (extension, required) in [
+        ("policyConstraints=critical,requireExplicitPolicy:0", true),
+        ("policyConstraints=requireExplicitPolicy:3,inhibitPolicyMapping:0", true),
+        ("policyConstraints=critical,inhibitPolicyMapping:0", false),
+        ("certificatePolicies=1.2.3", false),
+        // What cannot be read may say so.
+        ("2.5.29.36=critical,DER:0500", true),
+    ] {
+        let root = read_certificate(&self_signed(&folder, EC, &format!("{CA}\n{extension}"))).unwrap();
+        assert_eq!(root.requires_policies, required, "{extension}");
+        check_ca_certificate(&root).unwrap();
+    }
+}
+
 #[test]
 fn bad_certificates_are_refused_each_for_its_reason() {
     let folder = Folder::new();
