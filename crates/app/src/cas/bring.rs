@@ -228,7 +228,6 @@ impl App {
         serials: &[KnownSerial],
     ) -> Result<CaView, Error> {
         let mut tx = self.inner.begin_change(call, "ca.create").await?;
-        refuse_blocked_key(&mut **tx, version.spki_sha256.as_ref()).await?;
         if let Some((key, key_version, sealing)) = &key {
             still_newest(&mut **tx, sealing).await?;
             // The CA's row refers to the key, the key's to the CA: the key comes first, its use is written last.

@@ -2,7 +2,7 @@
 
 use super::lifecycle::not_the_servers_own;
 use super::read::view_with;
-use super::refusals::strong_enough;
+use super::refusals::{refuse_blocked_key, strong_enough};
 use super::{CaView, NewCa, NewCaKind, NewRules, OwnKey};
 use crate::access::{CaPrincipal, Leave, Object};
 use crate::audit::Target;
@@ -256,6 +256,8 @@ impl App {
         version: &CaVersion,
         key: Option<Key>,
     ) -> Result<(), Error> {
+        // Asked again in the transaction: the key may have been blocked since.
+        refuse_blocked_key(&mut **tx, version.spki_sha256.as_ref()).await?;
         let mut ca = ca.clone();
         ca.next_renewal_at = ca.next_renewal(Some(version), Some(version));
         let ca = &ca;
@@ -314,8 +316,10 @@ impl App {
         let stored = read.key_version(&key.id, key.latest_version).await?;
         let spki = stored.and_then(|version| version.public_key);
         let spki = spki.ok_or_else(|| Error::Internal(format!("{} lacks its newest public key", key.id)))?;
+        let public_key = read_public_key(&spki)?;
+        refuse_blocked_key(&mut *read, Some(&public_key.spki_sha256)).await?;
         let signer = self.open_signer(&mut read, &vault_id, &key.id, key.latest_version).await?;
-        Ok(SigningKey { public_key: read_public_key(&spki)?, key, algorithm, signer, leave })
+        Ok(SigningKey { public_key, key, algorithm, signer, leave })
     }
 
     async fn refuse_taken_name(&self, name: &ResourceName) -> Result<(), Error> {

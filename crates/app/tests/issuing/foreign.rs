@@ -2,7 +2,7 @@
 
 use crate::kit::*;
 use crate::ocsp::{responders, status};
-use certwright_app::{Error, ImportCa, ImportedCertificate, Install, IssueRequest, NewCaKind, NewRules, RenewCa};
+use certwright_app::{Error, ImportCa, ImportedCertificate, Install, IssueRequest, NewCaKind, NewRules, RenewCa, sha256};
 use certwright_domain::algorithm::KeyAlgorithm;
 use certwright_domain::ca::{CaState, CaType};
 use certwright_domain::constraints::{NameConstraints, RawSubtrees};
@@ -320,4 +320,31 @@ async fn a_ca_below_which_policies_are_required_is_not_brought_here() {
     let kind = NewCaKind::Imported(import(folder.path(), "low.pem", "low.key", &above));
     let refused = app.app.create_ca(&call(), ca("low", kind, NewRules::default())).await;
     assert_eq!(code(refused), ("/chain".to_owned(), "policies_required".to_owned()));
+}
+
+/// However a CA is made: a key that others know becomes none of its keys, and a trial says so.
+#[tokio::test]
+async fn no_ca_is_made_with_a_blocked_key() {
+    for app in TestApp::on_every_database().await {
+        root(&app, NewRules::default()).await;
+        key(&app, "known", KeyAlgorithm::EcdsaP256).await;
+        let key = app.app.key(&call(), &to("v"), &to("known")).await.unwrap().key;
+        let mut tx = app.store.begin("t").await.unwrap();
+        let epoch = tx.bump_epoch().await.unwrap();
+        let spki = tx.key_version(&key.id, 1).await.unwrap().unwrap().public_key.unwrap();
+        tx.block_key(&sha256(&[&spki]), epoch, app.clock_now()).await.unwrap();
+        tx.commit().await.unwrap();
+        let kinds: [fn() -> NewCaKind; 3] = [
+            || NewCaKind::Root(own("known", "A"), lasting(100)),
+            || NewCaKind::Subordinate(own("known", "A"), lasting(100), to("root")),
+            || NewCaKind::SubordinateExternal(own("known", "A")),
+        ];
+        for (place, kind) in kinds.into_iter().enumerate() {
+            for call in [trial(), call()] {
+                let refused = app.app.create_ca(&call, ca("a", kind(), NewRules::default())).await;
+                assert_eq!(conflict(refused), "key_compromised", "{place}");
+            }
+        }
+        assert!(matches!(app.app.ca(&call(), &to("a")).await, Err(Error::NotFound { .. })));
+    }
 }
