@@ -2,7 +2,9 @@
 
 use crate::kit::*;
 use crate::ocsp::{responders, status};
-use certwright_app::{Error, ImportCa, ImportedCertificate, Install, IssueRequest, NewCaKind, NewRules, RenewCa, sha256};
+use certwright_app::{
+    Error, ImportCa, ImportedCertificate, Install, IssueRequest, NewCaKind, NewRules, RenewCa, sha256,
+};
 use certwright_domain::algorithm::KeyAlgorithm;
 use certwright_domain::ca::{CaState, CaType};
 use certwright_domain::constraints::{NameConstraints, RawSubtrees};

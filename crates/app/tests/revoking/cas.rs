@@ -6,6 +6,7 @@ use certwright_app::{NewCaKind, NewRules, RenewCa};
 use certwright_domain::algorithm::KeyAlgorithm;
 use certwright_domain::crl::CrlKind;
 use certwright_domain::revocation::{EntryKind, RevocationReason as R};
+use certwright_testkit::faults::Held;
 
 #[tokio::test]
 async fn a_revoked_ca_stands_on_its_issuers_list() {
@@ -95,13 +96,13 @@ async fn what_ends_while_a_ca_is_signed_signs_it_no_more() {
             let renew = RenewCa { rotate_key: false, validity: lasting(1700), make_current: true };
             tokio::spawn(async move { app.renew_ca(&call(), &to(ca), renew).await })
         };
-        let reached = async || {
-            let held = app.faults.hold("ca.intent");
-            tokio::task::spawn_blocking(move || held.came().then_some(held)).await.unwrap().unwrap()
-        };
+        let hold = || app.faults.hold("ca.intent");
+        let reached =
+            async |held: Held| tokio::task::spawn_blocking(move || held.came().then_some(held)).await.unwrap().unwrap();
 
         // The issuer's key.
-        let (making, held) = tokio::join!(async { below("below", "issuing") }, reached());
+        let (held, making) = (hold(), below("below", "issuing"));
+        let held = reached(held).await;
         app.app.disable_key(&call(), &vault, &key).await.unwrap();
         drop(held);
         assert_eq!(conflict(making.await.unwrap()), "key_not_enabled");
@@ -110,14 +111,16 @@ async fn what_ends_while_a_ca_is_signed_signs_it_no_more() {
         let root = app.app.ca(&call(), &to("root")).await.unwrap().ca;
         let (root_vault, root_key) = root.key.unwrap();
         let (root_vault, root_key) = (to(root_vault.as_str()), to(root_key.as_str()));
-        let (making, held) = tokio::join!(async { renewing("root") }, reached());
+        let (held, making) = (hold(), renewing("root"));
+        let held = reached(held).await;
         app.app.disable_key(&call(), &root_vault, &root_key).await.unwrap();
         drop(held);
         assert_eq!(conflict(making.await.unwrap()), "key_not_enabled");
         app.app.enable_key(&call(), &root_vault, &root_key).await.unwrap();
         // A CA above the issuer.
         below("below", "issuing").await.unwrap().unwrap();
-        let (making, held) = tokio::join!(async { below("deep", "below") }, reached());
+        let (held, making) = (hold(), below("deep", "below"));
+        let held = reached(held).await;
         app.app.revoke_ca_version(&call(), &to("issuing"), 1, R::Superseded).await.unwrap();
         drop(held);
         assert_eq!(conflict(making.await.unwrap()), "changed_meanwhile");
