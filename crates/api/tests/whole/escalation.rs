@@ -2,7 +2,7 @@
 
 use crate::common::{Reply, TestApp};
 use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 
 /// Somebody who has this and nothing else.
@@ -168,6 +168,41 @@ async fn what_lies_in_a_compartment_is_listed_as_far_as_it_may_be_seen() {
         }
         answers.dedup();
         assert_eq!(answers.len(), 1, "{answers:?}");
+    }
+}
+
+/// Whoever brings a CA puts a key into a vault.
+#[tokio::test]
+async fn a_ca_that_is_brought_needs_leave_to_put_its_key_where_it_goes() {
+    for app in TestApp::on_every_database().await {
+        compartments(&app, &["prod", "team"]).await;
+        app.root().await;
+        app.ca("away", json!({"type": "ROOT", "exportable": true})).await.is(201);
+        let away = app.post("/v1/certificate-authorities/away/export", json!({"password": "golden"})).await.is(200);
+        app.post("/v1/vaults", json!({"name": "payments", "compartment": "prod"})).await.is(201);
+        let mut body = json!({"name": "back", "type": "IMPORTED", "key": "k", "compartment": "team", "password": "golden",
+            "pkcs12": STANDARD.encode(&away.body)});
+        let mut bring = async |name: &str, vault: &str, more: &[&str]| {
+            let own = format!("Allow user {name} to manage certificate-authorities in compartment team");
+            let more = more.iter().map(|more| format!("Allow user {name} to {more} in compartment prod"));
+            let statements: Vec<String> = std::iter::once(own).chain(more).collect();
+            let statements: Vec<&str> = statements.iter().map(String::as_str).collect();
+            let dev = Somebody::with(&app, name, &statements).await;
+            body["vault"] = json!(vault);
+            dev.send("POST", "/v1/certificate-authorities", body.clone()).await
+        };
+        let mut answers = Vec::new();
+        for (name, vault) in [("one", "payments"), ("two", "none")] {
+            let problem = bring(name, vault, &[]).await.problem(404, "not_found");
+            answers.push(problem["detail"].as_str().unwrap().replace(vault, "v"));
+        }
+        assert_eq!(answers.first(), answers.last());
+        let problem = bring("three", "payments", &["inspect vaults"]).await.problem(403, "forbidden");
+        assert!(problem.to_string().contains("keys:manage"), "{problem}");
+        assert_eq!(app.get("/v1/vaults/payments/keys").await.json()["items"], json!([]));
+        bring("four", "payments", &["inspect vaults", "manage keys"]).await.is(201);
+        let placed = app.get("/v1/compartments/prod/resources?kind=key").await.is(200).json();
+        assert_eq!(placed["items"][0]["name"], "k", "it lies where its vault lies: {placed}");
     }
 }
 

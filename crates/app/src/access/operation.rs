@@ -99,7 +99,7 @@ pub static OPERATIONS: &[Operation] = &[
     needs("deleteCaBundle", &[P::CaBundleManage, P::CaBundleRead]),
     needs("exportCaBundle", &[P::CaBundleRead]),
     needs("listCertificateAuthorities", &[P::CaList, P::CaRead]),
-    needs("createCertificateAuthority", &[P::CaManage, P::KeyUse, P::CaIssue]),
+    needs("createCertificateAuthority", &[P::CaManage, P::KeyUse, P::CaIssue, P::KeyManage, P::VaultList]),
     needs("getCertificateAuthority", &[P::CaRead]),
     needs("updateCertificateAuthority", &[P::CaManage, P::CaRead]),
     needs("cancelCertificateAuthorityDeletion", &[P::CaManage]),

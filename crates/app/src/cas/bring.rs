@@ -5,14 +5,17 @@ use super::create::{Blank, blank_version, fill_version};
 use super::read::{find, view, view_with};
 use super::refusals::refuse_blocked_key;
 use super::{CaView, Install};
+use crate::access::CaPrincipal;
 use crate::audit::Target;
-use crate::change::{by_id, name_conflict};
+use crate::change::{by_id, name_conflict, settle_in};
 use crate::context::tighter;
 use crate::vaults::still_newest;
 use crate::{App, Call, Error, Permission};
+use certwright_domain::access::PlacedKind;
 use certwright_domain::ca::{Ca, CaState, CaType, CaVersion};
 use certwright_domain::crl::RevokedSerial;
 use certwright_domain::event::EventKind;
+use certwright_domain::id::CompartmentId;
 use certwright_domain::key::{Key, KeyVersion, VaultKeyVersion};
 use certwright_domain::known_serial::KnownSerial;
 use certwright_domain::name::Reference;
@@ -224,17 +227,25 @@ impl App {
         call: &Call,
         ca: Ca,
         version: CaVersion,
-        key: Option<(Key, KeyVersion, VaultKeyVersion)>,
+        key: Option<(Key, KeyVersion, VaultKeyVersion, CompartmentId)>,
         serials: &[KnownSerial],
     ) -> Result<CaView, Error> {
         let mut tx = self.inner.begin_change(call, "ca.create").await?;
-        if let Some((key, key_version, sealing)) = &key {
+        if let Some((key, key_version, sealing, home)) = &key {
             still_newest(&mut **tx, sealing).await?;
             // The CA's row refers to the key, the key's to the CA: the key comes first, its use is written last.
             let mut unused = key.clone();
             unused.used_by_ca = None;
             tx.insert_key(&unused).await.map_err(|error| name_conflict(error, "key", &key.name))?;
             tx.insert_key_version(key_version).await?;
+            // It lies where its vault lies, and there the policies must let the CA use it.
+            settle_in(&mut **tx, key.id.as_str(), PlacedKind::Key, home).await?;
+            if !ca.system {
+                let tenancy = CompartmentId::tenancy();
+                let place = self.may_make_with(&mut **tx, call, Permission::CaManage, "CA", tenancy).await?;
+                let user = CaPrincipal { id: ca.id.as_str(), name: ca.name.as_str(), home: &place };
+                self.ca_may_use(&mut **tx, user, &key.vault_id, &key.id).await?;
+            }
         }
         self.insert_ca(&mut tx, call, &ca, &version, key.map(|(key, ..)| key)).await?;
         tx.insert_known_serials(&ca.id, serials).await?;

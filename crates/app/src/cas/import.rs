@@ -4,13 +4,15 @@ use super::bring::{Foreign, at};
 use super::create::Blank;
 use super::refusals::strong_enough;
 use super::{CaView, ImportCa};
+use crate::access::Object;
 use crate::vaults::{find_vault, newest_vault_key, usable_vault, vault_key};
-use crate::{App, Call, Error};
+use crate::{App, Call, Error, Permission};
 use certwright_domain::algorithm::{KeyAlgorithm, SignatureAlgorithm};
 use certwright_domain::ca::CaType;
-use certwright_domain::id::KeyId;
-use certwright_domain::key::{Key, KeyState, KeyVersion, Protection};
+use certwright_domain::id::{CompartmentId, KeyId};
+use certwright_domain::key::{Key, KeyState, KeyVersion, Protection, Vault};
 use certwright_domain::known_serial::KnownSerial;
+use certwright_domain::name::Reference;
 use certwright_domain::secret::SecretBytes;
 use certwright_domain::violation::Invalid;
 use certwright_keystore::KeyPlace;
@@ -34,6 +36,8 @@ impl App {
         let signature_algorithm = fitting(import.signature_algorithm, algorithm)?;
         let mut read = self.inner.store.read().await?;
         let vault = find_vault(&mut *read, &import.vault).await?;
+        let home = read.compartment_of(vault.id.as_str()).await?;
+        self.may_keep_key(call, &vault, &import.vault, home.clone())?;
         usable_vault(call, &vault)?;
         let sealing = newest_vault_key(&mut *read, &vault.id).await?;
         drop(read);
@@ -69,7 +73,19 @@ impl App {
         ca.crl_number = import.crl_number;
         version.key_version = Some(1);
         let serials = with_own(import.known_serials, &foreign);
-        self.store_foreign(call, ca, version, Some((key, key_version, sealing)), &serials).await
+        self.store_foreign(call, ca, version, Some((key, key_version, sealing, home)), &serials).await
+    }
+
+    /// Whoever brings a CA puts a key into a vault: that is asked as if the key were made there. A vault that may not be seen
+    /// is as absent as one that is not there.
+    fn may_keep_key(&self, call: &Call, vault: &Vault, called: &Reference, home: CompartmentId) -> Result<(), Error> {
+        if call.caller.is_system() {
+            return Ok(());
+        }
+        if !self.is_allowed(call, Permission::VaultList, &Object::vault(vault, home.clone())) {
+            return Err(Error::not_found("vault", called));
+        }
+        self.authorize(call, Permission::KeyManage, &Object::place("key", home)).map(drop)
     }
 
     /// The certificate of the key (the first one, where a CA has several), and all others.
