@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -15,6 +15,8 @@ pub struct Proxy {
     address: SocketAddr,
     target: String,
     running: Option<Running>,
+    /// Bound and never listening: while the proxy is cut nobody else gets its port, and whoever comes is refused.
+    _held: TcpSocket,
 }
 
 #[derive(Debug)]
@@ -30,10 +32,10 @@ impl Proxy {
     /// # Errors
     /// When no port can be had.
     pub async fn start(target: &str) -> io::Result<Self> {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
-        let address = listener.local_addr()?;
-        let running = Some(Running::start(listener, target.to_owned()));
-        Ok(Self { address, target: target.to_owned(), running })
+        let held = bound(SocketAddr::from(([127, 0, 0, 1], 0)))?;
+        let address = held.local_addr()?;
+        let running = Some(Running::start(bound(address)?.listen(1024)?, target.to_owned()));
+        Ok(Self { address, target: target.to_owned(), running, _held: held })
     }
 
     /// Where it listens.
@@ -60,14 +62,22 @@ impl Proxy {
     /// Lets connections through again, on the same port.
     ///
     /// # Errors
-    /// When the port was taken meanwhile.
+    /// When the system has no more sockets.
     pub async fn restore(&mut self) -> io::Result<()> {
         if self.running.is_none() {
-            let listener = TcpListener::bind(self.address).await?;
-            self.running = Some(Running::start(listener, self.target.clone()));
+            self.running = Some(Running::start(bound(self.address)?.listen(1024)?, self.target.clone()));
         }
         Ok(())
     }
+}
+
+/// A socket at this address, beside others of ours.
+fn bound(address: SocketAddr) -> io::Result<TcpSocket> {
+    let socket = TcpSocket::new_v4()?;
+    socket.set_reuseaddr(true)?;
+    socket.set_reuseport(true)?;
+    socket.bind(address)?;
+    Ok(socket)
 }
 
 impl Running {
