@@ -60,7 +60,11 @@ fn identifier(certificate: &CertificateDer<'_>) -> CertificateIdentifier<'static
         digits.chunks(2).map(|pair| pair.iter().fold(0, |so_far, digit| so_far << 4 | digit)).collect::<Vec<u8>>()
     };
     let serial = openssl(&["-serial"]);
-    let serial = bytes(serial.trim().strip_prefix("serial=").unwrap());
+    let mut serial = bytes(serial.trim().strip_prefix("serial=").unwrap());
+    // DER writes a zero where the number would look negative (RFC 9773 section 4.1); openssl prints the number.
+    if serial.first().is_some_and(|first| first & 0x80 != 0) {
+        serial.insert(0, 0);
+    }
     let authority = openssl(&["-ext", "authorityKeyIdentifier"]);
     let authority = bytes(authority.lines().nth(1).unwrap().trim().trim_start_matches("keyid:"));
     CertificateIdentifier::new(authority.as_slice().into(), serial.as_slice().into()).into_owned()
