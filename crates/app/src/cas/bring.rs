@@ -5,7 +5,6 @@ use super::create::{Blank, blank_version, fill_version};
 use super::read::{find, view, view_with};
 use super::refusals::refuse_blocked_key;
 use super::{CaView, Install};
-use crate::access::CaPrincipal;
 use crate::audit::Target;
 use crate::change::{by_id, name_conflict, settle_in};
 use crate::context::tighter;
@@ -238,16 +237,11 @@ impl App {
             unused.used_by_ca = None;
             tx.insert_key(&unused).await.map_err(|error| name_conflict(error, "key", &key.name))?;
             tx.insert_key_version(key_version).await?;
-            // It lies where its vault lies, and there the policies must let the CA use it.
             settle_in(&mut **tx, key.id.as_str(), PlacedKind::Key, home).await?;
-            if !ca.system {
-                let tenancy = CompartmentId::tenancy();
-                let place = self.may_make_with(&mut **tx, call, Permission::CaManage, "CA", tenancy).await?;
-                let user = CaPrincipal { id: ca.id.as_str(), name: ca.name.as_str(), home: &place };
-                self.ca_may_use(&mut **tx, user, &key.vault_id, &key.id).await?;
-            }
         }
         self.insert_ca(&mut tx, call, &ca, &version, key.map(|(key, ..)| key)).await?;
+        // The key lies where its vault lies, and there the policies must let the CA use it.
+        self.still_uses_key(&mut **tx, &ca).await?;
         tx.insert_known_serials(&ca.id, serials).await?;
         let revoked: Vec<RevokedSerial> = serials.iter().filter_map(RevokedSerial::of_known).collect();
         if !revoked.is_empty() {

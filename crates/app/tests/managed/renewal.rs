@@ -201,16 +201,21 @@ async fn what_another_node_has_just_ruled_out_is_not_signed_from_memory() {
     }
 }
 
+/// Certificates of the CA may be put on hold from now on.
+async fn allow_holds(app: &TestApp) {
+    let issuing = app.app.ca(&call(), &to("issuing")).await.unwrap().ca;
+    let revocation = Some(RevocationSettings { hold_enabled: true, ..issuing.revocation });
+    let update = UpdateCa { revocation, ..UpdateCa::default() };
+    app.app.update_ca(&call(), &to("issuing"), update, Some(issuing.revision)).await.unwrap();
+}
+
 /// What is not renewed while it is on hold is renewed when the hold ends.
 #[tokio::test]
 async fn a_hold_that_ends_is_not_the_end_of_renewals() {
     for app in TestApp::on_every_database().await {
         ready(&app).await;
         let first = web(&app).await.version.unwrap();
-        let issuing = app.app.ca(&call(), &to("issuing")).await.unwrap().ca;
-        let revocation = Some(RevocationSettings { hold_enabled: true, ..issuing.revocation });
-        let update = UpdateCa { revocation, ..UpdateCa::default() };
-        app.app.update_ca(&call(), &to("issuing"), update, Some(issuing.revision)).await.unwrap();
+        allow_holds(&app).await;
         app.clock.set(first.renew_at.minus(Span::from_days(1)));
         let issued = first.version.issued_id.as_ref().unwrap().to_string();
         app.revoke(&call(), &issued, RevocationReason::CertificateHold).await.unwrap();
@@ -295,10 +300,7 @@ async fn a_waiting_version_counts_again_when_its_hold_ends() {
     for app in TestApp::on_every_database().await {
         ready(&app).await;
         let first = web(&app).await.version.unwrap();
-        let issuing = app.app.ca(&call(), &to("issuing")).await.unwrap().ca;
-        let revocation = Some(RevocationSettings { hold_enabled: true, ..issuing.revocation });
-        let update = UpdateCa { revocation, ..UpdateCa::default() };
-        app.app.update_ca(&call(), &to("issuing"), update, Some(issuing.revision)).await.unwrap();
+        allow_holds(&app).await;
         let pending = RenewCertificate { pending: true, ..RenewCertificate::default() };
         app.app.renew_certificate(&call(), &to("web"), pending).await.unwrap();
         let second = app.app.certificate_version(&call(), &to("web"), 2).await.unwrap().version;
